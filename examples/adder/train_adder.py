@@ -265,11 +265,9 @@ def main():
     parser.add_argument("--weight-decay", type=float, default=0.01)
     parser.add_argument("--held-out", type=float, default=0.1, help="share of operand pairs kept out of training")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads for PyTorch")
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
     training, held_out = split(args.held_out, args.seed)
     model = Adder()
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters; "

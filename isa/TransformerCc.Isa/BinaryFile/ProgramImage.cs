@@ -1,0 +1,66 @@
+using System.Collections.Immutable;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Isa.BinaryFile;
+
+/// <summary>Everything a TX1 binary holds, before writing and after reading. The layout of the file is the writer's.</summary>
+public sealed record ProgramImage
+{
+    /// <summary>Name and fingerprint of the chip the program was made for.</summary>
+    public required string ChipName { get; init; }
+
+    /// <summary>SHA-256 of the chip's canonical JSON, lower-case hexadecimal.</summary>
+    public required string ChipFingerprint { get; init; }
+
+    public required ImmutableArray<EntryPoint> EntryPoints { get; init; }
+
+    /// <summary>Number of 64-bit words of the parameter block. Word 0 is the DRAM address of the weight section.</summary>
+    public required int ParameterCount { get; init; }
+
+    public required ImmutableArray<DimensionSymbol> Dimensions { get; init; }
+
+    public required ImmutableArray<TensorSymbol> Tensors { get; init; }
+
+    public required WeightSection Weights { get; init; }
+
+    /// <summary>Entry i describes source tag i; entry 0 is "no source".</summary>
+    public required ImmutableArray<DebugEntry> Debug { get; init; }
+
+    /// <summary>The options of the compilation as written, for <c>inspect</c>.</summary>
+    public required ImmutableArray<string> Options { get; init; }
+}
+
+/// <param name="Name">"main"; later "prefill" and "decode".</param>
+public sealed record EntryPoint(string Name, ImmutableArray<Instruction> Instructions);
+
+/// <summary>A symbolic dimension: the host stores its value in the parameter block before a run.</summary>
+public sealed record DimensionSymbol(string Name, long Lower, long Upper, int ParameterIndex);
+
+public enum TensorKind : byte { Input, Output, Scratch }
+
+/// <summary>
+/// A tensor in DRAM that the host lays out for the actual sizes. Its address goes into the parameter block. Shapes are
+/// expressions over <see cref="ProgramImage.Dimensions"/>. A scratch tensor is spill space, uninitialised at the start.
+/// </summary>
+/// <param name="Type">Element type the user sees (inputs, outputs) and the program reads or writes.</param>
+public sealed record TensorSymbol(string Name, TensorKind Kind, ElementType Type, ImmutableArray<DimExpr> Shape, int ParameterIndex);
+
+/// <param name="Operation">The tile operation, e.g. "linear" or "attention/scores".</param>
+/// <param name="Node">The graph node's name.</param>
+/// <param name="Source">The names of the model's nodes it came from, comma separated.</param>
+public sealed record DebugEntry(string Operation, string Node, string Source);
+
+/// <summary>
+/// The weight section: read-only bytes in stream order. Written piece by piece from the memory-mapped model, read as a
+/// memory-mapped view; never held as a whole by the compiler.
+/// </summary>
+public abstract class WeightSection
+{
+    /// <summary>Bytes, a multiple of 64.</summary>
+    public abstract long Length { get; }
+
+    /// <summary>Writes exactly <see cref="Length"/> bytes.</summary>
+    public abstract void WriteTo(Stream stream);
+}
