@@ -1,0 +1,149 @@
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.GraphIR;
+
+/// <summary>
+/// A model as single-assignment values. Nodes stand in an order in which every value is computed before it is used.
+/// Passes change the graph in place through the methods here; the verifier runs after each.
+/// </summary>
+public sealed class Graph(string name)
+{
+    private int _nextName;
+    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
+
+    public string Name { get; } = name;
+
+    public List<Value> Inputs { get; } = [];
+
+    public List<Node> Nodes { get; } = [];
+
+    /// <summary>The values the model returns, in order, under the names the user knows.</summary>
+    public List<GraphOutput> Outputs { get; } = [];
+
+    /// <summary>Every symbolic dimension with the interval it may take; ordered by name, so that iteration is deterministic.</summary>
+    public SortedDictionary<string, DimInterval> Dimensions { get; } = new(StringComparer.Ordinal);
+
+    public Value AddInput(string name, TensorType type)
+    {
+        var value = new Value(UniqueName(name), type);
+        Inputs.Add(value);
+        return value;
+    }
+
+    /// <summary>A constant. Its data may be a memory-mapped part of the model file and is never copied.</summary>
+    public Value Constant(Tensor data, string? name = null) =>
+        new(UniqueName(name ?? "const"), new TensorType(data.Type, data.Shape.ToArray().Select(DimExpr.Constant).ToEquatableArray())) { ConstantData = data };
+
+    /// <summary>Appends a node, or inserts it before <paramref name="before"/>; its result types are inferred by the operator.</summary>
+    public Node Add(Operator op, IReadOnlyList<Value> inputs, IReadOnlyList<string> sources, string? name = null, Node? before = null)
+    {
+        EquatableArray<TensorType> types = op.Infer(inputs.Select(v => v.Type).ToEquatableArray());
+        var node = new Node(op, [.. inputs], sources);
+        foreach (TensorType type in types)
+        {
+            node.Outputs.Add(new Value(UniqueName(name ?? op.Name), type) { Producer = node });
+        }
+        if (before is null)
+        {
+            Nodes.Add(node);
+        }
+        else
+        {
+            Nodes.Insert(Nodes.IndexOf(before), node);
+        }
+        return node;
+    }
+
+    /// <summary>Every use of <paramref name="old"/>, outputs of the graph included, becomes a use of <paramref name="replacement"/>.</summary>
+    public void ReplaceUses(Value old, Value replacement)
+    {
+        foreach (Node node in Nodes)
+        {
+            for (int i = 0; i < node.Inputs.Count; i++)
+            {
+                if (ReferenceEquals(node.Inputs[i], old))
+                {
+                    node.Inputs[i] = replacement;
+                }
+            }
+        }
+        for (int i = 0; i < Outputs.Count; i++)
+        {
+            if (ReferenceEquals(Outputs[i].Value, old))
+            {
+                Outputs[i] = Outputs[i] with { Value = replacement };
+            }
+        }
+    }
+
+    /// <summary>The nodes that read each value; graph outputs are not uses. Recomputed on each call.</summary>
+    public Dictionary<Value, List<Node>> Uses()
+    {
+        var uses = new Dictionary<Value, List<Node>>();
+        foreach (Node node in Nodes)
+        {
+            foreach (Value input in node.Inputs.Distinct())
+            {
+                if (!uses.TryGetValue(input, out List<Node>? list))
+                {
+                    uses[input] = list = [];
+                }
+                list.Add(node);
+            }
+        }
+        return uses;
+    }
+
+    public bool IsOutput(Value value) => Outputs.Exists(o => ReferenceEquals(o.Value, value));
+
+    /// <summary>A name no other value of this graph has, made from a hint.</summary>
+    public string UniqueName(string hint)
+    {
+        string clean = new([.. hint.Select(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '/' or ':' or '-' ? c : '_')]);
+        clean = clean.Length == 0 ? "v" : clean;
+        string name = clean;
+        while (!_names.Add(name))
+        {
+            name = $"{clean}~{++_nextName}";
+        }
+        return name;
+    }
+}
+
+/// <param name="Name">The name in the model.</param>
+public sealed record GraphOutput(string Name, Value Value);
+
+/// <summary>A tensor that exists once: a graph input, a constant, or the result of a node.</summary>
+public sealed class Value(string name, TensorType type)
+{
+    public string Name { get; } = name;
+
+    public TensorType Type { get; set; } = type;
+
+    /// <summary>The node that computes it; null for inputs and constants.</summary>
+    public Node? Producer { get; set; }
+
+    /// <summary>The data of a constant.</summary>
+    public Tensor? ConstantData { get; init; }
+
+    public bool IsConstant => ConstantData is not null;
+
+    public override string ToString() => $"%{Name}";
+}
+
+/// <summary>An operator applied to values.</summary>
+/// <param name="sources">The names of the model's nodes this one stands for; merged when nodes are fused.</param>
+public sealed class Node(Operator op, List<Value> inputs, IReadOnlyList<string> sources)
+{
+    public Operator Op { get; set; } = op;
+
+    public List<Value> Inputs { get; } = inputs;
+
+    public List<Value> Outputs { get; } = [];
+
+    /// <summary>The result of a node that has one.</summary>
+    public Value Output => Outputs[0];
+
+    public IReadOnlyList<string> Sources { get; set; } = sources;
+}

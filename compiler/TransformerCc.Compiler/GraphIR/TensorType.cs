@@ -1,0 +1,15 @@
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.GraphIR;
+
+/// <summary>Element type and shape of a value. Dimensions are expressions over the graph's symbols.</summary>
+public readonly record struct TensorType(ElementType Element, EquatableArray<DimExpr> Shape)
+{
+    public int Rank => Shape.Count;
+
+    /// <summary>Number of elements.</summary>
+    public DimExpr Count => DimExpr.Product(Shape);
+
+    public override string ToString() => $"{Element.Name()}{Shape}";
+}
