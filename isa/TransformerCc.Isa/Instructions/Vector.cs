@@ -25,6 +25,8 @@ public enum UnaryOp : byte
     SoftCap,
     /// <summary>Boolean: true where the element is zero.</summary>
     Not,
+    /// <summary>x · parameter.</summary>
+    Scale,
 }
 
 /// <summary>Functions of two elements. Integer formats compute in 64-bit integers, all others in f32.</summary>

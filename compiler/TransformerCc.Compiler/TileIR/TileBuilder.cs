@@ -1,0 +1,172 @@
+using System.Globalization;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.TileIR;
+
+/// <summary>Three nested lengths or byte strides, outermost first.</summary>
+public readonly record struct Extent3(DimExpr Outer, DimExpr Middle, DimExpr Inner);
+
+/// <summary>A place and byte strides in a buffer or tensor.</summary>
+public readonly record struct StridedTile(TileBuffer Buffer, DimExpr Offset, ElementType Format, Extent3 Stride);
+
+/// <inheritdoc cref="StridedTile"/>
+public readonly record struct StridedDram(DramTensor Tensor, DimExpr Offset, Extent3 Stride);
+
+/// <summary>Appends nodes to a tile program; the operand names are those of the instruction declarations.</summary>
+public sealed class TileBuilder(TileProgram program)
+{
+    private readonly Stack<TileBlock> _blocks = new([program.Body]);
+    private readonly Dictionary<string, int> _names = new(StringComparer.Ordinal);
+    private ushort _tag;
+
+    public TileProgram Program => program;
+
+    public TileBlock Block => _blocks.Peek();
+
+    /// <summary>The tile operation and graph node that the next statements stand for.</summary>
+    public void SetSource(string operation, string node, string source)
+    {
+        var entry = new DebugEntry(operation, node, source);
+        if (program.Debug[_tag] == entry)
+        {
+            return;
+        }
+        if (program.Debug.Count > ushort.MaxValue)
+        {
+            _tag = ushort.MaxValue;
+            return;
+        }
+        program.Debug.Add(entry);
+        _tag = (ushort)(program.Debug.Count - 1);
+    }
+
+    /// <summary>A name no buffer or variable has yet, made from a hint.</summary>
+    public string Fresh(string hint)
+    {
+        int n = _names.TryGetValue(hint, out int count) ? count : 0;
+        _names[hint] = n + 1;
+        return n == 0 && !program.Dimensions.ContainsKey(hint) ? hint : string.Create(CultureInfo.InvariantCulture, $"{hint}.{n}");
+    }
+
+    public TileBuffer Buffer(string hint, MemorySpace space, long bytes)
+    {
+        var buffer = new TileBuffer(Fresh(hint), space, Lines.RoundUp(long.Max(bytes, 1), space == MemorySpace.Acc ? Lines.AccumulatorRowBytes : Lines.Bytes));
+        Block.Buffers.Add(buffer);
+        return buffer;
+    }
+
+    /// <summary>Builds a loop; one that is known to run once is built without it.</summary>
+    public void Loop(string hint, DimExpr count, Action<DimExpr> body)
+    {
+        if (count.Is(1))
+        {
+            body(DimExpr.Zero);
+            return;
+        }
+        var loop = new TileLoop(Fresh(hint), count);
+        Block.Nodes.Add(loop);
+        _blocks.Push(loop.Body);
+        body(DimExpr.Symbol(loop.Variable));
+        _blocks.Pop();
+    }
+
+    /// <summary>Names a value for the rest of the block; constants and bare symbols need no name.</summary>
+    public DimExpr Let(string hint, DimExpr value)
+    {
+        if (value.IsConstant || value.SymbolName is not null)
+        {
+            return value;
+        }
+        var let = new TileLet(Fresh(hint), value);
+        Block.Nodes.Add(let);
+        return DimExpr.Symbol(let.Name);
+    }
+
+    public void LoadWeights(TileBuffer slot, WeightPanel panel) =>
+        Emit<LoadWeights>(("dst", new ScratchOperand(slot, 0)), ("src", new PanelOperand(panel)), ("bytes", Dim(panel.Bytes)));
+
+    public void Load(StridedTile dst, StridedDram src, Extent3 count) =>
+        Emit<Load>([("dst", new ScratchOperand(dst.Buffer, dst.Offset)), ("dst_format", new FormatOperand(dst.Format)), ("src", new DramOperand(src.Tensor, src.Offset)), ("src_format", new FormatOperand(src.Tensor.Type)),
+            .. Extent("count", count), .. Extent("src", src.Stride), .. Extent("dst", dst.Stride)]);
+
+    public void Store(StridedDram dst, StridedTile src, Extent3 count) =>
+        Emit<Store>([("dst", new DramOperand(dst.Tensor, dst.Offset)), ("dst_format", new FormatOperand(dst.Tensor.Type)), ("src", new ScratchOperand(src.Buffer, src.Offset)), ("src_format", new FormatOperand(src.Format)),
+            .. Extent("count", count), .. Extent("dst", dst.Stride), .. Extent("src", src.Stride)]);
+
+    public void Copy(StridedTile dst, StridedTile src, Extent3 count) =>
+        Emit<Copy>([("dst", new ScratchOperand(dst.Buffer, dst.Offset)), ("dst_format", new FormatOperand(dst.Format)), ("src", new ScratchOperand(src.Buffer, src.Offset)), ("src_format", new FormatOperand(src.Format)),
+            .. Extent("count", count), .. Extent("dst", dst.Stride), .. Extent("src", src.Stride)]);
+
+    public void Gather(VectorTile dst, StridedDram table, DimExpr tableRows, ScratchOperand indices, ElementType indexFormat, DimExpr rows, DimExpr columns) =>
+        Emit<Gather>(("dst", Place(dst)), ("dst_format", new FormatOperand(dst.Format)), ("dst_row", Dim(dst.RowStride)), ("table", new DramOperand(table.Tensor, table.Offset)), ("table_format", new FormatOperand(table.Tensor.Type)),
+            ("table_row", Dim(table.Stride.Middle)), ("table_rows", Dim(tableRows)), ("indices", indices), ("index_format", new FormatOperand(indexFormat)), ("rows", Dim(rows)), ("columns", Dim(columns)));
+
+    /// <summary>Fills with a bit pattern, e.g. that of a float.</summary>
+    public void Fill(ScratchOperand dst, ElementType format, DimExpr rowStride, DimExpr rows, DimExpr columns, long bits) =>
+        Emit<Fill>(("dst", dst), ("format", new FormatOperand(format)), ("row", Dim(rowStride)), ("rows", Dim(rows)), ("columns", Dim(columns)), ("value", Dim(bits)));
+
+    /// <param name="arrays">Number of arrays, from the first.</param>
+    public void MatMul(VectorTile a, ScratchOperand w, ElementType wFormat, DimExpr wRowStride, PanelLayout layout, ScratchOperand result, long resultRowStride, DimExpr m, DimExpr k, DimExpr n, AccumulateMode mode, int arrays) =>
+        Emit<MatMul>(("a", Place(a)), ("a_format", new FormatOperand(a.Format)), ("a_row", Dim(a.RowStride)), ("w", w), ("w_format", new FormatOperand(wFormat)), ("w_row", Dim(wRowStride)), ("layout", ChoiceOperand.Of(layout)),
+            ("result", result), ("result_row", Dim(resultRowStride)), ("m", Dim(m)), ("k", Dim(k)), ("n", Dim(n)), ("mode", ChoiceOperand.Of(mode)), ("array", new NumberOperand(0)), ("arrays", new NumberOperand(arrays)));
+
+    public void Unary(UnaryOp op, VectorTile dst, VectorTile src, DimExpr rows, DimExpr columns, float parameter = 0) =>
+        Emit<VectorUnary>(("op", ChoiceOperand.Of(op)), ("dst", dst), ("src", src), ("rows", Dim(rows)), ("columns", Dim(columns)), ("parameter", new FloatOperand(parameter)));
+
+    public void Binary(BinaryOp op, VectorTile dst, VectorTile a, VectorTile b, DimExpr rows, DimExpr columns) =>
+        Emit<VectorBinary>(("op", ChoiceOperand.Of(op)), ("dst", dst), ("a", a), ("b", b), ("rows", Dim(rows)), ("columns", Dim(columns)));
+
+    public void Select(VectorTile dst, VectorTile condition, VectorTile a, VectorTile b, DimExpr rows, DimExpr columns) =>
+        Emit<VectorSelect>(("dst", dst), ("condition", condition), ("a", a), ("b", b), ("rows", Dim(rows)), ("columns", Dim(columns)));
+
+    public void Gated(UnaryOp activation, VectorTile dst, VectorTile gate, VectorTile up, DimExpr rows, DimExpr columns) =>
+        Emit<VectorGated>(("activation", ChoiceOperand.Of(activation)), ("dst", dst), ("gate", gate), ("up", up), ("rows", Dim(rows)), ("columns", Dim(columns)));
+
+    public void Iota(VectorTile dst, DimExpr rows, DimExpr columns, DimExpr start, DimExpr rowStep, DimExpr columnStep) =>
+        Emit<VectorIota>(("dst", dst), ("rows", Dim(rows)), ("columns", Dim(columns)), ("start", Dim(start)), ("row_step", Dim(rowStep)), ("column_step", Dim(columnStep)));
+
+    public void Reduce(ReduceOp op, VectorTile dst, VectorTile src, DimExpr rows, DimExpr columns) =>
+        Emit<VectorReduce>(("op", ChoiceOperand.Of(op)), ("dst", dst), ("src", src), ("rows", Dim(rows)), ("columns", Dim(columns)));
+
+    /// <param name="shift">Null for a norm without one.</param>
+    public void Norm(NormKind kind, VectorTile dst, VectorTile src, VectorTile scale, VectorTile? shift, float epsilon, DimExpr rows, DimExpr columns) =>
+        Emit<VectorNorm>(("kind", ChoiceOperand.Of(kind)), ("dst", dst), ("src", src), ("scale", Place(scale)), ("scale_format", new FormatOperand(scale.Format)), ("has_shift", new NumberOperand(shift is null ? 0 : 1)),
+            ("shift", Place(shift ?? scale)), ("shift_format", new FormatOperand((shift ?? scale).Format)), ("epsilon", new FloatOperand(epsilon)), ("rows", Dim(rows)), ("columns", Dim(columns)));
+
+    public void Rope(RopeKind kind, VectorTile dst, VectorTile src, VectorTile cos, VectorTile sin, DimExpr rows, int heads, int headDim, int rotaryDim) =>
+        Emit<VectorRope>(("kind", ChoiceOperand.Of(kind)), ("dst", dst), ("src", src), ("cos", Place(cos)), ("sin", Place(sin)), ("table_row", Dim(cos.RowStride)), ("table_format", new FormatOperand(cos.Format)),
+            ("rows", Dim(rows)), ("heads", new NumberOperand(heads)), ("head_dim", new NumberOperand(headDim)), ("rotary", new NumberOperand(rotaryDim)));
+
+    public void Softmax(VectorTile dst, VectorTile src, DimExpr rows, DimExpr columns) =>
+        Emit<VectorSoftmax>(("dst", dst), ("src", src), ("rows", Dim(rows)), ("columns", Dim(columns)));
+
+    /// <param name="low">First visible column of query 0.</param>
+    /// <param name="high">One past the last visible column of query 0.</param>
+    /// <param name="slope">How far both limits move per query: 0 or 1.</param>
+    public void OnlineSoftmax(VectorTile dst, VectorTile scores, ScratchOperand state, long stateRowStride, DimExpr rows, DimExpr columns, float scale, DimExpr queryRows, DimExpr low, DimExpr high, int slope) =>
+        Emit<OnlineSoftmax>(("dst", dst), ("scores", scores), ("state", state), ("state_row", Dim(stateRowStride)), ("mode", ChoiceOperand.Of(AccumulateMode.Add)), ("rows", Dim(rows)), ("columns", Dim(columns)),
+            ("scale", new FloatOperand(scale)), ("query_rows", Dim(queryRows)), ("low", Dim(low)), ("high", Dim(high)), ("slope", new NumberOperand(slope)));
+
+    public void OnlineFinish(VectorTile dst, VectorTile src, ScratchOperand state, long stateRowStride, DimExpr rows, DimExpr columns) =>
+        Emit<OnlineFinish>(("dst", dst), ("src", src), ("state", state), ("state_row", Dim(stateRowStride)), ("rows", Dim(rows)), ("columns", Dim(columns)));
+
+    private static ScratchOperand Place(VectorTile tile) => new(tile.Buffer, tile.Offset);
+
+    private static DimOperand Dim(DimExpr value) => new(value);
+
+    private static (string, TileOperand)[] Extent(string name, Extent3 e) => [(name + "_outer", Dim(e.Outer)), (name + "_middle", Dim(e.Middle)), (name + "_inner", Dim(e.Inner))];
+
+    private void Emit<T>(params ReadOnlySpan<(string Name, TileOperand Value)> operands) where T : Instruction, IInstruction<T>
+    {
+        var named = new NamedOperand[operands.Length];
+        for (int i = 0; i < operands.Length; i++)
+        {
+            named[i] = new NamedOperand(operands[i].Name, operands[i].Value);
+        }
+        Block.Nodes.Add(new TileStatement(InstructionSet.FindMnemonic(T.Info.Mnemonic)!, named, _tag));
+    }
+}

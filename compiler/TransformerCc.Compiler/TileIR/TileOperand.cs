@@ -1,0 +1,70 @@
+using System.Globalization;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.TileIR;
+
+/// <summary>An operand of a tile statement: what an instruction's operand is before addresses and registers are known.</summary>
+public abstract record TileOperand;
+
+/// <summary>A place in a buffer, bytes from its start.</summary>
+public sealed record ScratchOperand(TileBuffer Buffer, DimExpr Offset) : TileOperand
+{
+    public override string ToString() => Offset.Is(0) ? $"{Buffer}" : $"{Buffer}[{Offset}]";
+}
+
+/// <summary>A tile that the vector engine walks. Strides in bytes; a column stride of 0 repeats one element.</summary>
+public sealed record VectorTile(TileBuffer Buffer, DimExpr Offset, DimExpr RowStride, ElementType Format, byte ColumnStride = 1) : TileOperand
+{
+    public override string ToString() =>
+        $"{new ScratchOperand(Buffer, Offset)}:{Format.Name()}:row={RowStride}{(ColumnStride == 0 ? ":col=0" : "")}";
+}
+
+/// <summary>A place in a DRAM tensor, bytes from its start.</summary>
+public sealed record DramOperand(DramTensor Tensor, DimExpr Offset) : TileOperand
+{
+    public override string ToString() => Offset.Is(0) ? $"{Tensor}" : $"{Tensor}[{Offset}]";
+}
+
+/// <summary>A panel of the weight stream.</summary>
+public sealed record PanelOperand(WeightPanel Panel) : TileOperand
+{
+    public override string ToString() => Panel.ToString();
+}
+
+/// <summary>A length, count, stride or register value.</summary>
+public sealed record DimOperand(DimExpr Value) : TileOperand
+{
+    public override string ToString() => Value.ToString();
+}
+
+public sealed record FormatOperand(ElementType Format) : TileOperand
+{
+    public override string ToString() => Format.Name();
+}
+
+public sealed record FloatOperand(float Value) : TileOperand
+{
+    public override string ToString() => Value.ToString("R", CultureInfo.InvariantCulture);
+}
+
+/// <summary>A small number encoded in the instruction: a flag, a count of arrays, a head width.</summary>
+public sealed record NumberOperand(long Value) : TileOperand
+{
+    public override string ToString() => Value.ToString(CultureInfo.InvariantCulture);
+}
+
+/// <summary>A choice, held as the enumeration's number and name.</summary>
+public sealed record ChoiceOperand(long Value, string Text) : TileOperand
+{
+    public static ChoiceOperand Of<TEnum>(TEnum value) where TEnum : struct, Enum => new(Convert.ToInt64(value, CultureInfo.InvariantCulture), value.ToString());
+
+    public override string ToString() => Text;
+}
+
+public sealed record EngineOperand(Engine Engine) : TileOperand
+{
+    public override string ToString() => Engine.Name();
+}

@@ -1,0 +1,84 @@
+using System.Collections.Immutable;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.TileIR;
+
+/// <summary>
+/// A program as loops over tiles: buffers with a memory and a scope, and statements that each become one instruction.
+/// Addresses and lengths are expressions over the graph's dimensions and the loop variables around them.
+/// </summary>
+public sealed class TileProgram
+{
+    public required ChipDescription Chip { get; init; }
+
+    /// <summary>The model's symbolic dimensions with their intervals.</summary>
+    public required SortedDictionary<string, DimInterval> Dimensions { get; init; }
+
+    public List<DramTensor> Tensors { get; } = [];
+
+    public required WeightStream Weights { get; init; }
+
+    /// <summary>The slots of the weight ring, in the order of their use. Their places are fixed; the planner leaves them free.</summary>
+    public required ImmutableArray<TileBuffer> Ring { get; init; }
+
+    public TileBlock Body { get; } = new();
+
+    /// <summary>Entry i belongs to source tag i.</summary>
+    public List<DebugEntry> Debug { get; } = [new("", "", "")];
+}
+
+/// <summary>A tensor in DRAM, dense and row-major.</summary>
+/// <param name="Kind">Input, output or scratch; null for a constant, which lies in the weight section.</param>
+/// <param name="Type">Storage format.</param>
+/// <param name="WeightOffset">Place in the weight section of a constant.</param>
+public sealed record DramTensor(string Name, TensorKind? Kind, ElementType Type, ImmutableArray<DimExpr> Shape, long WeightOffset = 0)
+{
+    public override string ToString() => $"@{Name}";
+}
+
+/// <summary>
+/// A run of scratchpad memory, large enough for the upper bounds of all dimensions. It lives inside the block that declares it.
+/// </summary>
+public sealed class TileBuffer(string name, MemorySpace space, long bytes)
+{
+    public string Name { get; } = name;
+
+    public MemorySpace Space { get; } = space;
+
+    public long Bytes { get; } = bytes;
+
+    public override string ToString() => $"${Name}";
+}
+
+/// <summary>Statements in order, and the buffers that live no longer than they.</summary>
+public sealed class TileBlock
+{
+    public List<TileBuffer> Buffers { get; } = [];
+
+    public List<TileNode> Nodes { get; } = [];
+}
+
+/// <summary>A loop, a scalar definition or a statement.</summary>
+public abstract class TileNode;
+
+/// <summary>Repeats a block for variable = 0 .. count − 1.</summary>
+public sealed class TileLoop(string variable, DimExpr count) : TileNode
+{
+    public string Variable { get; } = variable;
+
+    public DimExpr Count { get; } = count;
+
+    public TileBlock Body { get; } = new();
+}
+
+/// <summary>Names the value of an expression for the rest of the block (a ragged tile's length, a block's start).</summary>
+public sealed class TileLet(string name, DimExpr value) : TileNode
+{
+    public string Name { get; } = name;
+
+    public DimExpr Value { get; } = value;
+}

@@ -1,0 +1,47 @@
+using TransformerCc.Isa.Instructions;
+
+namespace TransformerCc.Compiler.TileIR;
+
+/// <summary>
+/// One instruction with buffers instead of addresses. Operands carry the names of the instruction's declaration, so that
+/// a new instruction needs nothing here.
+/// </summary>
+public sealed class TileStatement(InstructionKind kind, IReadOnlyList<NamedOperand> operands, ushort tag) : TileNode
+{
+    public InstructionKind Kind { get; } = kind;
+
+    public IReadOnlyList<NamedOperand> Operands { get; } = operands;
+
+    /// <summary>Index into the program's debug table.</summary>
+    public ushort Tag { get; } = tag;
+
+    public Engine Engine => Kind.Info.Engine ?? ((EngineOperand)Operands.First(o => o.Value is EngineOperand).Value).Engine;
+
+    /// <summary>Semaphores, filled by the channel assignment.</summary>
+    public List<byte> Acquires { get; } = [];
+
+    public List<byte> Releases { get; } = [];
+
+    /// <summary>The operand of a name; null when the statement has none of it.</summary>
+    public TileOperand? Find(string name)
+    {
+        foreach (NamedOperand o in Operands)
+        {
+            if (o.Name == name)
+            {
+                return o.Value;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// Whether an operand is written. In every instruction the operands called dst, result and state are, and no other.
+    /// </summary>
+    public static bool IsWritten(string operandName) => operandName is "dst" or "result" or "state";
+}
+
+public readonly record struct NamedOperand(string Name, TileOperand Value)
+{
+    public override string ToString() => $"{Name}={Value}";
+}

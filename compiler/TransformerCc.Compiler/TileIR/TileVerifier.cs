@@ -1,0 +1,116 @@
+using TransformerCc.Isa;
+using TransformerCc.Isa.Symbolic;
+
+namespace TransformerCc.Compiler.TileIR;
+
+/// <summary>
+/// Checks a tile program: every symbol is a dimension or stands in scope, every buffer is used inside the block that
+/// declares it, names are unique, sizes are positive multiples of a line.
+/// </summary>
+public static class TileVerifier
+{
+    public static DiagnosticList Verify(TileProgram program)
+    {
+        var diagnostics = new DiagnosticList();
+        var buffers = new HashSet<TileBuffer>(program.Ring);
+        var names = new HashSet<string>(program.Ring.Select(b => b.Name), StringComparer.Ordinal);
+        Verify(program.Body, program, buffers, names, new HashSet<string>(program.Dimensions.Keys, StringComparer.Ordinal), diagnostics);
+        return diagnostics;
+    }
+
+    private static void Verify(TileBlock block, TileProgram program, HashSet<TileBuffer> buffers, HashSet<string> names, HashSet<string> symbols, DiagnosticList diagnostics)
+    {
+        var declared = new List<TileBuffer>();
+        var defined = new List<string>();
+        foreach (TileBuffer b in block.Buffers)
+        {
+            if (!names.Add(b.Name))
+            {
+                diagnostics.Add(Diagnostic.Error("TCC3001", $"buffer {b} is declared twice"));
+            }
+            if (b.Bytes < 0 || b.Bytes % Lines.Bytes != 0)
+            {
+                diagnostics.Add(Diagnostic.Error("TCC3002", $"buffer {b} has {b.Bytes} bytes, which is no whole number of lines"));
+            }
+            if (buffers.Add(b))
+            {
+                declared.Add(b);
+            }
+        }
+        foreach (TileNode node in block.Nodes)
+        {
+            switch (node)
+            {
+                case TileLoop loop:
+                    CheckSymbols(loop.Count, $"the count of loop {loop.Variable}");
+                    bool fresh = symbols.Add(loop.Variable);
+                    if (!fresh)
+                    {
+                        diagnostics.Add(Diagnostic.Error("TCC3003", $"loop variable {loop.Variable} hides a symbol of the same name"));
+                    }
+                    Verify(loop.Body, program, buffers, names, symbols, diagnostics);
+                    if (fresh)
+                    {
+                        symbols.Remove(loop.Variable);
+                    }
+                    break;
+                case TileLet let:
+                    CheckSymbols(let.Value, $"{let.Name}");
+                    if (!symbols.Add(let.Name))
+                    {
+                        diagnostics.Add(Diagnostic.Error("TCC3003", $"{let.Name} hides a symbol of the same name"));
+                    }
+                    defined.Add(let.Name);
+                    break;
+                case TileStatement statement:
+                    VerifyStatement(statement);
+                    break;
+            }
+        }
+        buffers.ExceptWith(declared);
+        symbols.ExceptWith(defined);
+
+        void VerifyBuffer(TileBuffer buffer, DimExpr offset, TileStatement statement)
+        {
+            if (!buffers.Contains(buffer))
+            {
+                diagnostics.Add(Diagnostic.Error("TCC3004", $"{statement.Kind.Info.Mnemonic} uses buffer {buffer} outside the block that declares it", program.Debug[statement.Tag].Node));
+            }
+            CheckSymbols(offset, statement.Kind.Info.Mnemonic);
+        }
+
+        void VerifyStatement(TileStatement statement)
+        {
+            foreach (NamedOperand operand in statement.Operands)
+            {
+                switch (operand.Value)
+                {
+                    case ScratchOperand s:
+                        VerifyBuffer(s.Buffer, s.Offset, statement);
+                        break;
+                    case VectorTile v:
+                        VerifyBuffer(v.Buffer, v.Offset, statement);
+                        CheckSymbols(v.RowStride, statement.Kind.Info.Mnemonic);
+                        break;
+                    case DramOperand d:
+                        CheckSymbols(d.Offset, statement.Kind.Info.Mnemonic);
+                        break;
+                    case DimOperand d:
+                        CheckSymbols(d.Value, statement.Kind.Info.Mnemonic);
+                        break;
+                }
+            }
+        }
+
+        void CheckSymbols(DimExpr expression, string where)
+        {
+            foreach (string symbol in expression.Symbols)
+            {
+                if (!symbols.Contains(symbol))
+                {
+                    diagnostics.Add(Diagnostic.Error("TCC3005", $"{where} uses {symbol}, which is not defined there"));
+                }
+            }
+        }
+    }
+}
