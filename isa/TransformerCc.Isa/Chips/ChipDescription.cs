@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace TransformerCc.Isa.Chips;
 
 /// <summary>
@@ -18,6 +20,13 @@ public sealed record ChipDescription
     public required DmaDescription Dma { get; init; }
     public required LinkDescription Links { get; init; }
     public required PowerDescription Power { get; init; }
+
+    /// <summary>Where figures come from: path of the figure, such as <c>memory.dramBytes</c>, to a source.</summary>
+    public IReadOnlyDictionary<string, string> Origins { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Location of the schema, for editors; not used.</summary>
+    [JsonPropertyName("$schema")]
+    public string? SchemaLocation { get; init; }
 }
 
 /// <param name="Arrays">Number of arrays.</param>

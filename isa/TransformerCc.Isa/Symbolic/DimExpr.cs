@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 
@@ -35,6 +36,14 @@ public sealed class DimExpr : IEquatable<DimExpr>
     public static implicit operator DimExpr(long value) => Constant(value);
 
     public static DimExpr FromInt64(long value) => Constant(value);
+
+    /// <summary>Reads the text form, e.g. <c>batch*(past + seq)</c> or <c>floordiv(seq + 15, 16)</c>; the inverse of <see cref="ToString"/>.</summary>
+    /// <exception cref="DiagnosticException">TCC4120: the text is no expression.</exception>
+    public static DimExpr Parse(string text) =>
+        TryParse(text, out DimExpr? e, out string? error) ? e : throw new DiagnosticException(Diagnostic.Error("TCC4120", $"'{text}' is no dimension expression: {error}"));
+
+    public static bool TryParse(string text, [NotNullWhen(true)] out DimExpr? expression, [NotNullWhen(false)] out string? error) =>
+        DimExprParser.TryParse(text, out expression, out error);
 
     /// <summary>True when the expression holds no symbol.</summary>
     public bool IsConstant => _terms.Length == 0 || (_terms.Length == 1 && _terms[0].Factors.Length == 0);
@@ -122,6 +131,8 @@ public sealed class DimExpr : IEquatable<DimExpr>
     public static DimExpr Min(DimExpr a, DimExpr b) => Extremum(CompositeKind.Min, a, b);
 
     public static DimExpr Max(DimExpr a, DimExpr b) => Extremum(CompositeKind.Max, a, b);
+
+    internal static DimExpr Sum(IEnumerable<DimExpr> items) => FromTerms(items.SelectMany(i => i._terms));
 
     public static DimExpr Product(IEnumerable<DimExpr> factors) => factors.Aggregate(One, (x, y) => x * y);
 

@@ -1,6 +1,6 @@
 using FsCheck.Xunit;
 using TransformerCc.Isa;
-using TransformerCc.Isa.Encoding;
+using TransformerCc.Isa.InstructionEncoding;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Tensors;

@@ -5,7 +5,7 @@ using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Tensors;
 
-namespace TransformerCc.Isa.Encoding;
+namespace TransformerCc.Isa.InstructionEncoding;
 
 /// <summary>The decoding visitor: reads each operand it is asked for and keeps the first error; after one, values are defaults.</summary>
 internal ref struct OperandReader(ReadOnlySpan<byte> bytes) : IOperandVisitor

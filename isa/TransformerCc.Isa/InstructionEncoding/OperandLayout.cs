@@ -1,6 +1,6 @@
 using TransformerCc.Isa.Instructions;
 
-namespace TransformerCc.Isa.Encoding;
+namespace TransformerCc.Isa.InstructionEncoding;
 
 /// <summary>
 /// The layout of the 64 bytes, all little-endian: opcode 1, flags 1 (zero), source tag 2, acquires 4, releases 4, then the

@@ -4,7 +4,7 @@ using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Tensors;
 
-namespace TransformerCc.Isa.Encoding;
+namespace TransformerCc.Isa.InstructionEncoding;
 
 /// <summary>The encoding visitor: appends each operand it is shown. Refuses what <see cref="OperandReader"/> would refuse.</summary>
 internal ref struct OperandWriter(Span<byte> bytes, string mnemonic) : IOperandVisitor

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using TransformerCc.Isa.Instructions;
 
-namespace TransformerCc.Isa.Encoding;
+namespace TransformerCc.Isa.InstructionEncoding;
 
 /// <summary>Instructions to their 64 bytes.</summary>
 public static class InstructionEncoder

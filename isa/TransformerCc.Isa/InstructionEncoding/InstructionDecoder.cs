@@ -4,7 +4,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using TransformerCc.Isa.Instructions;
 
-namespace TransformerCc.Isa.Encoding;
+namespace TransformerCc.Isa.InstructionEncoding;
 
 /// <summary>
 /// The 64 bytes back to instructions. Strict: every encoding that is accepted is the one the encoder writes, so unknown
