@@ -1,0 +1,236 @@
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.GraphIR.Operators;
+
+/// <summary>NumPy's matmul of tensors of two or more dimensions: [..., M, K]·[..., K, N] with broadcast leading dimensions.</summary>
+public sealed record MatMul : Operator, IOperator<MatMul>
+{
+    public static string OperatorName => "matmul";
+
+    public override string Name => OperatorName;
+
+    public static MatMul Read(IAttributeReader reader) => new();
+
+    public override void Attributes(IAttributeVisitor visitor) { }
+
+    public override EquatableArray<TensorType> Infer(EquatableArray<TensorType> inputs)
+    {
+        ShapeRules.ExpectOperands(inputs, 2, "a, b");
+        TensorType a = inputs[0], b = inputs[1];
+        ShapeRules.ExpectSameElement(a, b, "a", "b");
+        ShapeRules.Expect(a.Element != ElementType.Bool, "multiplies numbers, not bool");
+        ShapeRules.Expect(a.Rank >= 2 && b.Rank >= 2, $"needs two dimensions or more, given {a} and {b}");
+        ShapeRules.ExpectEqual(a.Shape[a.Rank - 1], b.Shape[b.Rank - 2], "the width of a", "the height of b");
+        EquatableArray<DimExpr> batch = Broadcasting.Shape(a.Shape.Take(a.Rank - 2).ToEquatableArray(), b.Shape.Take(b.Rank - 2).ToEquatableArray());
+        return ShapeRules.One(a.Element, [.. batch, a.Shape[a.Rank - 2], b.Shape.Last]);
+    }
+
+    public override Tensor[] Evaluate(IReadOnlyList<Tensor> inputs, IReadOnlyDictionary<string, long> dimensions)
+    {
+        Tensor a = inputs[0], b = inputs[1];
+        long rows = a.Shape[^2], depth = a.Shape[^1], columns = b.Shape[^1];
+        long[] batch = Broadcasting.Shape(a.Shape[..^2], b.Shape[..^2]), shape = [.. batch, rows, columns];
+        var left = new StridedWalk(batch, Strided.Broadcast(a.Shape[..^2], batch));
+        var right = new StridedWalk(batch, Strided.Broadcast(b.Shape[..^2], batch));
+        long batches = Strided.Count(batch);
+        if (!a.Type.IsFloat())
+        {
+            long[] m = TensorMath.Longs(a), n = TensorMath.Longs(b), integers = new long[Strided.Count(shape)];
+            for (long i = 0; i < batches; i++, left.Next(), right.Next())
+            {
+                Multiply(m.AsSpan((int)(left.Offset * rows * depth)), n.AsSpan((int)(right.Offset * depth * columns)), integers.AsSpan((int)(i * rows * columns)), rows, depth, columns);
+            }
+            return [TensorMath.FromLongs(a.Type, shape, integers)];
+        }
+        double[] x = TensorMath.Doubles(a), y = TensorMath.Doubles(b), result = new double[Strided.Count(shape)];
+        for (long i = 0; i < batches; i++, left.Next(), right.Next())
+        {
+            Multiply(x.AsSpan((int)(left.Offset * rows * depth)), y.AsSpan((int)(right.Offset * depth * columns)), result.AsSpan((int)(i * rows * columns)), rows, depth, columns);
+        }
+        return [TensorMath.FromDoubles(a.Type, shape, result)];
+    }
+
+    /// <summary>result[i, n] = Σ a[i, k]·b[k, n], k ascending.</summary>
+    internal static void Multiply(ReadOnlySpan<double> a, ReadOnlySpan<double> b, Span<double> result, long rows, long depth, long columns)
+    {
+        for (int i = 0; i < rows; i++)
+        {
+            Span<double> row = result.Slice((int)(i * columns), (int)columns);
+            for (int k = 0; k < depth; k++)
+            {
+                TensorMath.AddScaled(row, a[(int)(i * depth) + k], b.Slice((int)(k * columns), (int)columns));
+            }
+        }
+    }
+
+    private static void Multiply(ReadOnlySpan<long> a, ReadOnlySpan<long> b, Span<long> result, long rows, long depth, long columns)
+    {
+        for (int i = 0; i < rows; i++)
+        {
+            for (int k = 0; k < depth; k++)
+            {
+                for (int n = 0; n < columns; n++)
+                {
+                    result[(int)(i * columns) + n] = unchecked(result[(int)(i * columns) + n] + (a[(int)(i * depth) + k] * b[(int)(k * columns) + n]));
+                }
+            }
+        }
+    }
+}
+
+/// <summary>
+/// activation(x·w + bias) + residual: x [..., K], w [K, N], bias [N], residual of the result's shape [..., N]. Passes make
+/// it where w is a constant; the operands follow in this order, absent ones left out.
+/// </summary>
+public sealed record Linear(UnaryOp? Activation, bool HasBias, bool HasResidual) : Operator, IOperator<Linear>
+{
+    public static string OperatorName => "linear";
+
+    public override string Name => OperatorName;
+
+    public static Linear Read(IAttributeReader reader) =>
+        new(reader.Has("activation") ? reader.Word<UnaryOp>("activation") : null, reader.Flag("bias"), reader.Flag("residual"));
+
+    public override void Attributes(IAttributeVisitor visitor)
+    {
+        if (Activation is { } activation)
+        {
+            visitor.Word("activation", activation);
+        }
+        visitor.Flag("bias", HasBias);
+        visitor.Flag("residual", HasResidual);
+    }
+
+    public override EquatableArray<TensorType> Infer(EquatableArray<TensorType> inputs)
+    {
+        ShapeRules.ExpectOperands(inputs, 2 + (HasBias ? 1 : 0) + (HasResidual ? 1 : 0), $"x, w{(HasBias ? ", bias" : "")}{(HasResidual ? ", residual" : "")}");
+        TensorType x = inputs[0], w = inputs[1];
+        ShapeRules.ExpectFloat(x, "x");
+        ShapeRules.ExpectFloat(w, "w");
+        ShapeRules.Expect(x.Rank >= 1, "x must have a dimension");
+        ShapeRules.ExpectRank(w, 2, "w");
+        ShapeRules.ExpectEqual(x.Shape.Last, w.Shape[0], "the width of x", "the height of w");
+        EquatableArray<DimExpr> shape = [.. x.Shape.Take(x.Rank - 1), w.Shape[1]];
+        if (HasBias)
+        {
+            ShapeRules.ExpectFloat(inputs[2], "bias");
+            ShapeRules.ExpectRank(inputs[2], 1, "bias");
+            ShapeRules.ExpectEqual(inputs[2].Shape[0], w.Shape[1], "the width of bias", "the width of w");
+        }
+        if (HasResidual)
+        {
+            ShapeRules.Expect(inputs[inputs.Count - 1] == new TensorType(x.Element, shape), $"residual {inputs[inputs.Count - 1]} must have the type of the result, {x.Element.Name()}{shape}");
+        }
+        return ShapeRules.One(x.Element, shape);
+    }
+
+    public override Tensor[] Evaluate(IReadOnlyList<Tensor> inputs, IReadOnlyDictionary<string, long> dimensions)
+    {
+        Tensor x = inputs[0], w = inputs[1];
+        long depth = w.Shape[0], columns = w.Shape[1], rows = Strided.Count(x.Shape[..^1]);
+        var result = new double[checked(rows * columns)];
+        MatMul.Multiply(TensorMath.Doubles(x), TensorMath.Doubles(w), result, rows, depth, columns);
+        double[]? bias = HasBias ? TensorMath.Doubles(inputs[2]) : null, residual = HasResidual ? TensorMath.Doubles(inputs[inputs.Count - 1]) : null;
+        for (int i = 0; i < result.Length; i++)
+        {
+            double v = result[i] + (bias?[i % columns] ?? 0);
+            v = Activation is { } activation ? ScalarFunctions.Apply(activation, v) : v;
+            result[i] = v + (residual?[i] ?? 0);
+        }
+        return [TensorMath.FromDoubles(x.Type, [.. x.Shape[..^1], columns], result)];
+    }
+}
+
+/// <summary>
+/// Convolution over one or two spatial dimensions, one group: x [B, C, spatial...], w [O, C, k...], bias [O] to
+/// [B, O, out...] with out = ⌊(in + before + after − dilation·(k − 1) − 1) / stride⌋ + 1.
+/// </summary>
+public sealed record Conv(EquatableArray<long> Strides, EquatableArray<long> PadsBefore, EquatableArray<long> PadsAfter, EquatableArray<long> Dilations, bool HasBias)
+    : Operator, IOperator<Conv>
+{
+    public static string OperatorName => "conv";
+
+    public override string Name => OperatorName;
+
+    public static Conv Read(IAttributeReader reader) =>
+        new(reader.Integers("strides"), reader.Integers("pads_before"), reader.Integers("pads_after"), reader.Integers("dilations"), reader.Flag("bias"));
+
+    public override void Attributes(IAttributeVisitor visitor)
+    {
+        visitor.Integers("strides", Strides);
+        visitor.Integers("pads_before", PadsBefore);
+        visitor.Integers("pads_after", PadsAfter);
+        visitor.Integers("dilations", Dilations);
+        visitor.Flag("bias", HasBias);
+    }
+
+    public override EquatableArray<TensorType> Infer(EquatableArray<TensorType> inputs)
+    {
+        ShapeRules.ExpectOperands(inputs, HasBias ? 3 : 2, HasBias ? "x, w, bias" : "x, w");
+        TensorType x = inputs[0], w = inputs[1];
+        ShapeRules.ExpectFloat(x, "x");
+        ShapeRules.ExpectSameElement(x, w, "x", "w");
+        ShapeRules.Expect(x.Rank is 3 or 4, $"x must have one or two spatial dimensions, is {x}");
+        ShapeRules.ExpectRank(w, x.Rank, "w");
+        ShapeRules.ExpectEqual(x.Shape[1], w.Shape[1], "the channels of x", "the channels of w");
+        int spatial = x.Rank - 2;
+        ShapeRules.Expect(Strides.Count == spatial && PadsBefore.Count == spatial && PadsAfter.Count == spatial && Dilations.Count == spatial,
+            $"strides, pads and dilations must have {spatial} entries");
+        ShapeRules.Expect(Strides.All(s => s > 0) && Dilations.All(d => d > 0), "strides and dilations must be positive");
+        ShapeRules.Expect(PadsBefore.All(p => p >= 0) && PadsAfter.All(p => p >= 0), "pads must not be negative");
+        if (HasBias)
+        {
+            ShapeRules.ExpectSameElement(x, inputs[2], "x", "bias");
+            ShapeRules.ExpectRank(inputs[2], 1, "bias");
+            ShapeRules.ExpectEqual(inputs[2].Shape[0], w.Shape[0], "the width of bias", "the output channels of w");
+        }
+        var shape = new List<DimExpr> { x.Shape[0], w.Shape[0] };
+        for (int d = 0; d < spatial; d++)
+        {
+            DimExpr reach = x.Shape[d + 2] + PadsBefore[d] + PadsAfter[d] - (Dilations[d] * (w.Shape[d + 2] - 1)) - 1;
+            shape.Add(DimExpr.FloorDiv(reach, Strides[d]) + 1);
+        }
+        return ShapeRules.One(x.Element, shape.ToEquatableArray());
+    }
+
+    public override Tensor[] Evaluate(IReadOnlyList<Tensor> inputs, IReadOnlyDictionary<string, long> dimensions)
+    {
+        Tensor x = inputs[0], w = inputs[1];
+        long[] Concrete(Tensor t) => t.Shape.ToArray();
+        TensorType type = Infer(inputs.Select(t => new TensorType(t.Type, Concrete(t).Select(DimExpr.Constant).ToEquatableArray())).ToEquatableArray())[0];
+        long[] shape = TensorMath.Evaluate(type.Shape, dimensions), input = Concrete(x), kernel = Concrete(w);
+        long[] inputStrides = Strided.RowMajor(input), kernelStrides = Strided.RowMajor(kernel);
+        double[] values = TensorMath.Doubles(x), weights = TensorMath.Doubles(w), result = new double[Strided.Count(shape)];
+        double[]? bias = HasBias ? TensorMath.Doubles(inputs[2]) : null;
+        // One spatial dimension is two with a first one of size 1.
+        bool flat = input.Length == 3;
+        long height = flat ? 1 : input[2], width = input[^1], kernelHeight = flat ? 1 : kernel[2], kernelWidth = kernel[^1];
+        (long stepY, long padY, long spreadY) = flat ? (1, 0, 1) : (Strides[0], PadsBefore[0], Dilations[0]);
+        (long stepX, long padX, long spreadX) = (Strides.Last, PadsBefore.Last, Dilations.Last);
+        var walk = new StridedWalk(shape, new long[shape.Length]);
+        for (int i = 0; i < result.Length; i++, walk.Next())
+        {
+            long b = walk.Index[0], o = walk.Index[1], oy = flat ? 0 : walk.Index[2], ox = walk.Index[^1];
+            double sum = bias?[o] ?? 0;
+            for (long c = 0; c < kernel[1]; c++)
+            {
+                for (long ky = 0; ky < kernelHeight; ky++)
+                {
+                    for (long kx = 0; kx < kernelWidth; kx++)
+                    {
+                        long y = (oy * stepY) - padY + (ky * spreadY), column = (ox * stepX) - padX + (kx * spreadX);
+                        if (y >= 0 && y < height && column >= 0 && column < width)
+                        {
+                            sum += values[(b * inputStrides[0]) + (c * inputStrides[1]) + (y * width) + column]
+                                * weights[(o * kernelStrides[0]) + (c * kernelStrides[1]) + (ky * kernelWidth) + kx];
+                        }
+                    }
+                }
+            }
+            result[i] = sum;
+        }
+        return [TensorMath.FromDoubles(x.Type, shape, result)];
+    }
+}
