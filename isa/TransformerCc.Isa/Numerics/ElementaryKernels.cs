@@ -46,6 +46,7 @@ internal static class ElementaryKernels
         0.0002951384370466126, -7.246152144638048e-05, 3.2979383818983124e-05, -3.668360645354812e-05, 1.2874054698224224e-05,
     ];
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Exp<A, V>(V x) where A : ILaneArithmetic<V>
     {
         V p = ExpMinusOneReduced<A, V>(x, out V scale);
@@ -53,10 +54,12 @@ internal static class ElementaryKernels
     }
 
     /// <summary>1 / (1 + e^−x).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Sigmoid<A, V>(V x) where A : ILaneArithmetic<V> =>
         A.Divide(A.Of(1), A.Add(A.Of(1), Exp<A, V>(A.Xor(x, A.OfBits(SignBit)))));
 
     /// <summary>e / (e + 2) with e = e^2|x| − 1, which keeps its relative accuracy near 0; then the sign of x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Tanh<A, V>(V x) where A : ILaneArithmetic<V>
     {
         V sign = A.And(x, A.OfBits(SignBit)), magnitude = A.Xor(x, sign);
@@ -66,6 +69,7 @@ internal static class ElementaryKernels
     }
 
     /// <summary>From |x| = 3.92 on, erf rounds to ±1; the polynomial is used up to 4 and the argument clamped there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Erf<A, V>(V x) where A : ILaneArithmetic<V>
     {
         V y = Clamp<A, V>(x, 4);
@@ -77,6 +81,7 @@ internal static class ElementaryKernels
     /// x = 2^k · m with √½ ≤ m &lt; √2; log x = k·ln 2 + 2·atanh(s), s = (m − 1)/(m + 1), |s| ≤ 0.1716.
     /// Denormal f32 are normal doubles, so nothing else needs scaling. log 0 = −∞, below 0 NaN.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Log<A, V>(V x) where A : ILaneArithmetic<V>
     {
         // Subtracting the bits of √½ makes the exponent field count from √½; the bias keeps it from going negative.
@@ -98,6 +103,7 @@ internal static class ElementaryKernels
     /// subtracted in three parts of which the first two products are exact (Cody and Waite, "Software Manual for the
     /// Elementary Functions", 1980).
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V SinPlusQuarters<A, V>(V x, long quarterTurns) where A : ILaneArithmetic<V>
     {
         V shifted = A.Fma(x, A.Of(TrigonometricReduction.TwoOverPi), A.Of(Shifter));
@@ -110,6 +116,7 @@ internal static class ElementaryKernels
     }
 
     /// <summary>sin(r + q·π/2), |r| ≤ π/4, where the low two bits of <paramref name="quadrant"/> are q.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V SinOfQuadrant<A, V>(V r, V quadrant) where A : ILaneArithmetic<V>
     {
         V square = A.Multiply(r, r);

@@ -15,6 +15,9 @@ public static class FloatBits
     public static Vector512<float> Canonical(Vector512<float> x) =>
         Vector512.ConditionalSelect(Vector512.Equals(x, x), x, Vector512.Create(CanonicalNaN));
 
+    public static Vector256<float> Canonical(Vector256<float> x) =>
+        Vector256.ConditionalSelect(Vector256.Equals(x, x), x, Vector256.Create(CanonicalNaN));
+
     /// <summary>Replaces every NaN of the span by the canonical one.</summary>
     public static void Canonicalize(Span<float> values)
     {

@@ -1,10 +1,9 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace TransformerCc.Isa.Numerics;
 
 /// <summary>
-/// The double-precision operations that the elementary functions are made of, over one value or eight. Every one is
+/// The double-precision operations that the elementary functions are made of, over one value or a vector of them. Every one is
 /// exact or correctly rounded by IEEE 754, so a function written once over this interface gives the same bits in
 /// every lane, whichever implementation and host runs it.
 /// </summary>
@@ -40,44 +39,54 @@ internal interface ILaneArithmetic<V>
 /// <summary>One value.</summary>
 internal readonly struct ScalarArithmetic : ILaneArithmetic<double>
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Of(double value) => value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double OfBits(long bits) => BitConverter.Int64BitsToDouble(bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Add(double a, double b) => a + b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Subtract(double a, double b) => a - b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Multiply(double a, double b) => a * b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Divide(double a, double b) => a / b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Fma(double a, double b, double c) => Math.FusedMultiplyAdd(a, b, c);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Less(double a, double b) => OfBits(a < b ? -1 : 0);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Equal(double a, double b) => OfBits(a == b ? -1 : 0);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Select(double mask, double a, double b) => Bits(mask) != 0 ? a : b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double And(double a, double b) => OfBits(Bits(a) & Bits(b));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Xor(double a, double b) => OfBits(Bits(a) ^ Bits(b));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double AddBits(double a, double b) => OfBits(unchecked(Bits(a) + Bits(b)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double SubtractBits(double a, double b) => OfBits(unchecked(Bits(a) - Bits(b)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double ShiftBitsLeft(double a, int count) => OfBits(Bits(a) << count);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double ShiftBitsRight(double a, int count) => OfBits(Bits(a) >>> count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static long Bits(double x) => BitConverter.DoubleToInt64Bits(x);
-}
-
-/// <summary>Eight values. Hosts without 512-bit registers run it as halves or quarters.</summary>
-internal readonly struct VectorArithmetic : ILaneArithmetic<Vector512<double>>
-{
-    public static Vector512<double> Of(double value) => Vector512.Create(value);
-    public static Vector512<double> OfBits(long bits) => Vector512.Create(bits).AsDouble();
-    public static Vector512<double> Add(Vector512<double> a, Vector512<double> b) => a + b;
-    public static Vector512<double> Subtract(Vector512<double> a, Vector512<double> b) => a - b;
-    public static Vector512<double> Multiply(Vector512<double> a, Vector512<double> b) => a * b;
-    public static Vector512<double> Divide(Vector512<double> a, Vector512<double> b) => a / b;
-    public static Vector512<double> Fma(Vector512<double> a, Vector512<double> b, Vector512<double> c) => Vector512.FusedMultiplyAdd(a, b, c);
-    public static Vector512<double> Less(Vector512<double> a, Vector512<double> b) => Vector512.LessThan(a, b);
-    public static Vector512<double> Equal(Vector512<double> a, Vector512<double> b) => Vector512.Equals(a, b);
-    public static Vector512<double> Select(Vector512<double> mask, Vector512<double> a, Vector512<double> b) => Vector512.ConditionalSelect(mask, a, b);
-    public static Vector512<double> And(Vector512<double> a, Vector512<double> b) => a & b;
-    public static Vector512<double> Xor(Vector512<double> a, Vector512<double> b) => a ^ b;
-    public static Vector512<double> AddBits(Vector512<double> a, Vector512<double> b) => (a.AsInt64() + b.AsInt64()).AsDouble();
-    public static Vector512<double> SubtractBits(Vector512<double> a, Vector512<double> b) => (a.AsInt64() - b.AsInt64()).AsDouble();
-    public static Vector512<double> ShiftBitsLeft(Vector512<double> a, int count) => (a.AsInt64() << count).AsDouble();
-    public static Vector512<double> ShiftBitsRight(Vector512<double> a, int count) => (a.AsInt64() >>> count).AsDouble();
 }

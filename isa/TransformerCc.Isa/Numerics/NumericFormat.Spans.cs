@@ -1,4 +1,4 @@
-using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using TransformerCc.Isa.Tensors;
@@ -113,6 +113,7 @@ public static partial class NumericFormat
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void WidenBF16(ReadOnlySpan<ushort> source, Span<float> destination)
     {
         int i = 0;
@@ -128,6 +129,7 @@ public static partial class NumericFormat
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void NarrowBF16(ReadOnlySpan<float> source, Span<ushort> destination)
     {
         int i = 0;
@@ -148,6 +150,7 @@ public static partial class NumericFormat
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Map<TIn, TOut>(ReadOnlySpan<TIn> source, Span<TOut> destination, Func<TIn, TOut> convert)
     {
         for (int i = 0; i < source.Length; i++)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace TransformerCc.Isa.Numerics;
@@ -24,6 +25,7 @@ public static class RowSums
 
     public static float Product(ReadOnlySpan<float> x) => Combine(x, new Identity(), new Multiplication());
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Combine<TTerm, TOperation>(ReadOnlySpan<float> x, TTerm term, TOperation operation)
         where TTerm : struct, ITerm where TOperation : struct, IOperation
     {
