@@ -1,0 +1,34 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.GraphPasses;
+
+/// <summary>
+/// Evaluates nodes whose operands are all constants, unless the result is much larger than what it is made of:
+/// a broadcast of a number stays a broadcast, an index ramp stays a ramp.
+/// </summary>
+public sealed class FoldConstants : RewritePass
+{
+    /// <summary>Results of any size are folded when they are at most this many times as large as the operands (int8 to float).</summary>
+    private const long Growth = 4;
+
+    private static readonly Dictionary<string, long> NoSymbols = [];
+
+    public override string Name => "fold-constants";
+
+    protected override Value? Rewrite(Node node, GraphEditor editor, PassContext context)
+    {
+        if (node.Op is Iota or Broadcast || !node.Inputs.TrueForAll(v => v.IsConstant) || !Match.AllConstant(node.Output.Type.Shape) || Match.HasSymbols(node.Op))
+        {
+            return null;
+        }
+        long bytes = node.Output.Type.Count.ConstantValue!.Value * node.Output.Type.Element.Size();
+        if (bytes > context.FoldedBytes && bytes > Growth * node.Inputs.Sum(v => (long)v.ConstantData!.Data.Length))
+        {
+            return null;
+        }
+        Tensor result = node.Op is Reshape ? node.Inputs[0].ConstantData!.Reshape(Match.Sizes(node.Output.Type.Shape)) : node.Op.Evaluate([.. node.Inputs.Select(v => v.ConstantData!)], NoSymbols)[0];
+        return editor.Constant(result, node.Inputs.Count == 1 ? node.Inputs[0].Name : node.Output.Name);
+    }
+}
