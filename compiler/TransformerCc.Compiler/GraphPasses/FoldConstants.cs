@@ -1,5 +1,6 @@
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Isa;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.GraphPasses;
@@ -28,7 +29,16 @@ public sealed class FoldConstants : RewritePass
         {
             return null;
         }
-        Tensor result = node.Op is Reshape ? node.Inputs[0].ConstantData!.Reshape(Match.Sizes(node.Output.Type.Shape)) : node.Op.Evaluate([.. node.Inputs.Select(v => v.ConstantData!)], NoSymbols)[0];
-        return editor.Constant(result, node.Inputs.Count == 1 ? node.Inputs[0].Name : node.Output.Name);
+        try
+        {
+            return editor.Constant(Evaluate(node), node.Inputs.Count == 1 ? node.Inputs[0].Name : node.Output.Name);
+        }
+        catch (ShapeException e)
+        {
+            throw new DiagnosticException(Diagnostic.Error("TCC2103", $"{node.Op.Name} of constants has no value: {e.Message}", string.Join(", ", node.Sources)));
+        }
     }
-}
+
+    private static Tensor Evaluate(Node node) => node.Op is Reshape
+        ? node.Inputs[0].ConstantData!.Reshape(Match.Sizes(node.Output.Type.Shape))
+        : node.Op.Evaluate([.. node.Inputs.Select(v => v.ConstantData!)], NoSymbols)[0];}

@@ -3,6 +3,7 @@ using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using Gather = TransformerCc.Compiler.GraphIR.Operators.Gather;
 
 namespace TransformerCc.Compiler.GraphPasses;
 
@@ -112,7 +113,8 @@ public sealed class SimplifyAlgebra : RewritePass
         {
             rows = (0, iota.Shape[0]);
         }
-        if (rows is not { } r)
+        // A row outside of the table is left to the gather, whose meaning is to trap.
+        if (rows is not { } r || !IsInside(r.Start, r.Size, extent))
         {
             return null;
         }
@@ -121,4 +123,7 @@ public sealed class SimplifyAlgebra : RewritePass
         Value slice = editor.Add(new Slice(starts.ToEquatableArray(), sizes.ToEquatableArray(), starts.Select(_ => 1L).ToEquatableArray()), [data]);
         return slice.Type == node.Output.Type ? slice : editor.Add(new Reshape(node.Output.Type.Shape), [slice]);
     }
+
+    private static bool IsInside(DimExpr start, DimExpr size, DimExpr extent) =>
+        start.ConstantValue is not < 0 && (extent - start - size).ConstantValue is not < 0;
 }

@@ -1,0 +1,65 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Tensors;
+using MatMul = TransformerCc.Compiler.GraphIR.Operators.MatMul;
+
+namespace TransformerCc.Compiler.GraphPasses;
+
+/// <summary>
+/// A product with a constant matrix becomes a linear operator, which then takes in what follows as long as nothing else
+/// reads the intermediate value: bias, activation, residual, in this order.
+/// </summary>
+public sealed class FuseLinear : RewritePass
+{
+    public override string Name => "fuse-linear";
+
+    protected override Value? Rewrite(Node node, GraphEditor editor, PassContext context) => node.Op switch
+    {
+        MatMul when node.Inputs[1] is { IsConstant: true, Type.Rank: 2 } && !node.Inputs[0].IsConstant && node.Output.Type.Element.IsFloat() =>
+            editor.Add(new Linear(null, false, false), node.Inputs),
+        Binary { Function: BinaryOp.Add } => Bias(node, editor) ?? Residual(node, editor),
+        Unary op when IsActivation(op.Function) => Activation(op.Function, node, editor),
+        _ => null,
+    };
+
+    private static Value? Bias(Node node, GraphEditor editor)
+    {
+        for (int i = 0; i < 2; i++)
+        {
+            Value bias = node.Inputs[1 - i];
+            if (!bias.IsConstant || LinearBehind(node.Inputs[i], node, editor) is not { Op: Linear { HasBias: false, Activation: null, HasResidual: false } op } linear
+                || bias.Type.Rank == 0 || bias.Type.Shape.Last != node.Output.Type.Shape.Last || bias.Type.Count != bias.Type.Shape.Last)
+            {
+                continue;
+            }
+            Value row = bias.Type.Rank == 1 ? bias : editor.Constant(bias.ConstantData!.Reshape([bias.ConstantData.Count]), bias.Name);
+            return editor.Add(op with { HasBias = true }, [.. linear.Inputs, row]);
+        }
+        return null;
+    }
+
+    private static Value? Activation(UnaryOp function, Node node, GraphEditor editor) =>
+        LinearBehind(node.Inputs[0], node, editor) is { Op: Linear { Activation: null, HasResidual: false } op } linear
+            ? editor.Add(op with { Activation = function }, linear.Inputs) : null;
+
+    private static Value? Residual(Node node, GraphEditor editor)
+    {
+        // The later of two products takes the other as its residual: the earlier is complete by then.
+        int[] order = editor.Graph.Nodes.IndexOf(node.Inputs[0].Producer!) > editor.Graph.Nodes.IndexOf(node.Inputs[1].Producer!) ? [0, 1] : [1, 0];
+        foreach (int i in order)
+        {
+            if (node.Inputs[1 - i].Type == node.Output.Type && LinearBehind(node.Inputs[i], node, editor) is { Op: Linear { HasResidual: false } op } linear)
+            {
+                return editor.Add(op with { HasResidual = true }, [.. linear.Inputs, node.Inputs[1 - i]]);
+            }
+        }
+        return null;
+    }
+
+    private static Node? LinearBehind(Value value, Node user, GraphEditor editor) =>
+        editor.Uses(value) == 1 && value.Type == user.Output.Type && value.Producer is { Op: Linear } linear ? linear : null;
+
+    private static bool IsActivation(UnaryOp function) =>
+        function is UnaryOp.Relu or UnaryOp.Tanh or UnaryOp.Sigmoid or UnaryOp.Silu or UnaryOp.GeluErf or UnaryOp.GeluTanh or UnaryOp.GeluQuick;
+}

@@ -1,0 +1,43 @@
+using TransformerCc.Compiler.GraphIR;
+
+namespace TransformerCc.Compiler.GraphPasses;
+
+/// <summary>A pass and the reason for its place.</summary>
+public sealed record PipelineEntry(IGraphPass Pass, string WhyHere);
+
+/// <summary>The passes in their order. The graph is verified after each; a failure names the pass.</summary>
+public static class GraphPipeline
+{
+    public static IReadOnlyList<PipelineEntry> Default { get; } =
+    [
+        new(new FixedPoint("simplify", new FoldConstants(), new SimplifyAlgebra(), new SimplifyLayout(), new MergeDuplicates(), new RemoveDeadNodes()),
+            "first: patterns need shape arithmetic gone, one spelling of powers and roots, and equal values to be one value"),
+        new(new RecognizeNormalization(), "before layout folding moves transposes between its parts; before attention, whose heads may be normalised"),
+        new(new RecognizeActivations(), "before layout folding, like all patterns of elementwise operators"),
+        new(new RecognizeRope(), "before attention: its queries and keys are rotated"),
+        new(new FixedPoint("fold-layout-before-attention", new FoldLayout(), new SimplifyLayout(), new RemoveDeadNodes()),
+            "attention looks for heads behind the fewest reshapes and transposes"),
+        new(new RecognizeAttention(), "needs normalisation, rotation and layouts in their final form"),
+        new(new FixedPoint("fold-layout", new FoldLayout(), new SimplifyLayout(), new SimplifyAlgebra(), new FoldConstants(), new MergeDuplicates(), new RemoveDeadNodes()),
+            "attention and rotation take layouts as attributes now; masks and tables that patterns replaced go away"),
+        new(new FuseLinear(), "last: it consumes what the others leave beside a product with a constant"),
+        new(new FixedPoint("tidy", new MergeDuplicates(), new RemoveDeadNodes()), "the tiler sees no dead node and nothing twice"),
+    ];
+
+    /// <summary>Runs passes over a graph, in place. Throws <see cref="TransformerCc.Isa.DiagnosticException"/> when a pass breaks the graph.</summary>
+    public static Graph Run(Graph graph, PassContext? context = null, IReadOnlyList<PipelineEntry>? passes = null)
+    {
+        context ??= new PassContext();
+        foreach (PipelineEntry entry in passes ?? Default)
+        {
+            RunOne(entry.Pass, graph, context);
+        }
+        return graph;
+    }
+
+    internal static void RunOne(IGraphPass pass, Graph graph, PassContext context)
+    {
+        pass.Run(graph, context);
+        context.AfterPass?.Invoke(pass.Name, graph);
+    }
+}
