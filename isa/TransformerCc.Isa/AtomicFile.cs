@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+
+namespace TransformerCc.Isa;
+
+/// <summary>
+/// A file that appears whole or not at all: bytes go to a temporary file in the same folder, which takes the final name
+/// in <see cref="Commit"/> and is deleted otherwise, on Ctrl-C and SIGTERM too.
+/// </summary>
+public sealed class AtomicFile : IDisposable
+{
+    private const int BufferBytes = 1 << 16;
+
+    private readonly string _path;
+    private readonly string _temporary;
+    private readonly FileStream _stream;
+    private readonly List<PosixSignalRegistration> _signals = [];
+    private bool _isCommitted;
+
+    /// <exception cref="DiagnosticException">TCC4002: the folder does not exist or cannot be written.</exception>
+    public AtomicFile(string path)
+    {
+        _path = Path.GetFullPath(path);
+        _temporary = Path.Combine(Path.GetDirectoryName(_path) ?? ".", $".{Path.GetFileName(_path)}.{Path.GetRandomFileName()}");
+        try
+        {
+            _stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, BufferBytes);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw CannotWrite(e);
+        }
+        // The handlers leave the signal's default action in place: the process still ends, but without a leftover.
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => Delete()));
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => Delete()));
+    }
+
+    /// <summary>The temporary file, to be written; seekable.</summary>
+    public Stream Stream => _stream;
+
+    /// <summary>Writes a whole file. What <paramref name="write"/> throws passes through, and no file appears.</summary>
+    /// <exception cref="DiagnosticException">TCC4002: the file cannot be written.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        ArgumentNullException.ThrowIfNull(write);
+        using var file = new AtomicFile(path);
+        try
+        {
+            write(file.Stream);
+        }
+        catch (IOException e) // disk full, mostly
+        {
+            throw file.CannotWrite(e);
+        }
+        file.Commit();
+    }
+
+    /// <summary>Closes the temporary file and gives it its name, replacing a file of that name.</summary>
+    /// <exception cref="DiagnosticException">TCC4002: the file cannot be written.</exception>
+    public void Commit()
+    {
+        try
+        {
+            _stream.Dispose();
+            File.Move(_temporary, _path, overwrite: true);
+            _isCommitted = true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw CannotWrite(e);
+        }
+    }
+
+    public void Dispose()
+    {
+        _signals.ForEach(s => s.Dispose());
+        _stream.Dispose();
+        if (!_isCommitted)
+        {
+            Delete();
+        }
+    }
+
+    private void Delete()
+    {
+        try
+        {
+            File.Delete(_temporary);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Nothing more can be done for a file that even its owner cannot delete; the cause is reported elsewhere.
+        }
+    }
+
+    private DiagnosticException CannotWrite(Exception cause) => new(Diagnostic.Error("TCC4002", $"cannot write the file: {cause.Message}", _path));
+}
