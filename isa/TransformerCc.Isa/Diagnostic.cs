@@ -30,7 +30,7 @@ public sealed class DiagnosticList : List<Diagnostic>
 }
 
 /// <summary>How much the driver of a verb can say about a failure: thrown with every diagnostic once a stage cannot go on.</summary>
-public sealed class DiagnosticException(IReadOnlyList<Diagnostic> diagnostics, FailureKind kind = FailureKind.InvalidInput)
+public class DiagnosticException(IReadOnlyList<Diagnostic> diagnostics, FailureKind kind = FailureKind.InvalidInput)
     : Exception(string.Join(Environment.NewLine, diagnostics))
 {
     public DiagnosticException(Diagnostic diagnostic, FailureKind kind = FailureKind.InvalidInput) : this([diagnostic], kind) { }

@@ -1,0 +1,103 @@
+using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime.Checking;
+
+namespace TransformerCc.Runtime.Emulation;
+
+/// <summary>What the kernels of an instruction see: operands resolved through the registers, and reusable scratch rows.</summary>
+internal sealed class EngineContext(Memories memories, ChipDescription chip, Statistics statistics, RaceChecker? checker)
+{
+    private const int MaxRow = 1 << 26;
+
+    public long[] Registers { get; } = new long[Reg.Count];
+
+    public ChipDescription Chip => chip;
+
+    public Statistics Statistics => statistics;
+
+    public RaceChecker? Checker => checker;
+
+    public Memories Memories => memories;
+
+    public ScratchRows Rows { get; } = new();
+
+    public long Value(Dim d) => d.IsRegister ? Registers[d.Register.Index] : d.Immediate;
+
+    /// <summary>A number of rows, columns or elements: at most 31 bits, like an immediate.</summary>
+    public int Count(Dim d)
+    {
+        long value = Value(d);
+        return value is >= 0 and <= Dim.MaxImmediate ? (int)value : throw new TrapSignal(TrapKind.BadDimension, FormattableString.Invariant($"a count of {value}"));
+    }
+
+    /// <summary>A row that is reduced as a whole: no scratchpad holds a longer one.</summary>
+    public int RowLength(Dim columns)
+    {
+        int count = Count(columns);
+        return count <= MaxRow ? count : throw new TrapSignal(TrapKind.BadDimension, FormattableString.Invariant($"a row of {count} elements"));
+    }
+
+    /// <summary>Host address of an operand whose access was checked; meaningless, and not used, when nothing is accessed.</summary>
+    public unsafe byte* Pointer(ScratchAddress a) => memories.Resolve(a.Space, Registers[a.Base.Index] + a.Offset);
+
+    public unsafe byte* Pointer(DramAddress a) => memories.Resolve(MemorySpace.Dram, Registers[a.Base.Index] + a.Offset);
+
+    public VectorView View(VectorOperand o) => new(this, o);
+}
+
+/// <summary>A vector operand in host memory.</summary>
+internal readonly unsafe struct VectorView(EngineContext context, VectorOperand operand)
+{
+    private readonly byte* _base = context.Pointer(operand.Address);
+    private readonly long _rowStride = context.Value(operand.RowStride);
+
+    public ElementType Format { get; } = operand.Format;
+
+    public int ElementSize { get; } = operand.Format.Size();
+
+    /// <summary>Column stride 0: one element stands for the whole row.</summary>
+    public bool IsSingle { get; } = operand.ColumnStride == 0;
+
+    /// <summary>A row of floats that needs no conversion.</summary>
+    public bool IsPlain => Format == ElementType.F32 && !IsSingle;
+
+    public bool IsInteger => Format.IsInteger() || Format == ElementType.Bool;
+
+    public byte* Row(int row) => _base + (row * _rowStride);
+
+    /// <summary>Address of element (row, column).</summary>
+    public byte* At(int row, int column) => Row(row) + (IsSingle ? 0 : (long)column * ElementSize);
+}
+
+/// <summary>Buffers that grow to the widest row seen and are reused by every instruction.</summary>
+internal sealed class ScratchRows
+{
+    private readonly float[][] _floats = [[], [], [], []];
+    private readonly long[][] _longs = [[], [], []];
+
+    private float[] _pinned = [];
+
+    /// <summary>A block of floats that the garbage collector does not move, for kernels that take pointers.</summary>
+    public unsafe float* Pinned(int count)
+    {
+        if (_pinned.Length < count)
+        {
+            _pinned = GC.AllocateUninitializedArray<float>(count, pinned: true);
+        }
+        return (float*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(_pinned));
+    }
+
+    public Span<float> Floats(int slot, int count) => Grow(ref _floats[slot], count);
+
+    public Span<long> Longs(int slot, int count) => Grow(ref _longs[slot], count);
+
+    private static Span<T> Grow<T>(ref T[] buffer, int count)
+    {
+        if (buffer.Length < count)
+        {
+            buffer = GC.AllocateUninitializedArray<T>(int.Max(count, 256));
+        }
+        return buffer.AsSpan(0, count);
+    }
+}

@@ -1,0 +1,101 @@
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime.Emulation;
+
+namespace TransformerCc.Runtime.Kernels;
+
+/// <summary>loadw, load, store, gather, fill, copy.</summary>
+internal static unsafe class DmaKernels
+{
+    public static void Run(EngineContext x, LoadWeights i)
+    {
+        long bytes = x.Value(i.Bytes);
+        if (bytes > 0)
+        {
+            System.Buffer.MemoryCopy(x.Pointer(i.Src), x.Pointer(i.Dst), bytes, bytes);
+        }
+    }
+
+    public static void Run(EngineContext x, Load i)
+    {
+        if (!IsEmpty(x, i.Count))
+        {
+            StridedMove.Run(x, x.Pointer(i.Dst), i.DstFormat, new Dim3(i.DstOuterStride, i.DstMiddleStride, i.DstInnerStride), x.Pointer(i.Src), i.SrcFormat, i.SrcStride, i.Count);
+        }
+    }
+
+    public static void Run(EngineContext x, Store i)
+    {
+        if (!IsEmpty(x, i.Count))
+        {
+            StridedMove.Run(x, x.Pointer(i.Dst), i.DstFormat, i.DstStride, x.Pointer(i.Src), i.SrcFormat, new Dim3(i.SrcOuterStride, i.SrcMiddleStride, i.SrcInnerStride), i.Count);
+        }
+    }
+
+    public static void Run(EngineContext x, Copy i)
+    {
+        if (!IsEmpty(x, i.Count))
+        {
+            StridedMove.Run(x, x.Pointer(i.Dst), i.DstFormat, i.DstStride, x.Pointer(i.Src), i.SrcFormat, i.SrcStride, i.Count);
+        }
+    }
+
+    public static void Run(EngineContext x, Gather i)
+    {
+        int rows = x.Count(i.Rows), columns = x.Count(i.Columns), tableRows = x.Count(i.TableRows);
+        if (!i.IndexFormat.IsInteger())
+        {
+            throw new TrapSignal(TrapKind.IllegalInstruction, $"gather by indices of format {i.IndexFormat.Name()}");
+        }
+        if (rows == 0)
+        {
+            return;
+        }
+        byte* indices = x.Pointer(i.Indices);
+        bool moves = columns > 0 && tableRows > 0;
+        byte* table = moves ? x.Pointer(i.Table) : null, dst = moves ? x.Pointer(i.Dst) : null;
+        long tableStride = x.Value(i.TableRowStride), dstStride = x.Value(i.DstRowStride);
+        Span<long> index = stackalloc long[1];
+        for (int r = 0; r < rows; r++)
+        {
+            // Read one at a time: a destination that covers the indices must not slip an unchecked one in.
+            RowConversion.ReadIntegers(i.IndexFormat, indices + ((long)r * i.IndexFormat.Size()), index);
+            long row = index[0] < 0 ? index[0] + tableRows : index[0];
+            if (row < 0 || row >= tableRows)
+            {
+                throw new TrapSignal(TrapKind.GatherIndex, FormattableString.Invariant($"index {index[0]} at position {r}, in a table of {tableRows} rows"));
+            }
+            if (!moves)
+            {
+                continue;
+            }
+            x.Checker?.GatherRow(x.Registers[i.Table.Base.Index] + i.Table.Offset + (row * tableStride), (long)columns * i.TableFormat.Size());
+            StridedMove.Convert(x, i.DstFormat, dst + (r * dstStride), i.TableFormat, table + (row * tableStride), columns);
+        }
+    }
+
+    public static void Run(EngineContext x, Fill i)
+    {
+        int rows = x.Count(i.Rows), columns = x.Count(i.Columns);
+        if (rows == 0 || columns == 0)
+        {
+            return;
+        }
+        byte* dst = x.Pointer(i.Dst);
+        long stride = x.Value(i.RowStride), value = x.Registers[i.Value.Index];
+        for (int r = 0; r < rows; r++)
+        {
+            byte* row = dst + (r * stride);
+            switch (i.Format.Size())
+            {
+                case 1: new Span<byte>(row, columns).Fill((byte)value); break;
+                case 2: new Span<ushort>(row, columns).Fill((ushort)value); break;
+                case 4: new Span<uint>(row, columns).Fill((uint)value); break;
+                default: new Span<long>(row, columns).Fill(value); break;
+            }
+        }
+    }
+
+    private static bool IsEmpty(EngineContext x, Dim3 count) => x.Count(count.Outer) == 0 || x.Count(count.Middle) == 0 || x.Count(count.Inner) == 0;
+}
