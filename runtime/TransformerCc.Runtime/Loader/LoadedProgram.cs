@@ -1,0 +1,126 @@
+using System.Collections.Immutable;
+using TransformerCc.Isa;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Symbolic;
+
+namespace TransformerCc.Runtime.Loader;
+
+/// <summary>
+/// A binary made ready to run on one chip: checked, decoded once, its weights in place. Any number of sessions may run
+/// it, also at the same time.
+/// </summary>
+public sealed class LoadedProgram : IDisposable
+{
+    /// <summary>Most words of a parameter block; far above any program's need.</summary>
+    private const int MaxParameters = 1 << 16;
+
+    private readonly ImmutableDictionary<string, PreparedProgram> _entryPoints;
+    private readonly WeightMemory _weights;
+
+    private LoadedProgram(ProgramImage image, ChipDescription chip)
+    {
+        Image = image;
+        Chip = chip;
+        _entryPoints = image.EntryPoints.ToImmutableDictionary(e => e.Name, e => new PreparedProgram(e.Name, e.Instructions, image.Debug), StringComparer.Ordinal);
+        _weights = WeightMemory.Of(image.Weights);
+    }
+
+    public ProgramImage Image { get; }
+
+    public ChipDescription Chip { get; }
+
+    internal WeightMemory Weights => _weights;
+
+    /// <summary>Checks an image against the chip and prepares it.</summary>
+    /// <exception cref="DiagnosticException">TCC5001–TCC5013: everything that is wrong with it.</exception>
+    public static LoadedProgram Load(ProgramImage image, ChipDescription chip)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        ArgumentNullException.ThrowIfNull(chip);
+        var diagnostics = new DiagnosticList();
+        bool fits = CheckChip(image, chip, diagnostics);
+        foreach (EntryPoint entry in image.EntryPoints)
+        {
+            ProgramStructure.Check(entry, diagnostics);
+        }
+        CheckSymbols(image, diagnostics);
+        if (diagnostics.HasErrors)
+        {
+            throw new DiagnosticException(diagnostics, fits ? FailureKind.InvalidInput : FailureKind.DoesNotFit);
+        }
+        return new LoadedProgram(image, chip);
+    }
+
+    public void Dispose() => _weights.Dispose();
+
+    /// <summary>The entry point of a name; without a name, the first.</summary>
+    internal PreparedProgram EntryPoint(string? name)
+    {
+        string wanted = name ?? Image.EntryPoints[0].Name;
+        return _entryPoints.TryGetValue(wanted, out PreparedProgram? program)
+            ? program
+            : throw new DiagnosticException(Diagnostic.Error("TCC5020", $"the program has no entry point '{wanted}'", null, $"it has {string.Join(", ", Image.EntryPoints.Select(e => e.Name))}"));
+    }
+
+    /// <summary>False when the program is too large for the chip.</summary>
+    private static bool CheckChip(ProgramImage image, ChipDescription chip, DiagnosticList diagnostics)
+    {
+        if (image.ChipFingerprint != chip.Fingerprint())
+        {
+            diagnostics.Add(Diagnostic.Error("TCC5001", $"the program was made for chip '{image.ChipName}' (fingerprint {Short(image.ChipFingerprint)}), not for '{chip.Name}' ({Short(chip.Fingerprint())})", null, "compile for this chip, or run with the chip description the program was compiled for"));
+        }
+        if (image.EntryPoints.Length == 0 || image.EntryPoints.DistinctBy(e => e.Name).Count() != image.EntryPoints.Length)
+        {
+            diagnostics.Add(Diagnostic.Error("TCC5002", "the program has no entry point, or two of the same name"));
+        }
+        long bytes = image.EntryPoints.Sum(e => (long)e.Instructions.Length * Instruction.Size);
+        if (bytes <= chip.Memory.ProgramBytes)
+        {
+            return true;
+        }
+        diagnostics.Add(Diagnostic.Error("TCC5003", FormattableString.Invariant($"the program takes {bytes} bytes, the chip's program memory holds {chip.Memory.ProgramBytes}")));
+        return false;
+    }
+
+    private static void CheckSymbols(ProgramImage image, DiagnosticList diagnostics)
+    {
+        if (image.ParameterCount is < 1 or > MaxParameters)
+        {
+            diagnostics.Add(Diagnostic.Error("TCC5009", $"a parameter block of {image.ParameterCount} words (1 to {MaxParameters} are allowed)"));
+        }
+        // Word 0 is the address of the weights.
+        var taken = new Dictionary<int, string> { [0] = "weights" };
+        foreach ((string name, int index) in image.Dimensions.Select(d => (d.Name, d.ParameterIndex)).Concat(image.Tensors.Select(t => (t.Name, t.ParameterIndex))))
+        {
+            if (index < 0 || index >= image.ParameterCount)
+            {
+                diagnostics.Add(Diagnostic.Error("TCC5010", $"parameter {index} of '{name}' lies outside the block of {image.ParameterCount} words"));
+            }
+            else if (!taken.TryAdd(index, name))
+            {
+                diagnostics.Add(Diagnostic.Error("TCC5011", $"parameter {index} belongs to both '{taken[index]}' and '{name}'"));
+            }
+        }
+        var symbols = new HashSet<string>(StringComparer.Ordinal);
+        foreach (DimensionSymbol d in image.Dimensions)
+        {
+            if (!symbols.Add(d.Name) || d.Lower < 0 || d.Lower > d.Upper)
+            {
+                diagnostics.Add(Diagnostic.Error("TCC5012", $"dimension '{d.Name}' occurs twice or has the bounds {d.Lower} to {d.Upper}"));
+            }
+        }
+        var names = new HashSet<(TensorKind, string)>();
+        foreach (TensorSymbol t in image.Tensors)
+        {
+            IEnumerable<string> unknown = t.Shape.SelectMany((DimExpr e) => e.Symbols).Where(s => !symbols.Contains(s)).Distinct();
+            if (!names.Add((t.Kind, t.Name)) || unknown.Any())
+            {
+                diagnostics.Add(Diagnostic.Error("TCC5013", $"tensor '{t.Name}' occurs twice or has unknown dimensions ({string.Join(", ", unknown)})"));
+            }
+        }
+    }
+
+    private static string Short(string fingerprint) => fingerprint.Length > 12 ? fingerprint[..12] : fingerprint;
+}

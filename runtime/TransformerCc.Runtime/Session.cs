@@ -1,0 +1,55 @@
+using System.Collections.Immutable;
+using TransformerCc.Isa;
+using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime.Binding;
+using TransformerCc.Runtime.Checking;
+using TransformerCc.Runtime.Emulation;
+using TransformerCc.Runtime.Loader;
+
+namespace TransformerCc.Runtime;
+
+/// <summary>How to run.</summary>
+public sealed record RunOptions
+{
+    /// <summary>Also look for uninitialised reads and races. Several times slower.</summary>
+    public bool Check { get; init; }
+
+    /// <summary>Values of dimensions that no input shape shows, or that must differ from it.</summary>
+    public IReadOnlyDictionary<string, long> Set { get; init; } = ImmutableDictionary<string, long>.Empty;
+
+    /// <summary>Null: the program's first.</summary>
+    public string? EntryPoint { get; init; }
+
+    public CancellationToken Cancellation { get; init; }
+}
+
+/// <param name="Findings">Of checking mode; empty without it.</param>
+public sealed record RunResult(IReadOnlyDictionary<string, Tensor> Outputs, RunStatistics Statistics, IReadOnlyList<Finding> Findings);
+
+/// <summary>
+/// Runs a program on emulated hardware: binds dimensions from the inputs' shapes, lays out DRAM for the actual sizes,
+/// writes the parameter block, executes, returns the outputs. Every run starts from a fresh machine.
+/// </summary>
+public sealed class Session(LoadedProgram program)
+{
+    public LoadedProgram Program => program;
+
+    /// <exception cref="DiagnosticException">The inputs do not match the program (TCC5020–TCC5032).</exception>
+    /// <exception cref="TrapException">The program failed.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public RunResult Run(IReadOnlyDictionary<string, Tensor> inputs, RunOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        options ??= new RunOptions();
+        PreparedProgram entry = program.EntryPoint(options.EntryPoint);
+        Dictionary<string, long> dimensions = DimensionBinder.Bind(program.Image, inputs, options.Set);
+        using DramLayout layout = DramLayout.Create(program, inputs, dimensions);
+        using var memories = new Memories(program.Chip.Memory, layout.Map);
+        using RaceChecker? checker = options.Check ? new RaceChecker(entry, memories) : null;
+        var machine = new Machine(entry, program.Chip, memories, layout.Parameters, checker, options.Cancellation);
+        machine.Run();
+        checker?.CheckOutputs(layout.Outputs.Keys);
+        GC.KeepAlive(program);
+        return new RunResult(layout.Outputs, machine.Statistics.ToResult(), checker?.Findings ?? []);
+    }
+}
