@@ -48,7 +48,7 @@ public sealed class Session(LoadedProgram program)
         using RaceChecker? checker = options.Check ? new RaceChecker(entry, memories) : null;
         var machine = new Machine(entry, program.Chip, memories, layout.Parameters, checker, options.Cancellation);
         machine.Run();
-        checker?.CheckOutputs(layout.Outputs.Keys);
+        checker?.CheckOutputs();
         GC.KeepAlive(program);
         return new RunResult(layout.Outputs, machine.Statistics.ToResult(), checker?.Findings ?? []);
     }

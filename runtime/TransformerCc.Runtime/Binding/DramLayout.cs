@@ -40,7 +40,7 @@ internal sealed unsafe class DramLayout : IDisposable
         var layout = new DramLayout(image.ParameterCount);
         try
         {
-            layout.Parameters[0] = layout.Place("weights", program.Weights.Length, program.Weights.Memory, readOnly: true, initialised: true);
+            layout.Parameters[0] = layout.Place("weights", null, program.Weights.Length, program.Weights.Memory);
             foreach (DimensionSymbol d in image.Dimensions)
             {
                 layout.Parameters[d.ParameterIndex] = dimensions[d.Name];
@@ -66,7 +66,7 @@ internal sealed unsafe class DramLayout : IDisposable
     {
         MemoryHandle pin = tensor.Data.Pin();
         _pins.Add(pin);
-        return Place(name, tensor.Data.Length, (byte*)pin.Pointer, readOnly: true, initialised: true);
+        return Place(name, TensorKind.Input, tensor.Data.Length, (byte*)pin.Pointer);
     }
 
     private long PlaceWritable(TensorSymbol symbol, long[] shape)
@@ -77,15 +77,15 @@ internal sealed unsafe class DramLayout : IDisposable
             _outputs.Add(symbol.Name, new Tensor(symbol.Type, shape, bytes));
         }
         _pins.Add(new Memory<byte>(bytes).Pin());
-        return Place(symbol.Name, bytes.Length, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(bytes)), readOnly: false, initialised: false);
+        return Place(symbol.Name, symbol.Kind, bytes.Length, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(bytes)));
     }
 
-    private long Place(string name, long length, byte* memory, bool readOnly, bool initialised)
+    private long Place(string name, TensorKind? kind, long length, byte* memory)
     {
         long address = _next;
         if (length > 0)
         {
-            _segments.Add(new DramSegment(name, address, length, memory, readOnly, initialised));
+            _segments.Add(new DramSegment(name, kind, address, length, memory));
         }
         _next = checked(address + length + Guard + Alignment - 1) / Alignment * Alignment;
         return address;

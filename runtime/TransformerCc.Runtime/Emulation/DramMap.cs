@@ -1,17 +1,22 @@
+using TransformerCc.Isa.BinaryFile;
+
 namespace TransformerCc.Runtime.Emulation;
 
-/// <summary>One region of emulated DRAM, backed by host memory that outlives the run.</summary>
-/// <param name="Name">For messages: a tensor's name, or "weights".</param>
-/// <param name="Base">DRAM address of its first byte, a multiple of 64.</param>
-/// <param name="Initialised">Holds defined bytes before the run.</param>
-internal sealed unsafe class DramSegment(string name, long @base, long length, byte* memory, bool readOnly, bool initialised)
+/// <summary>
+/// One region of emulated DRAM, backed by host memory that outlives the run: the weights (no kind) or a tensor. Its base
+/// is a multiple of 64.
+/// </summary>
+internal sealed unsafe class DramSegment(string name, TensorKind? kind, long @base, long length, byte* memory)
 {
     public string Name => name;
     public long Base => @base;
     public long Length => length;
     public byte* Memory => memory;
-    public bool ReadOnly => readOnly;
-    public bool Initialised => initialised;
+
+    public TensorKind? Kind => kind;
+
+    /// <summary>Weights and inputs hold defined bytes from the start, and the program must not change them.</summary>
+    public bool ReadOnly => kind is null or TensorKind.Input;
 
     /// <summary>Position in the map; checking mode keeps its shadows by it.</summary>
     public int Index { get; internal set; }

@@ -59,7 +59,7 @@ internal sealed class Machine
         catch (TrapSignal signal)
         {
             Instruction i = _program.Code[pc].Instruction;
-            throw new TrapException(new Trap(signal.Kind, signal.Message, _program.Name, pc, InstructionText.Of(i), _program.DebugOf(i)), _checker?.Findings ?? []);
+            throw new TrapException(new Trap(signal.Kind, signal.Message, _program.Name, pc, InstructionText.Of(i), _program.DebugOf(i)), _checker is null ? [] : _checker.Findings);
         }
     }
 

@@ -126,7 +126,7 @@ internal static unsafe class MatMulKernel
 }
 
 /// <summary>A product with resolved operands. Strides of A and the result are in floats, of W in bytes.</summary>
-internal readonly unsafe record struct MatMulProblem
+internal readonly unsafe struct MatMulProblem
 {
     public float* A { get; init; }
     public long ARowStride { get; init; }

@@ -59,6 +59,7 @@ internal static class UnaryFunctions
                 Elementary.Sigmoid(scratch, scratch);
                 VectorLoops.Map<MultiplyLanes>(x, scratch, result);
                 break;
+            case UnaryOp.Scale: Scale(x, parameter, result); break;
             case UnaryOp.SoftCap:
                 for (int i = 0; i < x.Length; i++)
                 {

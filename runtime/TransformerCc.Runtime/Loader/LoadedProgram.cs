@@ -67,9 +67,9 @@ public sealed class LoadedProgram : IDisposable
     /// <summary>False when the program is too large for the chip.</summary>
     private static bool CheckChip(ProgramImage image, ChipDescription chip, DiagnosticList diagnostics)
     {
-        if (image.ChipFingerprint != chip.Fingerprint())
+        if (image.ChipFingerprint != ChipDescriptions.Fingerprint(chip))
         {
-            diagnostics.Add(Diagnostic.Error("TCC5001", $"the program was made for chip '{image.ChipName}' (fingerprint {Short(image.ChipFingerprint)}), not for '{chip.Name}' ({Short(chip.Fingerprint())})", null, "compile for this chip, or run with the chip description the program was compiled for"));
+            diagnostics.Add(Diagnostic.Error("TCC5001", $"the program was made for chip '{image.ChipName}' (fingerprint {Short(image.ChipFingerprint)}), not for '{chip.Name}' ({Short(ChipDescriptions.Fingerprint(chip))})", null, "compile for this chip, or run with the chip description the program was compiled for"));
         }
         if (image.EntryPoints.Length == 0 || image.EntryPoints.DistinctBy(e => e.Name).Count() != image.EntryPoints.Length)
         {

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
-using TransformerCc.Isa.Encoding;
+using TransformerCc.Isa.InstructionEncoding;
 using TransformerCc.Isa.Instructions;
 
 namespace TransformerCc.Runtime.Loader;
