@@ -1,0 +1,16 @@
+namespace TransformerCc.Verification;
+
+/// <param name="Against">"golden outputs" or "reference evaluator".</param>
+/// <param name="Rule">The tolerance used.</param>
+public sealed record VerificationResult(string Against, Tolerance Rule, IReadOnlyList<CaseResult> Cases)
+{
+    public bool Passed => Cases.All(c => c.Passed);
+}
+
+/// <param name="Shapes">The inputs' shapes, for people.</param>
+/// <param name="Instructions">Instructions the emulator executed.</param>
+/// <param name="Findings">What checking mode found; empty without it.</param>
+public sealed record CaseResult(string Name, string Shapes, long Instructions, IReadOnlyList<OutputComparison> Outputs, IReadOnlyList<string> Findings)
+{
+    public bool Passed => Findings.Count == 0 && Outputs.All(o => o.Passed);
+}
