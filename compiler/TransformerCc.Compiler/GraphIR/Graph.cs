@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 
@@ -32,13 +34,15 @@ public sealed class Graph(string name)
     }
 
     /// <summary>A constant. Its data may be a memory-mapped part of the model file and is never copied.</summary>
-    public Value Constant(Tensor data, string? name = null) =>
-        new(UniqueName(name ?? "const"), new TensorType(data.Type, data.Shape.ToArray().Select(DimExpr.Constant).ToEquatableArray())) { ConstantData = data };
+    public Value Constant(Tensor data, string? name = null) => Constant(data, name, label: null);
+
+    /// <summary>A constant whose data has a label in the text form.</summary>
+    internal Value Constant(Tensor data, string? name, string? label) => new(UniqueName(name ?? "const"), TensorType.Of(data)) { ConstantData = data, DataLabel = label };
 
     /// <summary>Appends a node, or inserts it before <paramref name="before"/>; its result types are inferred by the operator.</summary>
     public Node Add(Operator op, IReadOnlyList<Value> inputs, IReadOnlyList<string> sources, string? name = null, Node? before = null)
     {
-        EquatableArray<TensorType> types = op.Infer(inputs.Select(v => v.Type).ToEquatableArray());
+        EquatableArray<TensorType> types = ShapeRules.Infer(op, inputs);
         var node = new Node(op, [.. inputs], sources);
         foreach (TensorType type in types)
         {
@@ -100,7 +104,7 @@ public sealed class Graph(string name)
     /// <summary>A name no other value of this graph has, made from a hint.</summary>
     public string UniqueName(string hint)
     {
-        string clean = new([.. hint.Select(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '/' or ':' or '-' ? c : '_')]);
+        string clean = new([.. hint.Select(c => char.IsAsciiLetterOrDigit(c) || IsNamePunctuation(c) ? c : '_')]);
         clean = clean.Length == 0 ? "v" : clean;
         string name = clean;
         while (!_names.Add(name))
@@ -109,6 +113,9 @@ public sealed class Graph(string name)
         }
         return name;
     }
+
+    /// <summary>Values are named in letters, digits and these (the lexer of the text form knows them too).</summary>
+    internal static bool IsNamePunctuation(char c) => c is '_' or '.' or '/' or ':' or '-' or '~';
 }
 
 /// <param name="Name">The name in the model.</param>
@@ -117,6 +124,8 @@ public sealed record GraphOutput(string Name, Value Value);
 /// <summary>A tensor that exists once: a graph input, a constant, or the result of a node.</summary>
 public sealed class Value(string name, TensorType type)
 {
+    private string? _dataLabel;
+
     public string Name { get; } = name;
 
     public TensorType Type { get; set; } = type;
@@ -126,6 +135,16 @@ public sealed class Value(string name, TensorType type)
 
     /// <summary>The data of a constant.</summary>
     public Tensor? ConstantData { get; init; }
+
+    /// <summary>
+    /// Stands for large constant data in the text form: a hash of the bytes, or the label that the text gave.
+    /// Null for other values; computed when first asked for.
+    /// </summary>
+    public string? DataLabel
+    {
+        get => _dataLabel ??= ConstantData is null ? null : Convert.ToHexStringLower(SHA256.HashData(ConstantData.Data.Span).AsSpan(0, 8));
+        init => _dataLabel = value;
+    }
 
     public bool IsConstant => ConstantData is not null;
 

@@ -11,5 +11,8 @@ public readonly record struct TensorType(ElementType Element, EquatableArray<Dim
     /// <summary>Number of elements.</summary>
     public DimExpr Count => DimExpr.Product(Shape);
 
+    /// <summary>The type of actual data: every dimension is constant.</summary>
+    public static TensorType Of(Tensor tensor) => new(tensor.Type, tensor.Shape.ToArray().Select(DimExpr.Constant).ToEquatableArray());
+
     public override string ToString() => $"{Element.Name()}{Shape}";
 }

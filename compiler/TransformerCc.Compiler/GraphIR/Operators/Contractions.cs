@@ -198,9 +198,8 @@ public sealed record Conv(EquatableArray<long> Strides, EquatableArray<long> Pad
     public override Tensor[] Evaluate(IReadOnlyList<Tensor> inputs, IReadOnlyDictionary<string, long> dimensions)
     {
         Tensor x = inputs[0], w = inputs[1];
-        long[] Concrete(Tensor t) => t.Shape.ToArray();
-        TensorType type = Infer(inputs.Select(t => new TensorType(t.Type, Concrete(t).Select(DimExpr.Constant).ToEquatableArray())).ToEquatableArray())[0];
-        long[] shape = TensorMath.Evaluate(type.Shape, dimensions), input = Concrete(x), kernel = Concrete(w);
+        TensorType type = Infer(inputs.Select(TensorType.Of).ToEquatableArray())[0];
+        long[] shape = TensorMath.Evaluate(type.Shape, dimensions), input = x.Shape.ToArray(), kernel = w.Shape.ToArray();
         long[] inputStrides = Strided.RowMajor(input), kernelStrides = Strided.RowMajor(kernel);
         double[] values = TensorMath.Doubles(x), weights = TensorMath.Doubles(w), result = new double[Strided.Count(shape)];
         double[]? bias = HasBias ? TensorMath.Doubles(inputs[2]) : null;

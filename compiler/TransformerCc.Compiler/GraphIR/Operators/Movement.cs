@@ -17,8 +17,8 @@ public sealed record Reshape(EquatableArray<DimExpr> Shape) : Operator, IOperato
     public override EquatableArray<TensorType> Infer(EquatableArray<TensorType> inputs)
     {
         ShapeRules.ExpectOperands(inputs, 1, "x");
-        DimExpr count = DimExpr.Product(Shape);
-        ShapeRules.Expect(inputs[0].Count == count, $"cannot reshape {inputs[0].Shape} to {Shape}: {inputs[0].Count} elements are not provably {count}");
+        DimExpr before = ShapeRules.ElementCount(inputs[0].Shape), after = ShapeRules.ElementCount(Shape);
+        ShapeRules.Expect(before == after, $"cannot reshape {inputs[0].Shape} to {Shape}: {before} elements are not provably {after}");
         return ShapeRules.One(inputs[0].Element, Shape);
     }
 

@@ -10,6 +10,34 @@ public static class ShapeRules
     /// <summary>Tensors of more dimensions are refused: no transformer has them, and hostile files do.</summary>
     public const int MaxRank = 16;
 
+    /// <summary>Terms of a product of dimensions, and characters of one dimension: expressions of hostile files grow without end.</summary>
+    private const int MaxTerms = 4096, MaxDimensionText = 4096;
+
+    /// <summary>The result types of an operator; also arithmetic overflow is a <see cref="ShapeException"/>.</summary>
+    public static EquatableArray<TensorType> Infer(Operator op, IEnumerable<Value> inputs)
+    {
+        try
+        {
+            return op.Infer(inputs.Select(v => v.Type).ToEquatableArray());
+        }
+        catch (ArithmeticException e)
+        {
+            throw new ShapeException($"sizes of {op.Name} cannot be computed: {e.Message}");
+        }
+    }
+
+    /// <summary>The number of elements, refused before it multiplies out to too many terms.</summary>
+    public static DimExpr ElementCount(EquatableArray<DimExpr> shape)
+    {
+        DimExpr count = DimExpr.One;
+        foreach (DimExpr d in shape)
+        {
+            Expect((long)count.Terms.Length * d.Terms.Length <= MaxTerms, $"the number of elements of {shape} has too many terms");
+            count *= d;
+        }
+        return count;
+    }
+
     [DoesNotReturn]
     public static void Fail(string message) => throw new ShapeException(message);
 
@@ -44,6 +72,7 @@ public static class ShapeRules
         Expect(shape.Count <= MaxRank, $"a tensor of {shape.Count} dimensions; at most {MaxRank} are supported");
         foreach (DimExpr d in shape)
         {
+            Expect(d.ToString().Length <= MaxDimensionText, $"a dimension of more than {MaxDimensionText} characters");
             Expect(d.ConstantValue is not < 0, $"negative dimension in {shape}");
         }
     }

@@ -1,0 +1,101 @@
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Isa;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.GraphIR.Evaluation;
+
+/// <summary>
+/// The reference meaning of a graph: evaluates it node by node with the plain definitions of the operators. The oracle
+/// of every later stage, and slow: use it to compare, not to serve.
+/// </summary>
+public static class GraphEvaluator
+{
+    public const string EvaluationFailed = "TCC2045", TooLarge = "TCC2046";
+
+    /// <summary>Elements of the largest value: the reference holds them as doubles.</summary>
+    private const long MaxElements = 1L << 28;
+
+    /// <summary>The outputs by name, for inputs by name. Intermediate values are dropped after their last use.</summary>
+    /// <param name="dimensions">Values of symbols that the input shapes do not tell.</param>
+    /// <param name="observe">Sees every node and its results as they are computed.</param>
+    /// <exception cref="DiagnosticException">Inputs do not fit, or a node cannot be evaluated (an index out of range, say).</exception>
+    public static IReadOnlyDictionary<string, Tensor> Evaluate(
+        Graph graph, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long>? dimensions = null, Action<Node, IReadOnlyList<Tensor>>? observe = null)
+    {
+        IReadOnlyDictionary<string, long> symbols = DimensionBinding.Bind(graph, inputs, dimensions);
+        Dictionary<Value, int> pending = CountUses(graph);
+        var values = graph.Inputs.ToDictionary(v => v, v => inputs[v.Name]);
+        foreach (Node node in graph.Nodes)
+        {
+            Tensor[] operands = [.. node.Inputs.Select(v => v.ConstantData ?? values[v])];
+            Tensor[] results = EvaluateNode(node, operands, symbols);
+            observe?.Invoke(node, results);
+            for (int i = 0; i < results.Length; i++)
+            {
+                values[node.Outputs[i]] = results[i];
+            }
+            foreach (Value used in node.Inputs.Concat(node.Outputs).Distinct())
+            {
+                pending[used] = pending.GetValueOrDefault(used) - (node.Inputs.Contains(used) ? 1 : 0);
+                if (pending[used] <= 0)
+                {
+                    values.Remove(used);
+                }
+            }
+        }
+        return graph.Outputs.ToDictionary(o => o.Name, o => o.Value.ConstantData ?? values[o.Value], StringComparer.Ordinal);
+    }
+
+    /// <summary>Evaluates one node; a failure names it.</summary>
+    public static Tensor[] EvaluateNode(Node node, IReadOnlyList<Tensor> operands, IReadOnlyDictionary<string, long> dimensions)
+    {
+        try
+        {
+            foreach (Value output in node.Outputs)
+            {
+                ExpectSize(output, TensorMath.Evaluate(output.Type.Shape, dimensions), node);
+            }
+            Tensor[] results = node.Op.Evaluate(operands, dimensions);
+            for (int i = 0; i < results.Length; i++)
+            {
+                ExpectType(node.Outputs[i], results[i], dimensions);
+            }
+            return results;
+        }
+        catch (Exception e) when (e is ShapeException or ArithmeticException or KeyNotFoundException)
+        {
+            throw new DiagnosticException(Diagnostic.Error(EvaluationFailed, $"{node.Op.Name}: {e.Message}", GraphVerifier.Describe(node)));
+        }
+    }
+
+    private static Dictionary<Value, int> CountUses(Graph graph)
+    {
+        var uses = new Dictionary<Value, int>();
+        foreach (Value value in graph.Nodes.SelectMany(n => n.Inputs.Distinct()).Concat(graph.Outputs.Select(o => o.Value)))
+        {
+            uses[value] = uses.GetValueOrDefault(value) + 1;
+        }
+        return uses;
+    }
+
+    private static void ExpectSize(Value output, long[] shape, Node node)
+    {
+        if (shape.Any(d => d < 0))
+        {
+            throw new ShapeException($"{output} would have the negative dimensions [{string.Join(", ", shape)}]");
+        }
+        if (Strided.Count(shape) > MaxElements)
+        {
+            throw new DiagnosticException(Diagnostic.Error(TooLarge, $"{output} would hold {Strided.Count(shape)} elements; the reference evaluates up to {MaxElements}", GraphVerifier.Describe(node)));
+        }
+    }
+
+    /// <summary>The result must have the type that the graph promises for these dimensions.</summary>
+    private static void ExpectType(Value output, Tensor result, IReadOnlyDictionary<string, long> dimensions)
+    {
+        if (result.Type != output.Type.Element || !result.Shape.SequenceEqual(TensorMath.Evaluate(output.Type.Shape, dimensions)))
+        {
+            throw new ShapeException($"{output} of type {output.Type} became {TensorType.Of(result)}");
+        }
+    }
+}

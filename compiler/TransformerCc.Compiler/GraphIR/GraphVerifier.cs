@@ -1,0 +1,203 @@
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Isa;
+using TransformerCc.Isa.Symbolic;
+
+namespace TransformerCc.Compiler.GraphIR;
+
+/// <summary>
+/// Checks what every pass relies on: values exist once and before their use, under unique names; types are what the
+/// operators infer; dimensions speak only of declared symbols; outputs exist. Runs after every pass.
+/// </summary>
+public sealed class GraphVerifier
+{
+    public const string NameCode = "TCC2001", OrderCode = "TCC2002", CycleCode = "TCC2003", AssignmentCode = "TCC2004", TypeCode = "TCC2005",
+        OperandCode = "TCC2006", SymbolCode = "TCC2007", OutputCode = "TCC2008", DimensionCode = "TCC2009", ConstantCode = "TCC2010";
+
+    private readonly Graph _graph;
+    private readonly DiagnosticList _diagnostics = [];
+    private readonly Dictionary<string, Value> _names = new(StringComparer.Ordinal);
+    private readonly HashSet<Value> _defined = [];
+
+    private GraphVerifier(Graph graph) => _graph = graph;
+
+    /// <summary>Every violation found; empty when the graph is well formed.</summary>
+    public static DiagnosticList Verify(Graph graph)
+    {
+        var verifier = new GraphVerifier(graph);
+        verifier.Dimensions();
+        verifier.Inputs();
+        verifier.Nodes();
+        verifier.Outputs();
+        verifier.Cycles();
+        return verifier._diagnostics;
+    }
+
+    /// <summary>How messages name a node: its first result and its operator, then the model's nodes.</summary>
+    public static string Describe(Node node)
+    {
+        string result = node.Outputs.Count > 0 ? $"{node.Outputs[0]} = {node.Op.Name}" : node.Op.Name;
+        return node.Sources.Count == 0 ? result : $"{result} from {string.Join(", ", node.Sources.Select(s => $"\"{s}\""))}";
+    }
+
+    private void Dimensions()
+    {
+        foreach ((string name, DimInterval interval) in _graph.Dimensions)
+        {
+            string where = $"dim {name}";
+            Expect(IsSymbol(name), DimensionCode, $"'{name}' is not a name for a dimension: letters, digits, '_' and '.', not a digit first", where);
+            Expect(interval.Lower >= 0 && interval.Lower <= interval.Upper, DimensionCode, $"dimension {name} cannot lie in {interval.Lower}..{interval.Upper}", where);
+        }
+    }
+
+    private void Inputs()
+    {
+        foreach (Value input in _graph.Inputs)
+        {
+            string where = $"input {input}";
+            Expect(input.Producer is null && !input.IsConstant, AssignmentCode, $"input {input} is computed or constant as well", where);
+            Define(input, where);
+        }
+    }
+
+    private void Nodes()
+    {
+        var position = new Dictionary<Node, int>();
+        for (int i = 0; i < _graph.Nodes.Count; i++)
+        {
+            Expect(position.TryAdd(_graph.Nodes[i], i), AssignmentCode, "the node stands in the graph twice", Describe(_graph.Nodes[i]));
+        }
+        foreach (Node node in _graph.Nodes)
+        {
+            string where = Describe(node);
+            foreach (Value input in node.Inputs)
+            {
+                Use(input, where, position);
+            }
+            foreach (string symbol in AttributeSymbols.Of(node.Op))
+            {
+                Expect(_graph.Dimensions.ContainsKey(symbol), SymbolCode, $"an attribute speaks of the undeclared dimension {symbol}", where);
+            }
+            Results(node, where);
+        }
+    }
+
+    private void Results(Node node, string where)
+    {
+        foreach (Value output in node.Outputs)
+        {
+            Expect(ReferenceEquals(output.Producer, node) && !output.IsConstant, AssignmentCode, $"{output} is a result of this node but says it comes from elsewhere", where);
+            Define(output, where);
+        }
+        try
+        {
+            EquatableArray<TensorType> types = ShapeRules.Infer(node.Op, node.Inputs);
+            Expect(types.Count == node.Outputs.Count, TypeCode, $"the operator gives {types.Count} results, the node has {node.Outputs.Count}", where);
+            for (int i = 0; i < int.Min(types.Count, node.Outputs.Count); i++)
+            {
+                Expect(types[i] == node.Outputs[i].Type, TypeCode, $"{node.Outputs[i]} is {node.Outputs[i].Type}, the operator gives {types[i]}", where);
+            }
+        }
+        catch (ShapeException e)
+        {
+            Report(OperandCode, $"{node.Op.Name}: {e.Message}", where);
+        }
+    }
+
+    private void Outputs()
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (GraphOutput output in _graph.Outputs)
+        {
+            string where = $"output \"{output.Name}\"";
+            Expect(names.Add(output.Name), OutputCode, $"two outputs are named \"{output.Name}\"", where);
+            if (output.Value.IsConstant)
+            {
+                Constant(output.Value, where);
+            }
+            else
+            {
+                Expect(_defined.Contains(output.Value), OutputCode, $"{output.Value} is returned but not computed", where);
+            }
+        }
+    }
+
+    private void Cycles()
+    {
+        foreach (IReadOnlyList<Node> cycle in GraphAlgorithms.Cycles(_graph))
+        {
+            Report(CycleCode, $"{cycle.Count} nodes need each other's results", string.Join("; ", cycle.Take(8).Select(Describe)));
+        }
+    }
+
+    private void Use(Value value, string where, Dictionary<Node, int> position)
+    {
+        if (value.IsConstant)
+        {
+            Constant(value, where);
+        }
+        else if (!_defined.Contains(value))
+        {
+            bool later = value.Producer is { } producer && position.ContainsKey(producer);
+            Report(OrderCode, later ? $"{value} is used before it is computed" : $"{value} is used but nothing in the graph computes it", where);
+        }
+    }
+
+    private void Constant(Value value, string where)
+    {
+        if (!_defined.Contains(value))
+        {
+            Expect(value.Producer is null, AssignmentCode, $"constant {value} is computed as well", where);
+            Expect(value.Type == TensorType.Of(value.ConstantData!), ConstantCode, $"constant {value} is {value.Type}, its data {TensorType.Of(value.ConstantData!)}", where);
+            Define(value, where);
+        }
+    }
+
+    private void Define(Value value, string where)
+    {
+        Expect(_defined.Add(value), AssignmentCode, $"{value} is defined twice", where);
+        Expect(_names.TryAdd(value.Name, value) || ReferenceEquals(_names[value.Name], value), NameCode, $"two values are named {value}", where);
+        Expect(value.Name.Length > 0 && value.Name.All(c => char.IsAsciiLetterOrDigit(c) || Graph.IsNamePunctuation(c)), NameCode, $"'{value.Name}' is not a name for a value", where);
+        foreach (string symbol in value.Type.Shape.SelectMany(d => d.Symbols).Distinct())
+        {
+            Expect(_graph.Dimensions.ContainsKey(symbol), SymbolCode, $"the type {value.Type} of {value} speaks of the undeclared dimension {symbol}", where);
+        }
+    }
+
+    internal static bool IsSymbol(string name) =>
+        name.Length > 0 && !char.IsAsciiDigit(name[0]) && name[0] != '.' && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.');
+
+    private void Expect(bool condition, string code, string message, string where)
+    {
+        if (!condition)
+        {
+            Report(code, message, where);
+        }
+    }
+
+    private void Report(string code, string message, string where) => _diagnostics.Add(Diagnostic.Error(code, message, where));
+
+    /// <summary>The symbols in the dimension attributes of an operator.</summary>
+    private sealed class AttributeSymbols : IAttributeVisitor
+    {
+        private readonly HashSet<string> _symbols = new(StringComparer.Ordinal);
+
+        public static IEnumerable<string> Of(Operator op)
+        {
+            var visitor = new AttributeSymbols();
+            op.Attributes(visitor);
+            return visitor._symbols.Order(StringComparer.Ordinal);
+        }
+
+        public void Dims(string name, EquatableArray<DimExpr> values) => _symbols.UnionWith(values.SelectMany(d => d.Symbols));
+
+        public void Integer(string name, long value) { }
+
+        public void Float(string name, double value) { }
+
+        public void Flag(string name, bool value) { }
+
+        public void Word(string name, string value) { }
+
+        public void Integers(string name, EquatableArray<long> values) { }
+    }
+}
