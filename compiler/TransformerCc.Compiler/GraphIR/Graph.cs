@@ -40,14 +40,10 @@ public sealed class Graph(string name)
     internal Value Constant(Tensor data, string? name, string? label) => new(UniqueName(name ?? "const"), TensorType.Of(data)) { ConstantData = data, DataLabel = label };
 
     /// <summary>Appends a node, or inserts it before <paramref name="before"/>; its result types are inferred by the operator.</summary>
+    /// <exception cref="ShapeException">The operands do not fit the operator.</exception>
     public Node Add(Operator op, IReadOnlyList<Value> inputs, IReadOnlyList<string> sources, string? name = null, Node? before = null)
     {
-        EquatableArray<TensorType> types = ShapeRules.Infer(op, inputs);
-        var node = new Node(op, [.. inputs], sources);
-        foreach (TensorType type in types)
-        {
-            node.Outputs.Add(new Value(UniqueName(name ?? op.Name), type) { Producer = node });
-        }
+        Node node = Create(op, inputs, sources, ShapeRules.Infer(op, inputs), _ => name ?? op.Name);
         if (before is null)
         {
             Nodes.Add(node);
@@ -55,6 +51,26 @@ public sealed class Graph(string name)
         else
         {
             Nodes.Insert(Nodes.IndexOf(before), node);
+        }
+        return node;
+    }
+
+    /// <summary>Appends a node with a name for every result.</summary>
+    internal Node Add(Operator op, IReadOnlyList<Value> inputs, IReadOnlyList<string> sources, IReadOnlyList<string> names)
+    {
+        EquatableArray<TensorType> types = ShapeRules.Infer(op, inputs);
+        ShapeRules.Expect(types.Count == names.Count, $"{op.Name} gives {types.Count} results, {names.Count} are named");
+        Node node = Create(op, inputs, sources, types, i => names[i]);
+        Nodes.Add(node);
+        return node;
+    }
+
+    private Node Create(Operator op, IReadOnlyList<Value> inputs, IReadOnlyList<string> sources, EquatableArray<TensorType> types, Func<int, string> name)
+    {
+        var node = new Node(op, [.. inputs], sources);
+        for (int i = 0; i < types.Count; i++)
+        {
+            node.Outputs.Add(new Value(UniqueName(name(i)), types[i]) { Producer = node });
         }
         return node;
     }

@@ -132,7 +132,7 @@ public sealed class DimExpr : IEquatable<DimExpr>
 
     public static DimExpr Max(DimExpr a, DimExpr b) => Extremum(CompositeKind.Max, a, b);
 
-    internal static DimExpr Sum(IEnumerable<DimExpr> items) => FromTerms(items.SelectMany(i => i._terms));
+    public static DimExpr Sum(IEnumerable<DimExpr> items) => FromTerms(items.SelectMany(i => i._terms));
 
     public static DimExpr Product(IEnumerable<DimExpr> factors) => factors.Aggregate(One, (x, y) => x * y);
 

@@ -162,8 +162,8 @@ public sealed record Concat(int Axis) : Operator, IOperator<Concat>
             {
                 ShapeRules.Expect(d == Axis || shape[d] == next.Shape[d], $"{first.Shape} and {next.Shape} differ beside axis {Axis}");
             }
-            shape[Axis] += next.Shape[Axis];
         }
+        shape[Axis] = DimExpr.Sum(inputs.Select(t => t.Shape[Axis]));
         return ShapeRules.One(first.Element, shape.ToEquatableArray());
     }
 

@@ -1,5 +1,5 @@
 using System.Numerics;
-using System.Runtime.InteropServices;
+using TransformerCc.Isa.Numerics;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 
@@ -13,76 +13,48 @@ public static class TensorMath
 {
     public static double[] Doubles(Tensor tensor)
     {
-        var values = new double[tensor.Count];
-        ReadOnlySpan<byte> bytes = tensor.Data.Span;
-        switch (tensor.Type)
+        if (tensor.Type == ElementType.F64)
         {
-            case ElementType.F32: Read<float>(bytes, values, x => x); break;
-            case ElementType.F64: Read<double>(bytes, values, x => x); break;
-            case ElementType.F16: Read<Half>(bytes, values, x => (double)x); break;
-            case ElementType.BF16: Read<ushort>(bytes, values, x => BitConverter.UInt32BitsToSingle((uint)x << 16)); break;
-            case ElementType.U64: Read<ulong>(bytes, values, x => x); break;
-            default: Read<long>(MemoryMarshal.AsBytes(Longs(tensor).AsSpan()), values, x => x); break;
+            return tensor.AsSpan<double>().ToArray();
         }
-        return values;
+        if (!tensor.Type.IsFloat())
+        {
+            return Array.ConvertAll(Longs(tensor), v => tensor.Type == ElementType.U64 ? (ulong)v : (double)v);
+        }
+        var values = new float[tensor.Count];
+        NumericFormat.WidenToF32(tensor.Type, tensor.Data.Span, values);
+        return Array.ConvertAll(values, v => (double)v);
     }
 
+    /// <summary>The elements of an integer or boolean tensor.</summary>
     public static long[] Longs(Tensor tensor)
     {
         var values = new long[tensor.Count];
-        ReadOnlySpan<byte> bytes = tensor.Data.Span;
-        switch (tensor.Type)
-        {
-            case ElementType.I8: Read<sbyte>(bytes, values, x => x); break;
-            case ElementType.U8: Read<byte>(bytes, values, x => x); break;
-            case ElementType.Bool: Read<byte>(bytes, values, x => x != 0 ? 1 : 0); break;
-            case ElementType.I16: Read<short>(bytes, values, x => x); break;
-            case ElementType.U16: Read<ushort>(bytes, values, x => x); break;
-            case ElementType.I32: Read<int>(bytes, values, x => x); break;
-            case ElementType.U32: Read<uint>(bytes, values, x => x); break;
-            case ElementType.I64 or ElementType.U64: Read<long>(bytes, values, x => x); break;
-            default: Read<double>(MemoryMarshal.AsBytes(Doubles(tensor).AsSpan()), values, long.CreateSaturating); break;
-        }
+        NumericFormat.WidenToInt64(tensor.Type, tensor.Data.Span, values);
         return values;
     }
 
     /// <summary>Floats round to nearest even; integers truncate towards zero and saturate, NaN gives 0; bool is x ≠ 0.</summary>
-    public static Tensor FromDoubles(ElementType type, ReadOnlySpan<long> shape, ReadOnlySpan<double> values)
+    public static Tensor FromDoubles(ElementType type, ReadOnlySpan<long> shape, double[] values)
     {
-        var bytes = new byte[checked(values.Length * type.Size())];
-        switch (type)
+        if (type == ElementType.F64)
         {
-            case ElementType.F32: Write<double, float>(values, bytes, x => (float)x); break;
-            case ElementType.F64: Write<double, double>(values, bytes, x => x); break;
-            case ElementType.F16: Write<double, Half>(values, bytes, x => (Half)x); break;
-            case ElementType.BF16: Write<double, ushort>(values, bytes, x => ToBF16((float)x)); break;
-            case ElementType.I8: Write<double, sbyte>(values, bytes, sbyte.CreateSaturating); break;
-            case ElementType.U8: Write<double, byte>(values, bytes, byte.CreateSaturating); break;
-            case ElementType.I16: Write<double, short>(values, bytes, short.CreateSaturating); break;
-            case ElementType.U16: Write<double, ushort>(values, bytes, ushort.CreateSaturating); break;
-            case ElementType.I32: Write<double, int>(values, bytes, int.CreateSaturating); break;
-            case ElementType.U32: Write<double, uint>(values, bytes, uint.CreateSaturating); break;
-            case ElementType.I64: Write<double, long>(values, bytes, long.CreateSaturating); break;
-            case ElementType.U64: Write<double, ulong>(values, bytes, ulong.CreateSaturating); break;
-            case ElementType.Bool: Write<double, byte>(values, bytes, x => (byte)(x != 0 ? 1 : 0)); break;
-            default: throw new ShapeException($"{type.Name()} is not evaluated");
+            return Tensor.From<double>(type, shape, values);
         }
+        if (!type.IsFloat())
+        {
+            return FromLongs(type, shape, Array.ConvertAll(values, v => Saturate(type, v)));
+        }
+        var bytes = new byte[checked(values.Length * type.Size())];
+        NumericFormat.NarrowFromF32(type, Array.ConvertAll(values, v => (float)v), bytes);
         return new Tensor(type, shape, bytes);
     }
 
     /// <summary>Integers modulo their width; bool is x ≠ 0; floats round to nearest even.</summary>
-    public static Tensor FromLongs(ElementType type, ReadOnlySpan<long> shape, ReadOnlySpan<long> values)
+    public static Tensor FromLongs(ElementType type, ReadOnlySpan<long> shape, long[] values)
     {
         var bytes = new byte[checked(values.Length * type.Size())];
-        switch (type)
-        {
-            case ElementType.I8 or ElementType.U8: Write<long, byte>(values, bytes, x => unchecked((byte)x)); break;
-            case ElementType.I16 or ElementType.U16: Write<long, ushort>(values, bytes, x => unchecked((ushort)x)); break;
-            case ElementType.I32 or ElementType.U32: Write<long, uint>(values, bytes, x => unchecked((uint)x)); break;
-            case ElementType.I64 or ElementType.U64: Write<long, long>(values, bytes, x => x); break;
-            case ElementType.Bool: Write<long, byte>(values, bytes, x => (byte)(x != 0 ? 1 : 0)); break;
-            default: return FromDoubles(type, shape, Array.ConvertAll(values.ToArray(), x => (double)x));
-        }
+        NumericFormat.NarrowFromInt64(type, values, bytes);
         return new Tensor(type, shape, bytes);
     }
 
@@ -107,36 +79,16 @@ public static class TensorMath
         }
     }
 
-    private static ushort ToBF16(float x)
+    private static long Saturate(ElementType type, double value) => type switch
     {
-        uint bits = BitConverter.SingleToUInt32Bits(x);
-        return float.IsNaN(x) ? (ushort)0x7FC0 : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-    }
-
-    private static void Read<T>(ReadOnlySpan<byte> bytes, double[] values, Func<T, double> convert) where T : unmanaged
-    {
-        ReadOnlySpan<T> source = MemoryMarshal.Cast<byte, T>(bytes);
-        for (int i = 0; i < values.Length; i++)
-        {
-            values[i] = convert(source[i]);
-        }
-    }
-
-    private static void Read<T>(ReadOnlySpan<byte> bytes, long[] values, Func<T, long> convert) where T : unmanaged
-    {
-        ReadOnlySpan<T> source = MemoryMarshal.Cast<byte, T>(bytes);
-        for (int i = 0; i < values.Length; i++)
-        {
-            values[i] = convert(source[i]);
-        }
-    }
-
-    private static void Write<TFrom, TTo>(ReadOnlySpan<TFrom> values, Span<byte> bytes, Func<TFrom, TTo> convert) where TTo : unmanaged
-    {
-        Span<TTo> target = MemoryMarshal.Cast<byte, TTo>(bytes);
-        for (int i = 0; i < values.Length; i++)
-        {
-            target[i] = convert(values[i]);
-        }
-    }
+        ElementType.I8 => sbyte.CreateSaturating(value),
+        ElementType.U8 => byte.CreateSaturating(value),
+        ElementType.I16 => short.CreateSaturating(value),
+        ElementType.U16 => ushort.CreateSaturating(value),
+        ElementType.I32 => int.CreateSaturating(value),
+        ElementType.U32 => uint.CreateSaturating(value),
+        ElementType.U64 => unchecked((long)ulong.CreateSaturating(value)),
+        ElementType.Bool => value != 0 ? 1 : 0,
+        _ => long.CreateSaturating(value),
+    };
 }
