@@ -1,0 +1,9 @@
+namespace TransformerCc.Compiler.Importers.Onnx;
+
+/// <summary>One node that cannot be imported. The session makes a diagnostic of it and goes on with the other nodes.</summary>
+internal sealed class ImportException(string code, string reason, string? help = null) : Exception(reason)
+{
+    public string Code => code;
+
+    public string? Help => help;
+}

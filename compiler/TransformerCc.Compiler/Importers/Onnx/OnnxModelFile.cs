@@ -1,0 +1,62 @@
+using Google.Protobuf;
+using TransformerCc.Compiler.Importers.Onnx.Proto;
+using TransformerCc.Isa;
+
+namespace TransformerCc.Compiler.Importers.Onnx;
+
+/// <summary>A parsed ONNX file. The data of large tensors stays in <see cref="Bytes"/>, the mapped file; <see cref="Model"/> holds the rest.</summary>
+public sealed class OnnxModelFile
+{
+    private const int MaximumNodes = 1_000_000;
+    private const int MaximumName = 16_384;
+
+    private OnnxModelFile(string path, ReadOnlyMemory<byte> bytes, ModelProto model)
+    {
+        Path = path;
+        Bytes = bytes;
+        Model = model;
+    }
+
+    public string Path { get; }
+
+    public ReadOnlyMemory<byte> Bytes { get; }
+
+    public ModelProto Model { get; }
+
+    /// <exception cref="DiagnosticException">The file cannot be read or is no ONNX model.</exception>
+    public static OnnxModelFile Open(string path) => Parse(MappedFile.Open(path, ImportCodes.BadFile), path);
+
+    /// <summary>Parses a model held in memory; <paramref name="path"/> names it in diagnostics and leads to external data.</summary>
+    public static OnnxModelFile Parse(ReadOnlyMemory<byte> bytes, string path)
+    {
+        ModelProto model;
+        try
+        {
+            model = ModelProto.Parser.WithDiscardUnknownFields(true).ParseFrom(WireScanner.Skeleton(bytes.Span, path).Span);
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw Bad(path, ImportCodes.BadFile, $"not a valid ONNX file: {e.Message}");
+        }
+        if (model.Graph is null)
+        {
+            throw Bad(path, ImportCodes.BadFile, "not a valid ONNX file: it has no graph");
+        }
+        if (model.Graph.Node.Count > MaximumNodes)
+        {
+            throw Bad(path, ImportCodes.Limit, $"{model.Graph.Node.Count} nodes: at most {MaximumNodes} are read");
+        }
+        if (Names(model.Graph).FirstOrDefault(n => n.Length > MaximumName) is { } name)
+        {
+            throw Bad(path, ImportCodes.Limit, $"a name of {name.Length} characters: at most {MaximumName} are read");
+        }
+        return new OnnxModelFile(path, bytes, model);
+    }
+
+    private static IEnumerable<string> Names(GraphProto graph) =>
+        graph.Node.SelectMany(n => n.Input.Concat(n.Output).Append(n.Name).Append(n.OpType).Append(n.Domain))
+            .Concat(graph.Initializer.Select(t => t.Name)).Concat(graph.Input.Select(v => v.Name)).Concat(graph.Output.Select(v => v.Name));
+
+    private static DiagnosticException Bad(string path, string code, string reason) =>
+        new(Diagnostic.Error(code, reason, path, "the file is damaged or of another format; export or download it again"));
+}

@@ -1,0 +1,139 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using TransformerCc.Compiler.Importers.Onnx.Proto;
+using TransformerCc.Isa;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Importers.Onnx;
+
+/// <summary>Turns a TensorProto into a tensor: a view of the mapped file, of an external data file, or of its typed fields.</summary>
+internal sealed class TensorReader(OnnxModelFile file)
+{
+    private const int MaximumRank = 16;
+    private const long MaximumElements = 1L << 40;
+
+    /// <exception cref="DiagnosticException">The data is missing, of another size, or of a type the graph does not have.</exception>
+    public Tensor Read(TensorProto proto, string name)
+    {
+        if (OnnxElementTypes.Find(proto.DataType) is not { } type)
+        {
+            throw Bad(ImportCodes.ElementType, name, $"element type {OnnxElementTypes.Name(proto.DataType)} is not supported");
+        }
+        long count = 1;
+        foreach (long d in proto.Dims)
+        {
+            if (d < 0 || (d > 0 && count > MaximumElements / d))
+            {
+                throw Bad(d < 0 ? ImportCodes.BadTensor : ImportCodes.Limit, name, $"dimensions [{string.Join(", ", proto.Dims)}] are not possible");
+            }
+            count *= d;
+        }
+        if (proto.Dims.Count > MaximumRank)
+        {
+            throw Bad(ImportCodes.Limit, name, $"{proto.Dims.Count} dimensions: at most {MaximumRank} are read");
+        }
+        long bytes = count * type.Size();
+        ReadOnlyMemory<byte> data = Data(proto, type, count, bytes, name);
+        if (data.Length != bytes)
+        {
+            throw Bad(ImportCodes.BadTensor, name, $"a {type.Name()} tensor of dimensions [{string.Join(", ", proto.Dims)}] needs {bytes} bytes, {data.Length} are given");
+        }
+        return new Tensor(type, [.. proto.Dims], data);
+    }
+
+    private ReadOnlyMemory<byte> Data(TensorProto proto, ElementType type, long count, long bytes, string name)
+    {
+        if (proto.DataLocation == TensorProto.Types.DataLocation.External)
+        {
+            return External(proto, bytes, name);
+        }
+        if (proto.MappedLength > 0)
+        {
+            return file.Bytes.Slice((int)proto.MappedOffset, (int)proto.MappedLength);
+        }
+        if (proto.RawData.Length > 0 || count == 0)
+        {
+            return proto.RawData.Memory;
+        }
+        return type switch
+        {
+            ElementType.F32 => Bytes(proto.FloatData, v => v),
+            ElementType.F64 => Bytes(proto.DoubleData, v => v),
+            ElementType.I64 => Bytes(proto.Int64Data, v => v),
+            ElementType.U64 => Bytes(proto.Uint64Data, v => v),
+            ElementType.U32 => Bytes(proto.Uint64Data, v => (uint)v),
+            ElementType.I32 => Bytes(proto.Int32Data, v => v),
+            ElementType.I16 or ElementType.U16 or ElementType.F16 or ElementType.BF16 => Bytes(proto.Int32Data, v => (ushort)v),
+            _ => Bytes(proto.Int32Data, v => (byte)v),
+        };
+    }
+
+    private static byte[] Bytes<TField, TElement>(IReadOnlyList<TField> values, Func<TField, TElement> convert) where TElement : unmanaged =>
+        MemoryMarshal.AsBytes<TElement>(values.Select(convert).ToArray()).ToArray();
+
+    private ReadOnlyMemory<byte> External(TensorProto proto, long bytes, string name)
+    {
+        string? location = null;
+        long offset = 0, length = bytes;
+        foreach (StringStringEntryProto entry in proto.ExternalData)
+        {
+            bool valid = true;
+            switch (entry.Key)
+            {
+                case "location":
+                    location = entry.Value;
+                    break;
+                case "offset":
+                    valid = long.TryParse(entry.Value, NumberStyles.None, CultureInfo.InvariantCulture, out offset);
+                    break;
+                case "length":
+                    valid = long.TryParse(entry.Value, NumberStyles.None, CultureInfo.InvariantCulture, out length);
+                    break;
+            }
+            if (!valid)
+            {
+                throw Bad(ImportCodes.ExternalData, name, $"external data has the {entry.Key} '{entry.Value}', which is no size in bytes");
+            }
+        }
+        if (length != bytes)
+        {
+            throw Bad(ImportCodes.ExternalData, name, $"external data of {length} bytes for a tensor of {bytes}");
+        }
+        return MappedFile.Open(Resolve(location, name), ImportCodes.ExternalData, offset, length);
+    }
+
+    /// <summary>The file of external data. A model from elsewhere must not read what lies outside its folder.</summary>
+    private string Resolve(string? location, string name)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(file.Path)) ?? Path.GetFullPath(".");
+        string[] parts = location?.Split('/', '\\') ?? [];
+        if (parts.Length == 0 || Array.Exists(parts, p => p.Length == 0 || p == ".." || p.Contains(':', StringComparison.Ordinal) || p.Contains('\0', StringComparison.Ordinal)))
+        {
+            throw Outside(location, name);
+        }
+        string path = folder;
+        foreach (string part in parts)
+        {
+            path = Path.Combine(path, part);
+            try
+            {
+                FileSystemInfo entry = Directory.Exists(path) ? new DirectoryInfo(path) : new FileInfo(path);
+                if (entry.LinkTarget is not null
+                    && entry.ResolveLinkTarget(returnFinalTarget: true)?.FullName.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal) != true)
+                {
+                    throw Outside(location, name);
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw Bad(ImportCodes.ExternalData, name, $"cannot follow the external data path '{location}': {e.Message}");
+            }
+        }
+        return path;
+    }
+
+    private DiagnosticException Outside(string? location, string name) => Bad(ImportCodes.ExternalData, name, $"external data path '{location}' is not inside the model's folder",
+        "put the data file beside the model and name it by a relative path without '..'");
+
+    private DiagnosticException Bad(string code, string name, string reason, string? help = null) => new(Diagnostic.Error(code, reason, $"tensor {name} of {file.Path}", help));
+}
