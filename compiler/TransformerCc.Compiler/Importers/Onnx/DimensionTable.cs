@@ -12,11 +12,17 @@ internal sealed class DimensionTable(SortedDictionary<string, DimInterval> inter
     private readonly SortedDictionary<string, string> _reasons = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _symbols = new(StringComparer.Ordinal);
 
-    public bool Contains(string symbol) => intervals.ContainsKey(symbol);
+    private readonly HashSet<string> _declared = new(StringComparer.Ordinal);
+
+    /// <summary>The model's names of the dimensions seen so far.</summary>
+    public IEnumerable<string> Declared => _declared.Order(StringComparer.Ordinal);
+
+    public bool IsDeclared(string name) => _declared.Contains(name);
 
     /// <summary>The dimension a model calls <paramref name="name"/>: its bound value, or a symbol within its bounds.</summary>
     public DimExpr Declare(string name)
     {
+        _declared.Add(name);
         options.Bindings.TryGetValue(name, out DimensionBinding binding);
         if (binding.Exact is { } exact)
         {

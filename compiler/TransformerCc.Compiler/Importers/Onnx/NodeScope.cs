@@ -6,7 +6,7 @@ namespace TransformerCc.Compiler.Importers.Onnx;
 /// The names visible to the nodes of one graph: those of the graph, then those of the graphs around it (a function sees
 /// only its own). A name bound to null stands for a tensor that could not be imported; its users are passed over.
 /// </summary>
-internal sealed class NodeScope(NodeScope? outer, IReadOnlyDictionary<string, long> opsets, string prefix)
+internal sealed class NodeScope(NodeScope? outer, IReadOnlyDictionary<string, long> opsets, string prefix, int depth = 0)
 {
     private readonly Dictionary<string, Imported?> _values = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorProto> _initializers = new(StringComparer.Ordinal);
@@ -17,7 +17,8 @@ internal sealed class NodeScope(NodeScope? outer, IReadOnlyDictionary<string, lo
     /// <summary>Stands before the names of nodes of inlined graphs and functions.</summary>
     public string Prefix => prefix;
 
-    public int Depth { get; } = outer is null ? 0 : outer.Depth + 1;
+    /// <summary>0 for the model's own graph, one more for each graph or function around.</summary>
+    public int Depth => depth;
 
     public void Set(string name, Imported? value) => _values[name] = value;
 

@@ -37,6 +37,10 @@ internal static class OnnxElementTypes
 
     public static ElementType? Find(int number) => Array.Find(Table, e => e.Number == number).Type;
 
+    /// <summary>The element type, or a refusal that names it.</summary>
+    public static ElementType Require(long number) =>
+        Find((int)number) ?? throw new ImportException(ImportCodes.ElementType, $"element type {Name((int)number)} is not supported");
+
     public static string Name(int number) => Array.Find(Table, e => e.Number == number).Name ?? $"type number {number}";
 
     public static int Number(ElementType type) => Array.Find(Table, e => e.Type == type).Number;

@@ -1,0 +1,217 @@
+using System.Collections.Immutable;
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.Importers.Onnx.Operators;
+using TransformerCc.Compiler.Importers.Onnx.Proto;
+using TransformerCc.Compiler.Importers.Onnx.Symbolic;
+using TransformerCc.Isa;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Importers.Onnx;
+
+/// <summary>One import: the graph as it grows, the dimensions, and everything there is to report.</summary>
+internal sealed class ImportSession
+{
+    private const int MaximumDepth = 32;
+    private const int MaximumNodes = 1_000_000;
+    private const int MaximumNamesListed = 8;
+
+    private readonly TensorReader _tensors;
+    private readonly OnnxModelFile _file;
+    private readonly Dictionary<(string Domain, string Name), FunctionProto> _functions = [];
+    private readonly Dictionary<string, ValueInfoProto> _declared = new(StringComparer.Ordinal);
+    private readonly List<string> _doubleArithmetic = [];
+    private int _nodes;
+
+    public ImportSession(OnnxModelFile file, ImportOptions options)
+    {
+        _file = file;
+        _tensors = new TensorReader(file);
+        Options = options;
+        Graph = new Graph(file.Model.Graph.Name.Length > 0 ? file.Model.Graph.Name : Path.GetFileNameWithoutExtension(file.Path));
+        Dimensions = new DimensionTable(Graph.Dimensions, options, Diagnostics);
+        Exact = new ExactArithmetic(Dimensions);
+        foreach (FunctionProto function in file.Model.Functions)
+        {
+            _functions.TryAdd((OperatorTable.Domain(function.Domain), function.Name), function);
+        }
+        foreach (ValueInfoProto value in file.Model.Graph.ValueInfo.Concat(file.Model.Graph.Output))
+        {
+            _declared.TryAdd(value.Name, value);
+        }
+    }
+
+    public Graph Graph { get; }
+
+    public ImportOptions Options { get; }
+
+    public DiagnosticList Diagnostics { get; } = [];
+
+    public DimensionTable Dimensions { get; }
+
+    public ExactArithmetic Exact { get; }
+
+    public NodeScope MainScope() => new(null, Opsets(_file.Model.OpsetImport), "");
+
+    public void Report(string code, string message, string? location, string? help = null) => Diagnostics.Add(Diagnostic.Error(code, message, location, help));
+
+    public Tensor Read(TensorProto proto, string name) => _tensors.Read(proto, name);
+
+    /// <summary>An initializer as a constant of the graph; null, with a diagnostic, when its data cannot be used.</summary>
+    public Imported? ReadInitializer(TensorProto proto)
+    {
+        try
+        {
+            Value value = Graph.Constant(_tensors.Read(proto, proto.Name), proto.Name);
+            return new Imported(proto.Name, value.Type) { Value = value };
+        }
+        catch (DiagnosticException e)
+        {
+            Diagnostics.AddRange(e.Diagnostics);
+            return null;
+        }
+    }
+
+    /// <summary>The value in the graph; contents known only to the importer become a constant or a shape value.</summary>
+    public Value Materialize(Imported imported)
+    {
+        if (imported.Value is null)
+        {
+            Contents contents = imported.Contents!;
+            if (contents.ToTensor() is { } tensor)
+            {
+                imported.Value = Graph.Constant(tensor, imported.Name);
+            }
+            else
+            {
+                var shape = new ShapeValue(contents.Elements.Select(e => e!.Value.Numerator).ToEquatableArray(), contents.Shape.ToEquatableArray());
+                Value value = Graph.Add(shape, [], [imported.Name], imported.Name).Output;
+                imported.Value = contents.Type == ElementType.I64 ? value : Graph.Add(new Cast(contents.Type), [value], [imported.Name], imported.Name).Output;
+            }
+        }
+        return imported.Value;
+    }
+
+    /// <summary>Translates the nodes that <paramref name="wanted"/> needs.</summary>
+    public void Run(IReadOnlyList<NodeProto> nodes, IEnumerable<string> wanted, NodeScope scope)
+    {
+        IReadOnlyList<NodeProto> order;
+        try
+        {
+            order = NodeOrder.Sort(nodes, wanted);
+        }
+        catch (ImportException e)
+        {
+            Report(e.Code, e.Message, scope.Prefix.Length > 0 ? scope.Prefix : Graph.Name, e.Help);
+            return;
+        }
+        foreach (NodeProto node in order)
+        {
+            Import(node, scope);
+        }
+    }
+
+    /// <summary>Translates the body of a function or a chosen branch; gives its outputs, null where one could not be imported.</summary>
+    public IReadOnlyList<Imported?> Inline(IReadOnlyList<NodeProto> nodes, IReadOnlyList<string> outputs, NodeScope scope)
+    {
+        if (scope.Depth > MaximumDepth)
+        {
+            throw new ImportException(ImportCodes.Limit, $"graphs and functions are nested more than {MaximumDepth} deep");
+        }
+        Run(nodes, outputs, scope);
+        return [.. outputs.Select(o => scope.TryGet(o, ReadInitializer, out Imported? value) ? value
+            : throw new ImportException(ImportCodes.Structure, $"its output '{o}' is not computed"))];
+    }
+
+    /// <summary>Remembers a node that computes in float64.</summary>
+    public void NoteDoubleArithmetic(string label) => _doubleArithmetic.Add(label);
+
+    public void Finish()
+    {
+        if (_doubleArithmetic.Count > 0)
+        {
+            string more = _doubleArithmetic.Count > MaximumNamesListed ? $" and {_doubleArithmetic.Count - MaximumNamesListed} more" : "";
+            Diagnostics.Add(Diagnostic.Warning(ImportCodes.DoubleArithmetic, "float64 is stored as 64 bits, arithmetic on it runs in float32",
+                $"nodes {string.Join(", ", _doubleArithmetic.Take(MaximumNamesListed))}{more}", "export the model in float32"));
+        }
+        Dimensions.Report();
+    }
+
+    private void Import(NodeProto proto, NodeScope scope)
+    {
+        var node = new NodeContext(this, scope, proto);
+        try
+        {
+            if (++_nodes > MaximumNodes)
+            {
+                throw new ImportException(ImportCodes.Limit, $"more than {MaximumNodes} nodes once functions are inlined");
+            }
+            if (node.ResolveInputs())
+            {
+                if (_functions.TryGetValue((OperatorTable.Domain(proto.Domain), proto.OpType), out FunctionProto? function))
+                {
+                    FunctionInliner.Inline(node, function);
+                }
+                else
+                {
+                    OperatorTable.Translate(node);
+                }
+                node.CheckOutputs();
+            }
+        }
+        catch (ImportException e)
+        {
+            Report(e.Code, $"{proto.OpType}: {e.Message}", node.Location, e.Help);
+        }
+        catch (ShapeException e)
+        {
+            Report(ImportCodes.Shape, $"{proto.OpType}: {e.Message}", node.Location, ShapeHelp.For(node, Dimensions));
+        }
+        catch (DiagnosticException e)
+        {
+            Diagnostics.AddRange(e.Diagnostics.Select(d => d with { Location = $"{d.Location}, {node.Location}" }));
+        }
+        catch (Exception e) when (e is OverflowException or DivideByZeroException)
+        {
+            Report(ImportCodes.BadNode, $"{proto.OpType}: a size or an attribute is out of range ({e.Message})", node.Location);
+        }
+        foreach ((string name, Imported? value) in node.Results())
+        {
+            scope.Set(name, value);
+            if (value is not null && scope.Depth == 0 && _declared.TryGetValue(name, out ValueInfoProto? declared))
+            {
+                CheckDeclared(declared, value.Type, node.Location);
+            }
+        }
+    }
+
+    private void CheckDeclared(ValueInfoProto declared, TensorType actual, string location)
+    {
+        if (declared.Type?.TensorType is not { } tensor)
+        {
+            return;
+        }
+        bool differs = OnnxElementTypes.Find(tensor.ElemType) is { } element && element != actual.Element;
+        if (tensor.Shape is { } shape)
+        {
+            differs |= shape.Dim.Count != actual.Rank
+                || shape.Dim.Where((d, i) => d.DimValue > 0 && Dimensions.Bounds(actual.Shape[i]) is var b && (d.DimValue < b.Lower || d.DimValue > b.Upper)).Any();
+        }
+        if (differs)
+        {
+            string dims = tensor.Shape is null ? "" : $"[{string.Join(", ", tensor.Shape.Dim.Select(d => d.DimParam.Length > 0 ? d.DimParam : $"{d.DimValue}"))}]";
+            Diagnostics.Add(Diagnostic.Warning(ImportCodes.DeclaredType, $"tensor {declared.Name} is declared as {OnnxElementTypes.Name(tensor.ElemType)}{dims}, its operator gives {actual}: this holds", location));
+        }
+    }
+
+    public static ImmutableSortedDictionary<string, long> Opsets(IEnumerable<OperatorSetIdProto> imports)
+    {
+        var versions = ImmutableSortedDictionary.CreateBuilder<string, long>(StringComparer.Ordinal);
+        foreach (OperatorSetIdProto import in imports)
+        {
+            versions[OperatorTable.Domain(import.Domain)] = import.Version;
+        }
+        return versions.ToImmutable();
+    }
+}

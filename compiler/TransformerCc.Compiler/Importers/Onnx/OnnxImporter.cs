@@ -1,0 +1,130 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.Importers.Onnx.Proto;
+using TransformerCc.Isa;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Importers.Onnx;
+
+/// <summary>
+/// ONNX to graph IR. Operators are translated one by one, without optimisation; shape arithmetic is evaluated to
+/// expressions over the symbolic dimensions. All obstacles of a model are reported in one run.
+/// </summary>
+public static class OnnxImporter
+{
+    /// <exception cref="DiagnosticException">The model cannot be imported; holds every error found. <paramref name="diagnostics"/> also gets notes and warnings.</exception>
+    public static Graph Import(string path, ImportOptions options, DiagnosticList diagnostics) => Import(OnnxModelFile.Open(path), options, diagnostics);
+
+    public static Graph Import(OnnxModelFile file, ImportOptions options, DiagnosticList diagnostics)
+    {
+        GraphProto model = file.Model.Graph;
+        var session = new ImportSession(file, options);
+        NodeScope scope = session.MainScope();
+        DeclareInputs(session, scope, model);
+        IReadOnlyList<string> outputs = options.Outputs.Count > 0 ? options.Outputs : [.. model.Output.Select(o => o.Name)];
+        if (outputs.Count == 0)
+        {
+            session.Report(ImportCodes.Structure, "the model has no outputs", model.Name, "name the tensors wanted with --outputs");
+        }
+        session.Run(model.Node, outputs, scope);
+        foreach (string name in outputs)
+        {
+            if (!scope.TryGet(name, session.ReadInitializer, out Imported? value))
+            {
+                session.Report(options.Outputs.Count > 0 ? ImportCodes.Option : ImportCodes.Structure, $"no tensor of the model is called '{name}'", "outputs");
+            }
+            else if (value is not null)
+            {
+                session.Graph.Outputs.Add(new GraphOutput(name, session.Materialize(value)));
+            }
+        }
+        session.Finish();
+        diagnostics.AddRange(session.Diagnostics);
+        return session.Diagnostics.HasErrors
+            ? throw new DiagnosticException([.. session.Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)])
+            : session.Graph;
+    }
+
+    private static void DeclareInputs(ImportSession session, NodeScope scope, GraphProto model)
+    {
+        ImportOptions options = session.Options;
+        foreach (TensorProto initializer in model.Initializer)
+        {
+            scope.AddInitializer(initializer);
+        }
+        foreach (ValueInfoProto input in model.Input)
+        {
+            // Until IR version 3 initializers were listed among the inputs as well; they are constants all the same.
+            if (scope.Defines(input.Name))
+            {
+                continue;
+            }
+            try
+            {
+                TensorType declared = Declared(session.Dimensions, input, options);
+                scope.Set(input.Name, options.Constants.TryGetValue(input.Name, out Tensor? data)
+                    ? Constant(session, input.Name, declared, data)
+                    : new Imported(input.Name, declared) { Value = session.Graph.AddInput(input.Name, declared), DataSources = [input.Name] });
+            }
+            catch (ImportException e)
+            {
+                session.Report(e.Code, e.Message, $"input {input.Name}", e.Help);
+                scope.Set(input.Name, null);
+            }
+        }
+        foreach ((string option, string name) in options.Constants.Keys.Select(k => ("--const", k)).Concat(options.InputShapes.Keys.Select(k => ("--shape", k))))
+        {
+            if (!model.Input.Any(i => i.Name == name))
+            {
+                session.Report(ImportCodes.Option, $"{option}: the model has no input '{name}'", null, $"its inputs are {string.Join(", ", model.Input.Select(i => i.Name))}");
+            }
+        }
+        foreach (string name in options.Bindings.Keys.Where(n => !session.Dimensions.IsDeclared(n)))
+        {
+            session.Report(ImportCodes.Option, $"--bind: the model has no dimension '{name}'", null, $"its dimensions are {string.Join(", ", session.Dimensions.Declared)}");
+        }
+    }
+
+    private static Imported Constant(ImportSession session, string name, TensorType declared, Tensor data)
+    {
+        bool fits = data.Type == declared.Element && data.Rank == declared.Rank;
+        for (int i = 0; fits && i < data.Rank; i++)
+        {
+            fits = declared.Shape[i].ConstantValue is not { } size || size == data.Shape[i];
+        }
+        if (!fits)
+        {
+            throw new ImportException(ImportCodes.Option, $"--const gives {data.Type.Name()}[{string.Join(", ", data.Shape.ToArray())}], the model declares {declared}");
+        }
+        Value value = session.Graph.Constant(data, name);
+        return new Imported(name, value.Type) { Value = value };
+    }
+
+    /// <summary>The declared type of an input. Named dimensions become symbols; unnamed ones are called INPUT_dimI.</summary>
+    private static TensorType Declared(DimensionTable dimensions, ValueInfoProto input, ImportOptions options)
+    {
+        if (input.Type?.TensorType is not { } tensor)
+        {
+            throw new ImportException(ImportCodes.ElementType, "is no tensor (sequences, maps and optionals are not supported)");
+        }
+        ElementType element = OnnxElementTypes.Require(tensor.ElemType);
+        options.InputShapes.TryGetValue(input.Name, out IReadOnlyList<long>? given);
+        if (tensor.Shape is null && given is null)
+        {
+            throw new ImportException(ImportCodes.Structure, "has no declared shape", $"give one: --shape {input.Name}=1x128");
+        }
+        if (tensor.Shape is not null && given is not null && given.Count != tensor.Shape.Dim.Count)
+        {
+            throw new ImportException(ImportCodes.Option, $"--shape gives {given.Count} dimensions, the model declares {tensor.Shape.Dim.Count}");
+        }
+        var shape = new DimExpr[given?.Count ?? tensor.Shape!.Dim.Count];
+        for (int i = 0; i < shape.Length; i++)
+        {
+            TensorShapeProto.Types.Dimension? dim = tensor.Shape?.Dim[i];
+            shape[i] = given is not null && given[i] >= 0 ? given[i]
+                : dim is { ValueCase: TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue, DimValue: >= 0 } ? dim.DimValue
+                : dimensions.Declare(dim is { DimParam.Length: > 0 } ? dim.DimParam : $"{input.Name}_dim{i}");
+        }
+        return new TensorType(element, shape.ToEquatableArray());
+    }
+}

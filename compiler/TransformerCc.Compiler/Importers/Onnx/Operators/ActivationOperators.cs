@@ -1,0 +1,63 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Isa.Instructions;
+
+namespace TransformerCc.Compiler.Importers.Onnx.Operators;
+
+/// <summary>Activation functions: those of the graph, and the others composed by their definition in the specification.</summary>
+internal static class ActivationOperators
+{
+    public static IReadOnlyList<OperatorEntry> Entries { get; } =
+    [
+        ElementwiseOperators.Unary("Relu", UnaryOp.Relu),
+        ElementwiseOperators.Unary("Tanh", UnaryOp.Tanh),
+        ElementwiseOperators.Unary("Sigmoid", UnaryOp.Sigmoid),
+        new("Gelu", n => n.Return(n.Unary(n.Text("approximate", "none") == "tanh" ? UnaryOp.GeluTanh : UnaryOp.GeluErf, n.Value(0)))),
+        new("Swish", n => n.Return(Swish(n, n.Value(0), n.Float("alpha", 1)))),
+        new("Softplus", n => n.Return(Softplus(n, n.Value(0)))),
+        new("Mish", n => n.Return(n.Multiply(n.Value(0), n.Unary(UnaryOp.Tanh, Softplus(n, n.Value(0)))))),
+        new("Softsign", n => n.Return(n.Divide(n.Value(0), n.Add(n.Unary(UnaryOp.Abs, n.Value(0)), Constant(n, 1))))),
+        // max(x, 0) + slope · min(x, 0)
+        new("LeakyRelu", n => n.Return(n.Add(Positive(n), n.Multiply(Negative(n), Constant(n, n.Float("alpha", 0.01f)))))),
+        new("PRelu", n => n.Return(n.Add(Positive(n), n.Multiply(Negative(n), n.Value(1))))) { MinimumOpset = 7 },
+        // max(x, 0) + α · (exp(min(x, 0)) − 1), and its relatives
+        new("Elu", n => n.Return(n.Add(Positive(n), n.Multiply(ExpMinusOne(n, Negative(n)), Constant(n, n.Float("alpha", 1)))))),
+        new("Celu", n =>
+        {
+            Value alpha = Constant(n, n.Float("alpha", 1));
+            n.Return(n.Add(Positive(n), n.Multiply(ExpMinusOne(n, n.Divide(Negative(n), alpha)), alpha)));
+        }),
+        new("Selu", n => n.Return(n.Multiply(
+            n.Add(Positive(n), n.Multiply(ExpMinusOne(n, Negative(n)), Constant(n, n.Float("alpha", 1.67326319217681884765625f)))),
+            Constant(n, n.Float("gamma", 1.05070102214813232421875f))))),
+        new("ThresholdedRelu", n => n.Return(n.Select(n.Binary(BinaryOp.Greater, n.Value(0), Constant(n, n.Float("alpha", 1))), n.Value(0), Constant(n, 0)))),
+        new("HardSigmoid", n => n.Return(HardSigmoid(n, n.Float("alpha", 0.2f), n.Float("beta", 0.5f)))),
+        new("HardSwish", n => n.Return(n.Multiply(n.Value(0), HardSigmoid(n, 1f / 6, 0.5f)))),
+    ];
+
+    /// <summary>x · sigmoid(α·x).</summary>
+    public static Value Swish(NodeContext n, Value x, float alpha) => alpha == 1
+        ? n.Unary(UnaryOp.Silu, x)
+        : n.Multiply(x, n.Unary(UnaryOp.Sigmoid, n.Multiply(x, n.Scalar(x.Type.Element, alpha))));
+
+    /// <summary>log(1 + exp(x)) = max(x, 0) + log(1 + exp(−|x|)), which does not overflow.</summary>
+    private static Value Softplus(NodeContext n, Value x)
+    {
+        Value small = n.Unary(UnaryOp.Exp, n.Unary(UnaryOp.Negate, n.Unary(UnaryOp.Abs, x)));
+        return n.Add(n.Unary(UnaryOp.Relu, x), n.Unary(UnaryOp.Log, n.Add(small, n.Scalar(x.Type.Element, 1))));
+    }
+
+    /// <summary>max(0, min(1, α·x + β)).</summary>
+    private static Value HardSigmoid(NodeContext n, float alpha, float beta)
+    {
+        Value line = n.Add(n.Multiply(n.Value(0), Constant(n, alpha)), Constant(n, beta));
+        return n.Binary(BinaryOp.Max, n.Binary(BinaryOp.Min, line, Constant(n, 1)), Constant(n, 0));
+    }
+
+    private static Value Positive(NodeContext n) => n.Binary(BinaryOp.Max, n.Value(0), Constant(n, 0));
+
+    private static Value Negative(NodeContext n) => n.Binary(BinaryOp.Min, n.Value(0), Constant(n, 0));
+
+    private static Value ExpMinusOne(NodeContext n, Value x) => n.Subtract(n.Unary(UnaryOp.Exp, x), Constant(n, 1));
+
+    private static Value Constant(NodeContext n, double value) => n.Scalar(n.Type(0).Element, value);
+}

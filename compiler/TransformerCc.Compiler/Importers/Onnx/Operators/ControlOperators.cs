@@ -1,0 +1,30 @@
+using TransformerCc.Compiler.Importers.Onnx.Proto;
+
+namespace TransformerCc.Compiler.Importers.Onnx.Operators;
+
+/// <summary>Control flow that is decided at import.</summary>
+internal static class ControlOperators
+{
+    public static IReadOnlyList<OperatorEntry> Entries { get; } = [new("If", Choose)];
+
+    /// <summary>The branch of a known condition takes the place of the node.</summary>
+    private static void Choose(NodeContext n)
+    {
+        if (n.Contents(0) is not { Elements: [{ Constant: { } condition }] })
+        {
+            throw n.NotKnown(0, "the condition");
+        }
+        string name = condition != 0 ? "then_branch" : "else_branch";
+        GraphProto branch = n.Attribute(name)?.G ?? throw ImportException.Invalid($"has no {name}");
+        var scope = new NodeScope(n.Scope, n.Scope.Opsets, $"{n.Label}/", n.Scope.Depth + 1);
+        foreach (TensorProto initializer in branch.Initializer)
+        {
+            scope.AddInitializer(initializer);
+        }
+        IReadOnlyList<Imported?> results = n.Session.Inline(branch.Node, [.. branch.Output.Select(o => o.Name)], scope);
+        for (int i = 0; i < int.Min(results.Count, n.OutputCount); i++)
+        {
+            n.Forward(results[i], i);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.Importers.Onnx.Symbolic;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Importers.Onnx.Operators;
+
+/// <summary>Arithmetic, element by element, with numpy broadcasting (operator set 7 and later).</summary>
+internal static class ElementwiseOperators
+{
+    public static IReadOnlyList<OperatorEntry> Entries { get; } =
+    [
+        Binary("Add", BinaryOp.Add, (n, t, a, b) => n.Exact.Add(t, a, b)),
+        Binary("Sub", BinaryOp.Sub, (n, t, a, b) => n.Exact.Subtract(t, a, b)),
+        Binary("Mul", BinaryOp.Mul, (n, t, a, b) => n.Exact.Multiply(t, a, b)),
+        Binary("Div", BinaryOp.Div, (n, t, a, b) => n.Exact.Divide(t, a, b)),
+        new("Mod", n => n.Return(n.Binary(n.Int("fmod", 0) != 0 ? BinaryOp.Rem : BinaryOp.Mod, n.Value(0), n.Value(1))))
+        {
+            Fold = Folding.Zip((n, t, a, b) => n.Exact.Modulo(t, a, b, signOfDividend: n.Int("fmod", 0) != 0)),
+        },
+        new("Pow", Power) { MinimumOpset = 7 },
+        Variadic("Min", BinaryOp.Min) with { Fold = Folding.Zip((n, t, a, b) => n.Exact.Minimum(t, a, b)) },
+        Variadic("Max", BinaryOp.Max) with { Fold = Folding.Zip((n, t, a, b) => n.Exact.Maximum(t, a, b)) },
+        Variadic("Sum", BinaryOp.Add),
+        new("Mean", n =>
+        {
+            Value sum = Chain(n, BinaryOp.Add);
+            n.Return(n.Divide(sum, n.Scalar(sum.Type.Element, n.InputCount)));
+        }),
+        Unary("Neg", UnaryOp.Negate) with { Fold = Folding.Map((n, t, x) => n.Exact.Negate(t, x)) },
+        Unary("Abs", UnaryOp.Abs) with { Fold = Folding.Map((n, t, x) => n.Exact.Absolute(t, x)) },
+        Unary("Floor", UnaryOp.Floor) with { Fold = Folding.Map((n, t, x) => n.Exact.Floor(t, x)) },
+        Unary("Ceil", UnaryOp.Ceil) with { Fold = Folding.Map((n, t, x) => n.Exact.Ceiling(t, x)) },
+        Unary("Round", UnaryOp.Round),
+        Unary("Sign", UnaryOp.Sign),
+        Unary("Exp", UnaryOp.Exp),
+        Unary("Log", UnaryOp.Log),
+        Unary("Sqrt", UnaryOp.Sqrt),
+        Unary("Reciprocal", UnaryOp.Reciprocal),
+        Unary("Erf", UnaryOp.Erf),
+        Unary("Sin", UnaryOp.Sin),
+        Unary("Cos", UnaryOp.Cos),
+        new("Tan", n => n.Return(n.Divide(n.Unary(UnaryOp.Sin, n.Value(0)), n.Unary(UnaryOp.Cos, n.Value(0))))),
+        new("Clip", Clip),
+        new("Cast", n => n.Return(n.Cast(n.Value(0), OnnxElementTypes.Require(n.Int("to", 0))))) { Fold = (n, _) => FoldCast(n, OnnxElementTypes.Require(n.Int("to", 0))) },
+        new("CastLike", n => n.Return(n.Cast(n.Value(0), n.Type(1).Element))) { Fold = (n, _) => FoldCast(n, n.Type(1).Element) },
+    ];
+
+    public static OperatorEntry Unary(string name, UnaryOp function) => new(name, n => n.Return(n.Unary(function, n.Value(0))));
+
+    private static OperatorEntry Binary(string name, BinaryOp function, Func<NodeContext, ElementType, Exact, Exact, Exact?> fold) =>
+        new(name, n => n.Return(n.Binary(function, n.Value(0), n.Value(1)))) { MinimumOpset = 7, Fold = Folding.Zip(fold) };
+
+    private static OperatorEntry Variadic(string name, BinaryOp function) => new(name, n =>
+    {
+        if (n.InputCount == 1)
+        {
+            n.Forward(n.Input(0));
+            return;
+        }
+        n.Return(Chain(n, function));
+    });
+
+    private static Value Chain(NodeContext n, BinaryOp function)
+    {
+        Value result = n.Value(0);
+        for (int i = 1; i < n.InputCount; i++)
+        {
+            result = n.Binary(function, result, n.Value(i));
+        }
+        return result;
+    }
+
+    /// <summary>Base and exponent may have different types; the result has that of the base.</summary>
+    private static void Power(NodeContext n)
+    {
+        Value x = n.Value(0);
+        switch (n.Scalar(1))
+        {
+            case 2 when n.Rank(1) <= x.Type.Rank:
+                n.Return(n.Multiply(x, x));
+                break;
+            case 0.5 when x.Type.Element.IsFloat() && n.Rank(1) <= x.Type.Rank:
+                n.Return(n.Unary(UnaryOp.Sqrt, x));
+                break;
+            default:
+                Value exponent = n.Value(1);
+                ElementType common = x.Type.Element.IsFloat() || !exponent.Type.Element.IsFloat() ? x.Type.Element : exponent.Type.Element;
+                n.Return(n.Cast(n.Binary(BinaryOp.Pow, n.Cast(x, common), n.Cast(exponent, common)), x.Type.Element));
+                break;
+        }
+    }
+
+    /// <summary>Bounds are attributes before operator set 11, optional inputs since.</summary>
+    private static void Clip(NodeContext n)
+    {
+        Value x = n.Value(0);
+        Value? Bound(int input, string attribute) => n.Optional(input) is not null ? n.Value(input)
+            : n.Attribute(attribute) is { } a ? n.Scalar(x.Type.Element, a.F) : null;
+        if (Bound(1, "min") is { } low)
+        {
+            x = n.Binary(BinaryOp.Max, x, low);
+        }
+        if (Bound(2, "max") is { } high)
+        {
+            x = n.Binary(BinaryOp.Min, x, high);
+        }
+        n.Return(x);
+    }
+
+    private static Contents? FoldCast(NodeContext n, ElementType to) => n.Contents(0)?.Map(to, x => n.Exact.Cast(to, x));
+}

@@ -1,0 +1,70 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Symbolic;
+
+namespace TransformerCc.Compiler.Importers.Onnx.Operators;
+
+/// <summary>Normalisation over trailing dimensions or channels.</summary>
+internal static class NormalizationOperators
+{
+    public static IReadOnlyList<OperatorEntry> Entries { get; } =
+    [
+        new("LayerNormalization", n => Normalize(n, NormKind.Layer)),
+        new("RMSNormalization", n => Normalize(n, NormKind.Rms)),
+        // Not of the standard, but exporters write it in the default domain as well as in ONNX Runtime's.
+        new("SimplifiedLayerNormalization", n => Normalize(n, NormKind.Rms)),
+        new("SimplifiedLayerNormalization", n => Normalize(n, NormKind.Rms)) { Domain = "com.microsoft" },
+        new("BatchNormalization", BatchNormalization) { MinimumOpset = 7 },
+    ];
+
+    /// <summary>The dimensions from the axis on are one row; the graph's norm works on the last dimension.</summary>
+    private static void Normalize(NodeContext n, NormKind kind)
+    {
+        Value x = n.Value(0);
+        EquatableArray<DimExpr> shape = x.Type.Shape;
+        int axis = AxisRules.Normalize(n.Int("axis", -1), shape.Count);
+        DimExpr[] row = [.. shape.Skip(axis)], outer = [.. shape.Take(axis)];
+        DimExpr width = DimExpr.Product(row);
+        float epsilon = n.Float("epsilon", 1e-5f);
+        Value Row(int input) => n.Reshape(n.Broadcast(Trailing(n, n.Value(input), row.Length), row), [width]);
+        bool hasShift = kind == NormKind.Layer && n.Optional(2) is not null;
+        Value rows = n.Reshape(x, [.. outer, width]);
+        var norm = new Norm(kind, epsilon, hasShift);
+        n.Return(n.Reshape(hasShift ? n.Emit(norm, rows, Row(1), Row(2)) : n.Emit(norm, rows, Row(1)), shape));
+        if (n.OutputCount > 1)
+        {
+            Statistics(n, rows, axis, kind, epsilon, [.. outer, .. row.Select(_ => DimExpr.One)]);
+        }
+    }
+
+    /// <summary>The optional results: mean (layer norm only) and 1 / standard deviation.</summary>
+    private static void Statistics(NodeContext n, Value rows, int axis, NormKind kind, float epsilon, DimExpr[] shape)
+    {
+        int output = 1;
+        if (kind == NormKind.Layer)
+        {
+            Value mean = n.Reduce(ReduceOp.Mean, rows, [axis], true);
+            rows = n.Subtract(rows, mean);
+            n.Return(n.Reshape(mean, shape), output++);
+        }
+        Value variance = n.Reduce(ReduceOp.Mean, n.Multiply(rows, rows), [axis], true);
+        n.Return(n.Reshape(n.Unary(UnaryOp.Rsqrt, n.Add(variance, n.Scalar(variance.Type.Element, epsilon))), shape), output);
+    }
+
+    /// <summary>Leading dimensions of 1 beyond a rank say nothing and are dropped.</summary>
+    private static Value Trailing(NodeContext n, Value x, int rank) => x.Type.Rank <= rank ? x : n.Reshape(x, x.Type.Shape.Skip(x.Type.Rank - rank));
+
+    /// <summary>Inference: (x − mean) · scale / √(variance + ε) + shift, per channel (dimension 1).</summary>
+    private static void BatchNormalization(NodeContext n)
+    {
+        if (n.Int("training_mode", 0) != 0)
+        {
+            throw ImportException.Invalid("training mode is not supported", "export the model for inference");
+        }
+        Value x = n.Value(0);
+        Value Channel(Value v) => n.Reshape(v, [.. v.Type.Shape, .. Enumerable.Repeat(DimExpr.One, int.Max(0, x.Type.Rank - 2))]);
+        Value deviation = n.Unary(UnaryOp.Rsqrt, n.Add(n.Value(4), n.Scalar(n.Type(4).Element, n.Float("epsilon", 1e-5f))));
+        n.Return(n.Add(n.Multiply(n.Subtract(x, Channel(n.Value(3))), Channel(n.Multiply(n.Value(1), deviation))), Channel(n.Value(2))));
+    }
+}

@@ -1,0 +1,80 @@
+using TransformerCc.Compiler.Importers.Onnx.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Importers.Onnx.Operators;
+
+/// <summary>Every supported operator, by domain and name.</summary>
+internal static class OperatorTable
+{
+    private static readonly ILookup<(string, string), OperatorEntry> Entries = new[]
+    {
+        ElementwiseOperators.Entries,
+        ActivationOperators.Entries,
+        LogicOperators.Entries,
+        ShapeOperators.Entries,
+        MovementOperators.Entries,
+        IndexingOperators.Entries,
+        ReductionOperators.Entries,
+        ContractionOperators.Entries,
+        NormalizationOperators.Entries,
+        ControlOperators.Entries,
+    }.SelectMany(family => family).ToLookup(e => (e.Domain, e.Name));
+
+    /// <summary>The operator set of ONNX itself has two names.</summary>
+    public static string Domain(string domain) => domain == "ai.onnx" ? "" : domain;
+
+    /// <summary>Sets the results of a node, by shape arithmetic where that is possible, otherwise in the graph.</summary>
+    public static void Translate(NodeContext node)
+    {
+        string domain = Domain(node.Proto.Domain), name = node.Proto.OpType;
+        OperatorEntry[] versions = [.. Entries[(domain, name)]];
+        if (versions.Length == 0)
+        {
+            throw new ImportException(ImportCodes.UnsupportedOperator, $"the operator{(domain.Length > 0 ? $" of {domain}" : "")} is not supported", CutHelp(node));
+        }
+        if (node.ImportedOpset is null)
+        {
+            throw new ImportException(ImportCodes.Structure, $"the model imports no operator set {(domain.Length > 0 ? domain : "of ONNX")}");
+        }
+        OperatorEntry entry = Array.Find(versions, e => node.Opset >= e.MinimumOpset && node.Opset <= e.MaximumOpset)
+            ?? throw new ImportException(ImportCodes.UnsupportedOperator, $"version {node.Opset} of the operator set is not supported, versions from {versions.Min(e => e.MinimumOpset)} are",
+                "export the model again for a newer operator set");
+        var folded = new Contents?[node.OutputCount];
+        for (int i = 0; i < folded.Length && entry.Fold is not null; i++)
+        {
+            folded[i] = Fold(entry.Fold, node, i);
+        }
+        if (folded.Length > 0 && Array.TrueForAll(folded, f => f is { IsComplete: true, Type: ElementType.I64 or ElementType.I32 or ElementType.Bool }))
+        {
+            for (int i = 0; i < folded.Length; i++)
+            {
+                node.Return(folded[i]!, i);
+            }
+            return;
+        }
+        entry.Translate(node);
+        for (int i = 0; i < folded.Length; i++)
+        {
+            node.Attach(folded[i], i);
+        }
+    }
+
+    /// <summary>Shape arithmetic that leaves the range of its type, or divides by zero, is left to the graph.</summary>
+    private static Contents? Fold(Func<NodeContext, int, Contents?> fold, NodeContext node, int output)
+    {
+        try
+        {
+            return fold(node, output);
+        }
+        catch (Exception e) when (e is OverflowException or DivideByZeroException)
+        {
+            return null;
+        }
+    }
+
+    private static string? CutHelp(NodeContext node)
+    {
+        Imported? data = Enumerable.Range(0, node.InputCount).Select(node.Optional).FirstOrDefault(i => i?.Value is { IsConstant: false });
+        return data is null ? null : $"end the graph at tensor {data.Name} with --outputs {data.Name}";
+    }
+}

@@ -1,0 +1,121 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.Importers.Onnx.Symbolic;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Importers.Onnx.Operators;
+
+/// <summary>One value over many elements, and softmax, which is made of such.</summary>
+internal static class ReductionOperators
+{
+    public static IReadOnlyList<OperatorEntry> Entries { get; } =
+    [
+        Reduction("ReduceSum", ReduceOp.Sum) with { Fold = FoldReduce((n, t, a, b) => n.Exact.Add(t, a, b), Exact.Of(0)) },
+        Reduction("ReduceProd", ReduceOp.Product) with { Fold = FoldReduce((n, t, a, b) => n.Exact.Multiply(t, a, b), Exact.Of(1)) },
+        Reduction("ReduceMax", ReduceOp.Max) with { Fold = FoldReduce((n, t, a, b) => n.Exact.Maximum(t, a, b), null) },
+        Reduction("ReduceMin", ReduceOp.Min) with { Fold = FoldReduce((n, t, a, b) => n.Exact.Minimum(t, a, b), null) },
+        Reduction("ReduceMean", ReduceOp.Mean),
+        Reduction("ReduceSumSquare", ReduceOp.SumSquares),
+        Reduction("ReduceL1", ReduceOp.SumAbs),
+        new("ReduceL2", n => Reduce(n, x => x, ReduceOp.SumSquares, y => n.Unary(UnaryOp.Sqrt, y))),
+        new("ReduceLogSum", n => Reduce(n, x => x, ReduceOp.Sum, y => n.Unary(UnaryOp.Log, y))),
+        new("ReduceLogSumExp", LogSumExp),
+        new("ArgMax", n => Extreme(n, ReduceOp.ArgMax)),
+        new("ArgMin", n => Extreme(n, ReduceOp.ArgMin)),
+        new("Softmax", n => n.Return(AlongAxis(n, Softmax))),
+        new("LogSoftmax", n => n.Return(AlongAxis(n, LogSoftmax))),
+        new("CumSum", n => n.Return(n.Emit(
+            new CumSum(AxisRules.Normalize(n.Integers(1, "the axis")[0], n.Rank(0)), n.Int("exclusive", 0) != 0, n.Int("reverse", 0) != 0), n.Value(0)))),
+    ];
+
+    private static OperatorEntry Reduction(string name, ReduceOp function) => new(name, n => Reduce(n, x => x, function, y => y));
+
+    /// <summary>Axes are an attribute or, since operator set 13 or 18, an input; none means all, or nothing at all if so asked.</summary>
+    private static long[]? Axes(NodeContext n, int rank)
+    {
+        long[]? given = n.IntsOrInput("axes", 1);
+        return given is { Length: > 0 } ? AxisRules.Normalize(given, rank) : n.Int("noop_with_empty_axes", 0) != 0 ? null : [.. Enumerable.Range(0, rank).Select(i => (long)i)];
+    }
+
+    private static void Reduce(NodeContext n, Func<Value, Value> before, ReduceOp function, Func<Value, Value> after)
+    {
+        Value x = before(n.Value(0));
+        // Without axes to reduce, sums of one element remain: their functions still apply.
+        long[] axes = Axes(n, x.Type.Rank) ?? [];
+        n.Return(after(axes.Length == 0 && function is not (ReduceOp.SumSquares or ReduceOp.SumAbs) ? x : n.Reduce(function, x, axes, n.Int("keepdims", 1) != 0)));
+    }
+
+    /// <summary>m + log Σ exp(x − m), m the largest element.</summary>
+    private static void LogSumExp(NodeContext n)
+    {
+        Value x = n.Value(0);
+        if (Axes(n, x.Type.Rank) is not { Length: > 0 } axes)
+        {
+            n.Return(x);
+            return;
+        }
+        Value largest = n.Reduce(ReduceOp.Max, x, axes, true);
+        Value sum = n.Reduce(ReduceOp.Sum, n.Unary(UnaryOp.Exp, n.Subtract(x, largest)), axes, true);
+        Value result = n.Add(n.Unary(UnaryOp.Log, sum), largest);
+        n.Return(n.Int("keepdims", 1) != 0 ? result : n.Reshape(result, result.Type.Shape.Where((_, i) => !axes.Contains(i))));
+    }
+
+    /// <summary>The last of equal elements is the first of them counted from the end.</summary>
+    private static void Extreme(NodeContext n, ReduceOp function)
+    {
+        Value x = n.Value(0);
+        int axis = AxisRules.Normalize(n.Int("axis", 0), x.Type.Rank);
+        bool keep = n.Int("keepdims", 1) != 0;
+        if (n.Int("select_last_index", 0) == 0)
+        {
+            n.Return(n.Reduce(function, x, [axis], keep));
+            return;
+        }
+        DimExpr last = x.Type.Shape[axis] - 1;
+        Value reversed = n.Emit(new Slice(
+            x.Type.Shape.Select((_, i) => i == axis ? last : DimExpr.Zero).ToEquatableArray(), x.Type.Shape,
+            x.Type.Shape.Select((_, i) => i == axis ? -1L : 1L).ToEquatableArray()), x);
+        Value position = n.Emit(new ShapeValue([last], []));
+        n.Return(n.Subtract(position, n.Reduce(function, reversed, [axis], keep)));
+    }
+
+    private static Value Softmax(NodeContext n, Value x, int axis) => n.Emit(new Softmax(axis), x);
+
+    /// <summary>x − m − log Σ exp(x − m), m the largest element.</summary>
+    private static Value LogSoftmax(NodeContext n, Value x, int axis)
+    {
+        Value shifted = n.Subtract(x, n.Reduce(ReduceOp.Max, x, [axis], true));
+        return n.Subtract(shifted, n.Unary(UnaryOp.Log, n.Reduce(ReduceOp.Sum, n.Unary(UnaryOp.Exp, shifted), [axis], true)));
+    }
+
+    /// <summary>Before operator set 13 the axis splits the shape in two, and all dimensions from it on are one.</summary>
+    private static Value AlongAxis(NodeContext n, Func<NodeContext, Value, int, Value> function)
+    {
+        Value x = n.Value(0);
+        int rank = x.Type.Rank;
+        int axis = AxisRules.Normalize(n.Int("axis", n.Opset < 13 ? 1 : -1), rank);
+        if (n.Opset >= 13 || axis == rank - 1)
+        {
+            return function(n, x, axis);
+        }
+        Value flat = n.Reshape(x, [DimExpr.Product(x.Type.Shape.Take(axis)), DimExpr.Product(x.Type.Shape.Skip(axis))]);
+        return n.Reshape(function(n, flat, 1), x.Type.Shape);
+    }
+
+    /// <summary>Reduces contents over all of a vector, as shape arithmetic does.</summary>
+    private static Func<NodeContext, int, Contents?> FoldReduce(Func<NodeContext, ElementType, Exact, Exact, Exact?> function, Exact? start) => (n, _) =>
+    {
+        if (n.Contents(0) is not { Rank: 1 } x || Axes(n, 1) is null || (start is null && x.Elements.Count == 0))
+        {
+            return null;
+        }
+        Exact? result = start ?? x.Elements[0];
+        foreach (Exact? element in start is null ? x.Elements.Skip(1) : x.Elements)
+        {
+            result = result is { } r && element is { } e ? function(n, x.Type, r, e) : null;
+        }
+        return new Contents(x.Type, n.Int("keepdims", 1) != 0 ? [1] : [], [result]);
+    };
+}

@@ -1,0 +1,108 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.Importers.Onnx.Proto;
+using TransformerCc.Compiler.Importers.Onnx.Symbolic;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Importers.Onnx.Operators;
+
+/// <summary>Sizes, and tensors made of sizes and constants.</summary>
+internal static class ShapeOperators
+{
+    public static IReadOnlyList<OperatorEntry> Entries { get; } =
+    [
+        new("Shape", n => n.Return(ShapeOf(n))),
+        new("Size", n => n.Return(Contents.Scalar(ElementType.I64, Exact.Of(n.Type(0).Count)))),
+        new("Constant", Constant),
+        new("ConstantOfShape", ConstantOfShape) { Fold = FoldConstantOfShape },
+        new("Range", Range),
+        new("Identity", n => n.Forward(n.Input(0))),
+        new("Dropout", Dropout),
+    ];
+
+    /// <summary>Dimensions from start to end; both count from the end when negative and are clamped (operator set 15).</summary>
+    private static Contents ShapeOf(NodeContext n)
+    {
+        int rank = n.Rank(0);
+        int Bound(long value) => (int)long.Clamp(value < 0 ? value + rank : value, 0, rank);
+        int start = Bound(n.Int("start", 0)), end = Bound(n.Int("end", rank));
+        return Contents.Vector(ElementType.I64, n.Shape(0).Skip(start).Take(end - start));
+    }
+
+    private static void Constant(NodeContext n)
+    {
+        Tensor Scalars<T>(ElementType type, ReadOnlySpan<T> values, bool isList) where T : unmanaged => Tensor.From(type, isList ? [values.Length] : [], values);
+        AttributeProto value = n.Proto.Attribute.FirstOrDefault(a => a.Name.StartsWith("value", StringComparison.Ordinal))
+            ?? throw ImportException.Invalid("a constant of this form is not supported");
+        Tensor tensor = value.Name switch
+        {
+            "value" when value.T is not null => n.Session.Read(value.T, n.Proto.Output[0]),
+            "value_float" => Scalars<float>(ElementType.F32, [value.F], false),
+            "value_floats" => Scalars<float>(ElementType.F32, [.. value.Floats], true),
+            "value_int" => Scalars<long>(ElementType.I64, [value.I], false),
+            "value_ints" => Scalars<long>(ElementType.I64, [.. value.Ints], true),
+            _ => throw ImportException.Invalid($"a constant given as {value.Name} is not supported"),
+        };
+        n.Return(n.Session.Graph.Constant(tensor, n.Scope.Prefix + n.Proto.Output[0]));
+    }
+
+    private static Tensor FillValue(NodeContext n)
+    {
+        Tensor value = n.Attribute("value")?.T is { } t ? n.Session.Read(t, n.Label) : Tensor.From<float>(ElementType.F32, [], [0]);
+        return value.Count == 1 ? value.Reshape([]) : throw ImportException.Invalid($"the fill value has {value.Count} elements");
+    }
+
+    private static void ConstantOfShape(NodeContext n) => n.Return(n.Broadcast(n.Constant(FillValue(n)), n.Dims(0, "the shape")));
+
+    private static Contents? FoldConstantOfShape(NodeContext n, int output)
+    {
+        if (n.Contents(0) is not { IsConstant: true } shape || shape.Elements.Any(e => e!.Value.Constant is not >= 0))
+        {
+            return null;
+        }
+        return Contents.Of(FillValue(n))?.Broadcast([.. shape.Elements.Select(e => e!.Value.Constant!.Value)]);
+    }
+
+    /// <summary>start, start + delta, … below limit. Integers over dimensions become an iota, anything constant a constant.</summary>
+    private static void Range(NodeContext n)
+    {
+        ElementType type = n.Type(0).Element;
+        if (n.Scalar(0) is { } first && n.Scalar(1) is { } limit && n.Scalar(2) is { } delta)
+        {
+            const int most = 1 << 24;
+            double count = delta == 0 ? double.NaN : Math.Max(0, Math.Ceiling((limit - first) / delta));
+            if (!(count <= most))
+            {
+                throw ImportException.Invalid($"a range from {first} to {limit} in steps of {delta}");
+            }
+            double[] values = [.. Enumerable.Range(0, (int)count).Select(i => first + (i * delta))];
+            n.Return(n.Constant(TensorMath.FromDoubles(type, [values.Length], values)));
+            return;
+        }
+        DimExpr from = n.Dims(0, "the start")[0], to = n.Dims(1, "the limit")[0];
+        long step = n.Integers(2, "the step")[0];
+        if (step == 0)
+        {
+            throw ImportException.Invalid("the step is 0");
+        }
+        DimExpr distance = step > 0 ? to - from : from - to;
+        DimInterval bounds = n.Dimensions.Bounds(distance);
+        distance = bounds.Upper <= 0 ? DimExpr.Zero : bounds.Lower < 0 ? DimExpr.Max(distance, DimExpr.Zero) : distance;
+        n.Return(n.Emit(new Iota(type, [DimExpr.CeilDiv(distance, Math.Abs(step))], 0, from, step)));
+    }
+
+    /// <summary>Inference: the input unchanged, and a mask of ones when it is asked for.</summary>
+    private static void Dropout(NodeContext n)
+    {
+        if (n.Optional(2) is not null && n.Scalar(2) is not 0)
+        {
+            throw ImportException.Invalid("training mode is not supported", "export the model for inference");
+        }
+        n.Forward(n.Input(0));
+        if (n.OutputCount > 1)
+        {
+            n.Return(n.Broadcast(n.Constant(Tensor.From<byte>(ElementType.Bool, [], [1])), n.Shape(0)), 1);
+        }
+    }
+}
