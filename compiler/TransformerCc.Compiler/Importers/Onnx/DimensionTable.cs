@@ -23,7 +23,7 @@ internal sealed class DimensionTable(SortedDictionary<string, DimInterval> inter
     public DimExpr Declare(string name)
     {
         _declared.Add(name);
-        options.Bindings.TryGetValue(name, out DimensionBinding binding);
+        options.Bindings.TryGetValue(name, out DimensionLimit binding);
         if (binding.Exact is { } exact)
         {
             _reasons[name] = $"{name} = {exact} (given)";

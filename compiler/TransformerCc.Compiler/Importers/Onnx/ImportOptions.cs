@@ -6,7 +6,7 @@ namespace TransformerCc.Compiler.Importers.Onnx;
 public sealed record ImportOptions
 {
     /// <summary>Fixes or bounds symbolic dimensions by name (`--bind seq=128`, `--bind seq=..512`).</summary>
-    public IReadOnlyDictionary<string, DimensionBinding> Bindings { get; init; } = new Dictionary<string, DimensionBinding>();
+    public IReadOnlyDictionary<string, DimensionLimit> Bindings { get; init; } = new Dictionary<string, DimensionLimit>();
 
     /// <summary>Shapes of inputs by name (`--shape ids=1x32`); a negative entry leaves the dimension as the model declares it.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<long>> InputShapes { get; init; } = new Dictionary<string, IReadOnlyList<long>>();
@@ -22,9 +22,9 @@ public sealed record ImportOptions
 }
 
 /// <summary>A value (<paramref name="Exact"/>) or an upper bound (<paramref name="Upper"/>) of a symbolic dimension.</summary>
-public readonly record struct DimensionBinding(long? Exact, long? Upper)
+public readonly record struct DimensionLimit(long? Exact, long? Upper)
 {
-    public static DimensionBinding To(long value) => new(value, null);
+    public static DimensionLimit To(long value) => new(value, null);
 
-    public static DimensionBinding AtMost(long bound) => new(null, bound);
+    public static DimensionLimit AtMost(long bound) => new(null, bound);
 }
