@@ -41,6 +41,11 @@ public static class DimensionBinding
         }
         try
         {
+            // Bare symbols first: if shapes contradict each other, the message then blames the expression.
+            foreach ((DimExpr dimension, long size, _) in equations.Where(e => e.Dimension.SymbolName is not null))
+            {
+                symbols.TryAdd(dimension.SymbolName!, size);
+            }
             while (equations.Exists(e => Solve(e.Dimension, e.Size, symbols)))
             {
                 // Each round binds a symbol; expressions that hold several wait for the others.

@@ -32,7 +32,7 @@ public static class ShapeRules
         DimExpr count = DimExpr.One;
         foreach (DimExpr d in shape)
         {
-            Expect((long)count.Terms.Length * d.Terms.Length <= MaxTerms, $"the number of elements of {shape} has too many terms");
+            Expect((long)count.Terms.Length * d.Terms.Length <= MaxTerms, $"too many terms in the number of elements of {shape}");
             count *= d;
         }
         return count;

@@ -21,13 +21,14 @@ internal static class ConstantText
         {
             return "{}";
         }
+        if (data.Count <= MaxInlineElements)
+        {
+            string[] elements = Elements(data, (int)data.Count);
+            return elements.Distinct().Count() == 1 ? elements[0] : $"{{{string.Join(", ", elements)}}}";
+        }
         ReadOnlySpan<byte> bytes = data.Data.Span;
         int size = data.Type.Size();
-        if (bytes[size..].SequenceEqual(bytes[..^size]))
-        {
-            return Elements(data, 1)[0];
-        }
-        return data.Count <= MaxInlineElements ? $"{{{string.Join(", ", Elements(data, (int)data.Count))}}}" : $"#{constant.DataLabel}";
+        return bytes[size..].SequenceEqual(bytes[..^size]) ? Elements(data, 1)[0] : $"#{constant.DataLabel}";
     }
 
     /// <exception cref="ShapeException">A number does not fit the type, or the count differs.</exception>
