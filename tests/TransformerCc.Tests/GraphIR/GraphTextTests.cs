@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using FsCheck.Xunit;
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Text;
@@ -40,6 +41,16 @@ public sealed class GraphTextTests
 
     [Fact]
     public void Example_prints_as_it_was_written() => Assert.Equal(Example, GraphPrinter.Print(GraphParser.Parse(Example)));
+
+    [Fact]
+    public void Example_of_the_README_is_true()
+    {
+        string readme = File.ReadAllText(Path.Combine(Path.GetDirectoryName(ThisFile())!, "../../../compiler/TransformerCc.Compiler/GraphIR/README.md"));
+        string example = readme.Split("```")[1].TrimStart();
+        Assert.Equal(example, GraphPrinter.Print(GraphParser.Parse(example)));
+
+        static string ThisFile([CallerFilePath] string file = "") => file;
+    }
 
     [Property(MaxTest = 300)]
     public bool Printing_what_was_parsed_gives_the_same_text(int seed)
