@@ -158,6 +158,15 @@ public sealed class AssemblyLanguageTests
     }
 
     [Fact]
+    public void The_program_of_the_readme_assembles()
+    {
+        string readme = File.ReadAllText(Path.Combine(TestData.Repository, "isa", "TransformerCc.Isa", "README.md"));
+        int start = readme.IndexOf(".chip", StringComparison.Ordinal);
+        string program = readme[start..readme.IndexOf("```", start, StringComparison.Ordinal)];
+        Assert.Equal(8, Assert.Single(Assembler.Assemble(program, "README.md").EntryPoints).Instructions.Length);
+    }
+
+    [Fact]
     public void Too_long_a_text_is_refused() => Assert.Equal("TCC4113", Refuse(new string('\n', Assembler.MaxLength + 1)).Code);
 
     /// <summary>The first diagnostic.</summary>
