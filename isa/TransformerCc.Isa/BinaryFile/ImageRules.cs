@@ -1,0 +1,137 @@
+using System.Globalization;
+using System.Text;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Symbolic;
+
+namespace TransformerCc.Isa.BinaryFile;
+
+/// <summary>What must hold between the parts of an image. The writer and the reader both ask, so that no file is written that is not read.</summary>
+internal static class ImageRules
+{
+    /// <summary>Every violation.</summary>
+    /// <param name="location">The file's path.</param>
+    public static DiagnosticList Check(ProgramImage image, string location)
+    {
+        var diagnostics = new DiagnosticList();
+        CheckLimits();
+        CheckNames("entry point", image.EntryPoints.Select(e => e.Name));
+        CheckNames("dimension", image.Dimensions.Select(d => d.Name));
+        CheckNames("tensor", image.Tensors.Select(t => t.Name));
+        CheckDimensions();
+        CheckTensors();
+        CheckTags();
+        return diagnostics;
+
+        void Report(string code, FormattableString message) => diagnostics.Add(Diagnostic.Error(code, message.ToString(CultureInfo.InvariantCulture), location));
+
+        void CheckLimits()
+        {
+            int nameBytes = Encoding.UTF8.GetByteCount(image.ChipName);
+            if (nameBytes is 0 or > FileLayout.ChipNameSize || image.ChipName.Contains('\0', StringComparison.Ordinal))
+            {
+                Report(FileCodes.Chip, $"the chip's name has 1 to {FileLayout.ChipNameSize} bytes, '{image.ChipName}' has {nameBytes}");
+            }
+            if (image.ChipFingerprint.Length != 2 * FileLayout.HashSize || !image.ChipFingerprint.All(char.IsAsciiHexDigitLower))
+            {
+                Report(FileCodes.Chip, $"the chip's fingerprint '{image.ChipFingerprint}' is not a SHA-256 of {2 * FileLayout.HashSize} lower-case hexadecimal digits");
+            }
+            CheckCount("entry points", image.EntryPoints.Length, 1, FileLimits.EntryPoints);
+            CheckCount("parameters", image.ParameterCount, 1, FileLimits.Parameters);
+            CheckCount("dimensions", image.Dimensions.Length, 0, FileLimits.Dimensions);
+            CheckCount("tensors", image.Tensors.Length, 0, FileLimits.Tensors);
+            CheckCount("debug entries", image.Debug.Length, 1, FileLimits.DebugEntries);
+            CheckCount("options", image.Options.Length, 0, FileLimits.Options);
+            CheckCount("instructions", image.EntryPoints.Sum(e => (long)e.Instructions.Length), 0, FileLimits.TextBytes / Instruction.Size);
+            if (image.Weights.Length < 0 || image.Weights.Length % FileLayout.SectionAlignment != 0)
+            {
+                Report(FileCodes.SectionPlace, $"the weight section has {image.Weights.Length} bytes, not a multiple of {FileLayout.SectionAlignment}");
+            }
+            foreach (string text in image.Options.Concat(image.Debug.SelectMany(d => (string[])[d.Operation, d.Node, d.Source])).Where(t => Encoding.UTF8.GetByteCount(t) > FileLimits.LongTextBytes))
+            {
+                Report(FileCodes.Text, $"a text of {text.Length} characters is longer than {FileLimits.LongTextBytes} bytes");
+            }
+        }
+
+        void CheckCount(string what, long count, int least, int most)
+        {
+            if (count < least || count > most)
+            {
+                Report(FileCodes.Count, $"{count} {what}: {least} to {most} are allowed");
+            }
+        }
+
+        void CheckNames(string what, IEnumerable<string> names)
+        {
+            var seen = new HashSet<string>(StringComparer.Ordinal);
+            foreach (string name in names)
+            {
+                if (name.Length == 0 || Encoding.UTF8.GetByteCount(name) > FileLimits.NameBytes)
+                {
+                    Report(FileCodes.Text, $"the name of a {what} has 1 to {FileLimits.NameBytes} bytes");
+                }
+                else if (!seen.Add(name))
+                {
+                    Report(FileCodes.Duplicate, $"two of the {what}s are named '{name}'");
+                }
+            }
+        }
+
+        void CheckDimensions()
+        {
+            foreach (DimensionSymbol d in image.Dimensions)
+            {
+                if (d.Lower < 0 || d.Upper < d.Lower)
+                {
+                    Report(FileCodes.Symbol, $"dimension '{d.Name}' cannot lie between {d.Lower} and {d.Upper}");
+                }
+                CheckParameter("dimension", d.Name, d.ParameterIndex);
+            }
+        }
+
+        void CheckTensors()
+        {
+            HashSet<string> known = [.. image.Dimensions.Select(d => d.Name)];
+            foreach (TensorSymbol t in image.Tensors)
+            {
+                CheckParameter("tensor", t.Name, t.ParameterIndex);
+                if (t.Shape.Length > FileLimits.Rank || t.Shape.Any(d => d.ToString().Length > FileLimits.ExpressionBytes))
+                {
+                    Report(FileCodes.Count, $"tensor '{t.Name}' has more than {FileLimits.Rank} dimensions, or one whose expression is longer than {FileLimits.ExpressionBytes} characters");
+                }
+                foreach (DimExpr d in t.Shape.Where(d => !DimExpr.TryParse(d.ToString(), out DimExpr? parsed, out _) || parsed != d))
+                {
+                    Report(FileCodes.Expression, $"tensor '{t.Name}' has the dimension '{d}', which cannot be read back");
+                }
+                foreach (string symbol in t.Shape.SelectMany(d => d.Symbols).Distinct().Where(s => !known.Contains(s)))
+                {
+                    Report(FileCodes.Symbol, $"tensor '{t.Name}' has the dimension '{symbol}', which is not declared");
+                }
+            }
+        }
+
+        // Word 0 is the address of the weight section.
+        void CheckParameter(string what, string name, int index)
+        {
+            if (index < 1 || index >= image.ParameterCount)
+            {
+                Report(FileCodes.ParameterRange, $"{what} '{name}' has parameter {index}, the block's words for symbols are 1 to {image.ParameterCount - 1}");
+            }
+        }
+
+        void CheckTags()
+        {
+            foreach (EntryPoint e in image.EntryPoints)
+            {
+                int at = 0;
+                while (at < e.Instructions.Length && e.Instructions[at].Tag < image.Debug.Length)
+                {
+                    at++;
+                }
+                if (at < e.Instructions.Length)
+                {
+                    Report(FileCodes.Tag, $"entry point '{e.Name}', instruction {at}: source tag {e.Instructions[at].Tag}, the debug table has {image.Debug.Length} entries");
+                }
+            }
+        }
+    }
+}

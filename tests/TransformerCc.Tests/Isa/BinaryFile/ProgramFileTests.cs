@@ -1,0 +1,130 @@
+using FsCheck.Xunit;
+using TransformerCc.Isa;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Symbolic;
+using Xunit;
+
+namespace TransformerCc.Tests.Isa.BinaryFile;
+
+/// <summary>An image survives its file; what breaks a rule is refused before a byte is written.</summary>
+public sealed class ProgramFileTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-binary").FullName;
+
+    private string FilePath => Path.Combine(_folder, "program.bin");
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Property(MaxTest = 20)]
+    public void What_is_written_is_read(int seed)
+    {
+        ProgramImage image = SampleImage.Create(seed);
+        ProgramFileWriter.Write(image, FilePath);
+        using ProgramFile file = ProgramFile.Open(FilePath, ChipDescriptions.Load("tx1"));
+        ProgramImage read = file.Image;
+        Assert.Equal((image.ChipName, image.ChipFingerprint, image.ParameterCount), (read.ChipName, read.ChipFingerprint, read.ParameterCount));
+        Assert.Equal(image.EntryPoints.Select(e => e.Name), read.EntryPoints.Select(e => e.Name));
+        Assert.Equal(image.EntryPoints.SelectMany(e => e.Instructions), read.EntryPoints.SelectMany(e => e.Instructions));
+        Assert.Equal(image.Dimensions.ToArray(), read.Dimensions.ToArray());
+        Assert.Equal(image.Tensors.Select(t => t with { Shape = [] }), read.Tensors.Select(t => t with { Shape = [] }));
+        Assert.Equal(image.Tensors.SelectMany(t => t.Shape), read.Tensors.SelectMany(t => t.Shape));
+        Assert.Equal(image.Debug.ToArray(), read.Debug.ToArray());
+        Assert.Equal(image.Options.ToArray(), read.Options.ToArray());
+        Assert.Equal(Bytes(image.Weights), Bytes(read.Weights));
+    }
+
+    [Fact]
+    public void The_same_image_gives_the_same_bytes()
+    {
+        ProgramFileWriter.Write(SampleImage.Create(), FilePath);
+        byte[] first = File.ReadAllBytes(FilePath);
+        ProgramFile.Write(FilePath, SampleImage.Create());
+        Assert.Equal(first, File.ReadAllBytes(FilePath));
+        Assert.Single(Directory.GetFiles(_folder));
+    }
+
+    [Fact]
+    public unsafe void Weights_are_an_aligned_view_of_the_file()
+    {
+        ProgramImage image = SampleImage.Create();
+        ProgramFileWriter.Write(image, FilePath);
+        ProgramFile file = ProgramFile.Open(FilePath);
+        FileSection section = file.Sections[^1];
+        Assert.Equal(("weights", 1024L, 0L), (section.Name, section.Length, section.Offset % 4096));
+        Assert.Equal(0, (long)file.Weights.Pointer % 4096);
+        Assert.Equal(Bytes(image.Weights)[100..164], file.Weights.Slice(100, 64).ToArray());
+        Assert.Equal(Bytes(image.Weights)[100..164], file.Weights.Memory(100, 64).ToArray());
+        Assert.True(file.Weights.Slice(1024, 0).IsEmpty);
+        Assert.Throws<ArgumentOutOfRangeException>(() => file.Weights.Slice(1000, 25).Length);
+        Assert.Throws<ArgumentOutOfRangeException>(() => file.Weights.Slice(-1, 1).Length);
+        file.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => file.Weights.Slice(0, 1).Length);
+    }
+
+    [Fact]
+    public void A_program_without_weights_or_tensors_is_a_program()
+    {
+        ProgramFileWriter.Write(SampleImage.Create() with { Weights = BytesWeightSection.Empty, Tensors = [], Dimensions = [], Options = [], ParameterCount = 1 }, FilePath);
+        using ProgramFile file = ProgramFile.Open(FilePath);
+        Assert.Equal(0, file.Image.Weights.Length);
+        Assert.True(ProgramFile.IsProgram(FilePath));
+        File.WriteAllText(FilePath, "a model");
+        Assert.False(ProgramFile.IsProgram(FilePath));
+        Assert.False(ProgramFile.IsProgram(FilePath + ".none"));
+    }
+
+    [Fact]
+    public void A_program_for_another_chip_is_refused()
+    {
+        ProgramFileWriter.Write(SampleImage.Create(), FilePath);
+        var e = Assert.Throws<DiagnosticException>(() => ProgramFile.Open(FilePath, ChipDescriptions.Load("tx1-edge")));
+        Assert.Equal("TCC4059", e.Diagnostics[0].Code);
+        Assert.Contains("tx1-edge", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Images_that_break_a_rule_are_not_written()
+    {
+        ProgramImage good = SampleImage.Create();
+        DimensionSymbol batch = good.Dimensions[0], length = good.Dimensions[1];
+        TensorSymbol tokens = good.Tensors[0];
+        Refused("TCC4070", good with { ChipName = new string('x', 65) });
+        Refused("TCC4070", good with { ChipFingerprint = "abc" });
+        Refused("TCC4062", good with { EntryPoints = [] });
+        Refused("TCC4067", good with { EntryPoints = [good.EntryPoints[1], good.EntryPoints[1]] });
+        Refused("TCC4069", good with { EntryPoints = [new("main", [new Halt { Tag = 3 }])] });
+        Refused("TCC4067", good with { Dimensions = [batch, length, batch] });
+        Refused("TCC4068", good with { Dimensions = [batch] });
+        Refused("TCC4068", good with { Dimensions = [batch with { Lower = 5 }, length] });
+        Refused("TCC4068", good with { Dimensions = [batch with { Lower = -1 }, length] });
+        Refused("TCC4066", good with { Dimensions = [batch with { ParameterIndex = 0 }, length] });
+        Refused("TCC4066", good with { Dimensions = [batch with { ParameterIndex = 6 }, length] });
+        Refused("TCC4066", good with { Tensors = [tokens with { ParameterIndex = -1 }] });
+        Refused("TCC4067", good with { Tensors = [tokens, tokens] });
+        Refused("TCC4063", good with { Tensors = [tokens with { Name = "" }] });
+        Refused("TCC4062", good with { Tensors = [tokens with { Shape = [.. Enumerable.Repeat(DimExpr.One, 33)] }] });
+        Refused("TCC4064", good with { Tensors = [tokens with { Shape = [DimExpr.Symbol("batch size")] }] });
+        Refused("TCC4062", good with { Debug = [] });
+        Refused("TCC4057", good with { Weights = new UnevenWeights() });
+        Assert.Empty(Directory.GetFiles(_folder));
+
+        void Refused(string code, ProgramImage image) =>
+            Assert.Contains(code, Assert.Throws<DiagnosticException>(() => ProgramFileWriter.Write(image, FilePath)).Diagnostics.Select(d => d.Code));
+    }
+
+    private static byte[] Bytes(WeightSection weights)
+    {
+        using var stream = new MemoryStream();
+        weights.WriteTo(stream);
+        return stream.ToArray();
+    }
+
+    private sealed class UnevenWeights : WeightSection
+    {
+        public override long Length => 100;
+
+        public override void WriteTo(Stream stream) => stream.Write(new byte[100]);
+    }
+}

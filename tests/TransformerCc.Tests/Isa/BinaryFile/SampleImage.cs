@@ -1,0 +1,39 @@
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Tests.Isa.BinaryFile;
+
+/// <summary>An image with something of everything, and small sections, so that damage can be placed.</summary>
+internal static class SampleImage
+{
+    public static ProgramImage Create(int seed = 1)
+    {
+        DimExpr batch = DimExpr.Symbol("batch"), length = DimExpr.Symbol("length");
+        var weights = new byte[1000];
+        new Random(seed).NextBytes(weights);
+        return new ProgramImage
+        {
+            ChipName = "tx1",
+            ChipFingerprint = ChipDescriptions.Fingerprint(ChipDescriptions.Load("tx1")),
+            EntryPoints =
+            [
+                new("main", [.. RandomOperands.OneOfEachKind(seed).Select(i => i with { Tag = (ushort)(i.Tag % 3) })]),
+                new("decode", [new Halt()]),
+            ],
+            ParameterCount = 6,
+            Dimensions = [new("batch", 1, 4, 1), new("length", 0, 512, 2)],
+            Tensors =
+            [
+                new("tokens", TensorKind.Input, ElementType.I64, [batch, length], 3),
+                new("logits/é", TensorKind.Output, ElementType.F32, [batch, (length * 2) + 1, 17], 4),
+                new("spills", TensorKind.Scratch, ElementType.BF16, [DimExpr.FloorDiv(length + 15, 16) * 16], 5),
+            ],
+            Weights = new BytesWeightSection(weights),
+            Debug = [new("", "", ""), new("linear", "/MatMul", "/MatMul,/Add"), new("attention/scores", "/attn", "")],
+            Options = ["model.onnx", "--chip tx1"],
+        };
+    }
+}
