@@ -46,14 +46,13 @@ public sealed class ProgramFileTests : IDisposable
     }
 
     [Fact]
-    public unsafe void Weights_are_an_aligned_view_of_the_file()
+    public void Weights_are_an_aligned_view_of_the_file()
     {
         ProgramImage image = SampleImage.Create();
         ProgramFileWriter.Write(image, FilePath);
         ProgramFile file = ProgramFile.Open(FilePath);
         FileSection section = file.Sections[^1];
         Assert.Equal(("weights", 1024L, 0L), (section.Name, section.Length, section.Offset % 4096));
-        Assert.Equal(0, (long)file.Weights.Pointer % 4096);
         Assert.Equal(Bytes(image.Weights)[100..164], file.Weights.Slice(100, 64).ToArray());
         Assert.Equal(Bytes(image.Weights)[100..164], file.Weights.Memory(100, 64).ToArray());
         Assert.True(file.Weights.Slice(1024, 0).IsEmpty);
