@@ -147,16 +147,18 @@ internal sealed class ImportSession
             {
                 throw new ImportException(ImportCodes.Limit, $"more than {MaximumNodes} nodes once functions are inlined");
             }
-            if (node.ResolveInputs())
+            bool known = node.ResolveInputs();
+            _functions.TryGetValue((OperatorTable.Domain(proto.Domain), proto.OpType), out FunctionProto? function);
+            // An operator that is not supported is an obstacle of its own, even behind another one.
+            OperatorEntry? entry = function is null ? OperatorTable.Find(node) : null;
+            if (known && function is not null)
             {
-                if (_functions.TryGetValue((OperatorTable.Domain(proto.Domain), proto.OpType), out FunctionProto? function))
-                {
-                    FunctionInliner.Inline(node, function);
-                }
-                else
-                {
-                    OperatorTable.Translate(node);
-                }
+                FunctionInliner.Inline(node, function);
+                node.CheckOutputs();
+            }
+            else if (known)
+            {
+                OperatorTable.Translate(node, entry!);
                 node.CheckOutputs();
             }
         }

@@ -23,8 +23,8 @@ internal static class OperatorTable
     /// <summary>The operator set of ONNX itself has two names.</summary>
     public static string Domain(string domain) => domain == "ai.onnx" ? "" : domain;
 
-    /// <summary>Sets the results of a node, by shape arithmetic where that is possible, otherwise in the graph.</summary>
-    public static void Translate(NodeContext node)
+    /// <summary>The entry for a node's operator and version; refuses what is not supported.</summary>
+    public static OperatorEntry Find(NodeContext node)
     {
         string domain = Domain(node.Proto.Domain), name = node.Proto.OpType;
         OperatorEntry[] versions = [.. Entries[(domain, name)]];
@@ -36,9 +36,14 @@ internal static class OperatorTable
         {
             throw new ImportException(ImportCodes.Structure, $"the model imports no operator set {(domain.Length > 0 ? domain : "of ONNX")}");
         }
-        OperatorEntry entry = Array.Find(versions, e => node.Opset >= e.MinimumOpset && node.Opset <= e.MaximumOpset)
+        return Array.Find(versions, e => node.Opset >= e.MinimumOpset && node.Opset <= e.MaximumOpset)
             ?? throw new ImportException(ImportCodes.UnsupportedOperator, $"version {node.Opset} of the operator set is not supported, versions from {versions.Min(e => e.MinimumOpset)} are",
                 "export the model again for a newer operator set");
+    }
+
+    /// <summary>Sets the results of a node, by shape arithmetic where that is possible, otherwise in the graph.</summary>
+    public static void Translate(NodeContext node, OperatorEntry entry)
+    {
         var folded = new Contents?[node.OutputCount];
         for (int i = 0; i < folded.Length && entry.Fold is not null; i++)
         {

@@ -70,7 +70,7 @@ internal static class ShapeOperators
         ElementType type = n.Type(0).Element;
         if (n.Scalar(0) is { } first && n.Scalar(1) is { } limit && n.Scalar(2) is { } delta)
         {
-            const int most = 1 << 24;
+            const int most = 1 << 22;
             double count = delta == 0 ? double.NaN : Math.Max(0, Math.Ceiling((limit - first) / delta));
             if (!(count <= most))
             {
