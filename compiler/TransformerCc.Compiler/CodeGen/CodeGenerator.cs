@@ -1,0 +1,161 @@
+using System.Collections.Immutable;
+using TransformerCc.Compiler.MemoryPlanning;
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Encoding;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Symbolic;
+
+namespace TransformerCc.Compiler.CodeGen;
+
+/// <summary>Turns an ordered and placed tile program into instructions and the image of the binary.</summary>
+public sealed class CodeGenerator
+{
+    /// <summary>Registers that expressions moved out of a loop leave free for its body.</summary>
+    private const int ReservedRegisters = 28;
+
+    private readonly TileProgram _tiles;
+    private readonly MemoryPlan _plan;
+    private readonly List<Instruction> _program = [];
+    private readonly ScalarRegisters _registers;
+    private readonly Dictionary<string, int> _parameters = new(StringComparer.Ordinal) { [OperandResolver.WeightBase] = 0 };
+
+    private CodeGenerator(TileProgram tiles, MemoryPlan plan)
+    {
+        _tiles = tiles;
+        _plan = plan;
+        foreach (string dimension in tiles.Dimensions.Keys)
+        {
+            _parameters.Add(dimension, _parameters.Count);
+        }
+        foreach (DramTensor tensor in tiles.Tensors.Where(t => t.Kind is not null))
+        {
+            _parameters.Add(OperandResolver.AddressSymbol(tensor), _parameters.Count);
+        }
+        _registers = new ScalarRegisters(_program, name => _parameters.TryGetValue(name, out int index) ? Dim.Of(index) : null);
+    }
+
+    /// <summary>Throws a <see cref="DiagnosticException"/> when the program exceeds the instruction memory.</summary>
+    public static ProgramImage Emit(TileProgram tiles, MemoryPlan plan, ChipDescription chip, string fingerprint, IReadOnlyList<string> options)
+    {
+        var generator = new CodeGenerator(tiles, plan);
+        generator.Emit(tiles.Body);
+        generator._program.Add(new Halt());
+        CheckSize(generator._program, tiles, chip);
+        CheckEncoding(generator._program);
+        return new ProgramImage
+        {
+            ChipName = chip.Name,
+            ChipFingerprint = fingerprint,
+            EntryPoints = [new EntryPoint("main", [.. generator._program])],
+            ParameterCount = generator._parameters.Count,
+            Dimensions = [.. tiles.Dimensions.Select(d => new DimensionSymbol(d.Key, d.Value.Lower, d.Value.Upper, generator._parameters[d.Key]))],
+            Tensors = [.. tiles.Tensors.Where(t => t.Kind is not null).Select(t => new TensorSymbol(t.Name, t.Kind!.Value, t.Type, t.Shape, generator._parameters[OperandResolver.AddressSymbol(t)]))],
+            Weights = new ModelWeightSection(tiles.Weights),
+            Debug = [.. tiles.Debug],
+            Options = [.. options],
+        };
+    }
+
+    private void Emit(TileBlock block)
+    {
+        foreach (TileNode node in block.Nodes)
+        {
+            switch (node)
+            {
+                case TileLet let:
+                    _registers.Name(let.Name, let.Value);
+                    break;
+                case TileLoop loop:
+                    Emit(loop);
+                    break;
+                case TileStatement statement:
+                    Emit(statement);
+                    break;
+            }
+        }
+    }
+
+    private void Emit(TileStatement statement)
+    {
+        var resolver = new OperandResolver(statement, _plan, _registers);
+        Instruction instruction = statement.Kind.Read(ref resolver);
+        _program.Add(instruction with
+        {
+            Tag = statement.Tag,
+            Acquires = SemaphoreList.Of([.. statement.Acquires]),
+            Releases = SemaphoreList.Of([.. statement.Releases]),
+        });
+        _registers.Unpin();
+    }
+
+    private void Emit(TileLoop loop)
+    {
+        _registers.OpenScope();
+        Hoist(loop);
+        Dim count = _registers.Operand(loop.Count);
+        int at = _program.Count;
+        Reg counter = _registers.Define(loop.Variable);
+        _program.Add(new Loop(count, counter, 0));
+        _registers.Unpin();
+        _registers.OpenScope();
+        Emit(loop.Body);
+        _registers.CloseScope();
+        _registers.CloseScope();
+        _program[at] = new Loop(count, counter, _program.Count - at - 1);
+    }
+
+    /// <summary>Computes what does not change in a loop before it, in the order of first use, while registers last.</summary>
+    private void Hoist(TileLoop loop)
+    {
+        foreach (DimExpr expression in Expressions(loop.Body))
+        {
+            if (_registers.Free <= ReservedRegisters)
+            {
+                return;
+            }
+            if (!_registers.IsCached(expression) && _registers.Available(expression))
+            {
+                _registers.Value(expression);
+                _registers.Unpin();
+            }
+        }
+    }
+
+    private static IEnumerable<DimExpr> Expressions(TileBlock block) => block.Nodes.SelectMany(node => node switch
+    {
+        TileStatement s => OperandResolver.RegisterExpressions(s),
+        TileLoop l => Expressions(l.Body).Prepend(l.Count),
+        TileLet l => [l.Value],
+        _ => [],
+    }).Where(e => !e.IsConstant || e.ConstantValue is < 0 or > Dim.MaxImmediate);
+
+    private static void CheckSize(List<Instruction> program, TileProgram tiles, ChipDescription chip)
+    {
+        long bytes = (long)program.Count * Instruction.Size;
+        if (bytes <= chip.Memory.ProgramBytes)
+        {
+            return;
+        }
+        IEnumerable<string> largest = program.GroupBy(i => tiles.Debug[i.Tag].Node).OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal).Take(5).Select(g => $"{(g.Key.Length == 0 ? "(scalar code)" : g.Key)}: {g.Count()}");
+        throw new DiagnosticException(Diagnostic.Error("TCC3302", $"the program of {program.Count} instructions ({bytes} bytes) exceeds the instruction memory of {chip.Memory.ProgramBytes} bytes by {bytes - chip.Memory.ProgramBytes}",
+            string.Join(", ", largest), "choose a chip with more instruction memory, or fewer outputs (--outputs)"), FailureKind.DoesNotFit);
+    }
+
+    /// <summary>Decodes what will be encoded: a difference is a defect of ours.</summary>
+    private static void CheckEncoding(List<Instruction> program)
+    {
+        Span<byte> bytes = stackalloc byte[Instruction.Size];
+        foreach (Instruction instruction in program)
+        {
+            InstructionEncoder.Encode(instruction, bytes);
+            if (!InstructionDecoder.TryDecode(bytes, out Instruction? decoded, out string? error) || decoded != instruction)
+            {
+                throw new InvalidOperationException($"{instruction} does not survive encoding: {error ?? decoded!.ToString()}");
+            }
+        }
+    }
+}

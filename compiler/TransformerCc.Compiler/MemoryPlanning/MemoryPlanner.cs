@@ -1,0 +1,120 @@
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa;
+using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Operands;
+
+namespace TransformerCc.Compiler.MemoryPlanning;
+
+/// <summary>Where every buffer lies, and how well each memory is used.</summary>
+public sealed class MemoryPlan
+{
+    public Dictionary<TileBuffer, long> Offsets { get; } = [];
+
+    public List<MemoryUse> Use { get; } = [];
+}
+
+/// <param name="Peak">Bytes of the plan.</param>
+/// <param name="LowerBound">Live peak: no plan needs less.</param>
+/// <param name="Reserved">Bytes in front of the planned part (the weight ring).</param>
+public sealed record MemoryUse(MemorySpace Space, long Peak, long LowerBound, long Reserved, long Capacity);
+
+/// <summary>Places the buffers of a tile program in the scratchpads; the weight ring comes first in WSP.</summary>
+public static class MemoryPlanner
+{
+    private static readonly MemorySpace[] s_spaces = [MemorySpace.Asp, MemorySpace.Acc, MemorySpace.Wsp];
+
+    /// <summary>Throws a <see cref="DiagnosticException"/> that names the buffers alive at the fullest step when a memory is too small.</summary>
+    public static MemoryPlan Place(TileProgram program, ChipDescription chip)
+    {
+        var plan = new MemoryPlan();
+        long ring = 0;
+        foreach (TileBuffer slot in program.Ring)
+        {
+            plan.Offsets[slot] = ring;
+            ring += slot.Bytes;
+        }
+        var failures = new DiagnosticList();
+        foreach (MemorySpace space in s_spaces)
+        {
+            (PackingProblem problem, List<TileBuffer> buffers) = Problem(program.Body, chip, space, ring);
+            PackingSolution solution = FirstFitPlanner.Solve(problem);
+            long reserved = space == MemorySpace.Wsp ? ring : 0;
+            plan.Use.Add(new MemoryUse(space, solution.Peak(problem), problem.LivePeak(), reserved, chip.Capacity(space)));
+            if (solution.Peak(problem) > problem.Capacity)
+            {
+                failures.Add(DoesNotFit(problem, solution, space));
+                continue;
+            }
+            DiagnosticList wrong = PlanChecker.Check(problem, solution, space.ToString());
+            if (wrong.HasErrors)
+            {
+                throw new InvalidOperationException(string.Join(Environment.NewLine, wrong));
+            }
+            for (int i = 0; i < buffers.Count; i++)
+            {
+                plan.Offsets[buffers[i]] = solution.Offsets[i] + reserved;
+            }
+        }
+        return failures.HasErrors ? throw new DiagnosticException(failures, FailureKind.DoesNotFit) : plan;
+    }
+
+    /// <summary>Whether a block alone could be placed: asked by tiling before it settles on a size.</summary>
+    public static bool Fits(TileBlock block, ChipDescription chip, long ringBytes) =>
+        Array.TrueForAll(s_spaces, space =>
+        {
+            (PackingProblem problem, _) = Problem(block, chip, space, ringBytes);
+            return FirstFitPlanner.Solve(problem).Peak(problem) <= problem.Capacity;
+        });
+
+    /// <summary>
+    /// Lifetimes from the structure: a buffer lives from the first to the last node of its declaring block that touches
+    /// it, and a loop is one node, so what a loop carries lives through all iterations.
+    /// </summary>
+    public static (PackingProblem Problem, List<TileBuffer> Buffers) Problem(TileBlock body, ChipDescription chip, MemorySpace space, long ringBytes)
+    {
+        var lifespans = new Dictionary<TileBuffer, Lifespan>();
+        int step = 0;
+        Walk(body, lifespans, ref step);
+        var buffers = lifespans.Keys.Where(b => b.Space == space).ToList();
+        long alignment = space == MemorySpace.Acc ? Lines.AccumulatorRowBytes : Lines.Bytes;
+        return (new PackingProblem([.. buffers.Select(b => new PackedBuffer(b.Name, lifespans[b], b.Bytes, alignment))], chip.Capacity(space) - (space == MemorySpace.Wsp ? ringBytes : 0)), buffers);
+    }
+
+    private static void Walk(TileBlock block, Dictionary<TileBuffer, Lifespan> lifespans, ref int step)
+    {
+        var declared = new HashSet<TileBuffer>(block.Buffers);
+        foreach (TileNode node in block.Nodes)
+        {
+            int start = step;
+            if (node is TileLoop loop)
+            {
+                Walk(loop.Body, lifespans, ref step);
+            }
+            step++;
+            foreach (TileBuffer buffer in Touched(node))
+            {
+                if (declared.Contains(buffer))
+                {
+                    lifespans[buffer] = lifespans.TryGetValue(buffer, out Lifespan l) ? l with { Upper = step } : new Lifespan(start, step);
+                }
+            }
+        }
+    }
+
+    private static IEnumerable<TileBuffer> Touched(TileNode node) => node switch
+    {
+        TileLoop loop => loop.Body.Nodes.SelectMany(Touched),
+        TileStatement s => s.Operands.Select(o => o.Value switch { ScratchOperand p => p.Buffer, VectorTile v => v.Buffer, _ => null }).OfType<TileBuffer>(),
+        _ => [],
+    };
+
+    private static Diagnostic DoesNotFit(PackingProblem problem, PackingSolution solution, MemorySpace space)
+    {
+        long missing = solution.Peak(problem) - problem.Capacity;
+        int worst = Enumerable.Range(0, problem.Buffers.Count).MaxBy(i => solution.Offsets[i] + problem.Buffers[i].Size);
+        int at = problem.Buffers[worst].Lifespan.Lower;
+        IEnumerable<string> alive = problem.Buffers.Where(b => b.Lifespan.Lower <= at && at < b.Lifespan.Upper).OrderByDescending(b => b.Size).Take(8).Select(b => $"{b.Id} ({b.Size} bytes)");
+        return Diagnostic.Error("TCC3110", $"{space.ToString().ToUpperInvariant()} of {problem.Capacity} bytes is too small by {missing} bytes at the smallest tile sizes; alive together: {string.Join(", ", alive)}",
+            problem.Buffers[worst].Id, "bound the dimensions that size these buffers (--bind), or choose a chip with larger scratchpads");
+    }
+}
