@@ -4,7 +4,7 @@ using TransformerCc.Compiler.TileIR;
 using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
-using TransformerCc.Isa.Encoding;
+using TransformerCc.Isa.InstructionEncoding;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Symbolic;
@@ -131,7 +131,7 @@ public sealed class CodeGenerator
         TileLoop l => Expressions(l.Body).Prepend(l.Count),
         TileLet l => [l.Value],
         _ => [],
-    }).Where(e => !e.IsConstant || e.ConstantValue is < 0 or > Dim.MaxImmediate);
+    }).Where(OperandResolver.NeedsRegister);
 
     private static void CheckSize(List<Instruction> program, TileProgram tiles, ChipDescription chip)
     {

@@ -33,13 +33,16 @@ internal readonly struct OperandResolver(TileStatement statement, MemoryPlan pla
             };
             foreach (DimExpr e in expressions)
             {
-                if (e.ConstantValue is null or < 0 or > Dim.MaxImmediate)
+                if (NeedsRegister(e))
                 {
                     yield return e;
                 }
             }
         }
     }
+
+    /// <summary>False for constants that an immediate holds.</summary>
+    public static bool NeedsRegister(DimExpr e) => e.ConstantValue is null or < 0 or > int.MaxValue;
 
     public Reg Reg(string name, Reg? value) => registers.Value(Get<DimOperand>(name).Value);
 

@@ -1,0 +1,92 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Tiling;
+
+/// <summary>
+/// A tile of rows times a constant weight: blocks of columns outside, panels of K inside, each panel one slot of the
+/// weight ring. Bias, activation and residual are applied on the way out of the accumulators.
+/// </summary>
+internal static class LinearLowering
+{
+    /// <summary>Columns of an accumulator block where the accumulators are large.</summary>
+    private const int MaxBlockColumns = 512;
+
+    public static void Lower(RowRegionLowering region, Node node, RowForm form, Linear linear)
+    {
+        TilingContext context = region.Context;
+        Tensor weights = node.Inputs[1].ConstantData!;
+        (long depth, long columns) = (weights.Shape[0], weights.Shape[1]);
+        Tile x = region.UseForMatrix(node, form, 0);
+        VectorTile? bias = linear.HasBias ? region.Operand(node, form, 2) : null;
+        VectorTile? residual = linear.HasResidual ? region.Operand(node, form, linear.HasBias ? 3 : 2) : null;
+        Tile result = region.Define(node, form);
+        ElementType format = context.Storage.MatrixFormat;
+        long block = BlockColumns(context, columns, region.TileRows);
+        long slotBytes = context.Ring[0].Bytes;
+        long panelDepth = long.Max(MatMulGroup, slotBytes / Lines.RoundUp(block * format.Size()) / MatMulGroup * MatMulGroup);
+        long accumulatorStride = Lines.RoundUp(block * sizeof(float), Lines.AccumulatorRowBytes);
+        // Two blocks take turns, so that one is read out while the next is computed.
+        TileBuffer[] accumulators = [.. Enumerable.Range(0, columns > block ? 2 : 1).Select(i => context.Builder.Buffer($"{node.Output.Name}.acc", MemorySpace.Acc, accumulatorStride * region.TileRows))];
+        int turn = 0;
+        for (long n0 = 0; n0 < columns; n0 += block)
+        {
+            long width = long.Min(block, columns - n0);
+            TileBuffer accumulator = accumulators[turn++ % accumulators.Length];
+            context.SetSource("linear", node);
+            for (long k0 = 0; k0 < depth; k0 += panelDepth)
+            {
+                WeightPanel panel = context.Builder.Program.Weights.Panel(weights, k0, long.Min(panelDepth, depth - k0), n0, width, format);
+                TileBuffer slot = context.NextSlot();
+                context.Builder.LoadWeights(slot, panel);
+                context.Builder.MatMul(x.Operand(k0), new ScratchOperand(slot, DimExpr.Zero), format, panel.RowStride, PanelLayout.KByN,
+                    new ScratchOperand(accumulator, DimExpr.Zero), accumulatorStride, region.Rows, panel.Rows, width, k0 == 0 ? AccumulateMode.Init : AccumulateMode.Add, context.Chip.Matrix.Arrays);
+            }
+            context.SetSource("linear/epilogue", node);
+            Epilogue(region, linear, new VectorTile(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32), result.Operand(n0), Shifted(bias, n0), Shifted(residual, n0), width);
+        }
+    }
+
+    /// <summary>K-groups: a panel that starts on a group leaves the order of additions as the whole product has it.</summary>
+    private static long MatMulGroup => Isa.Instructions.MatMul.GroupSize;
+
+    private static long BlockColumns(TilingContext context, long columns, int rows)
+    {
+        // A quarter of the accumulators for each of the two blocks leaves room for a neighbour's.
+        long fit = context.Chip.Memory.AccBytes / 4 / rows / Lines.AccumulatorRowBytes * context.Chip.Matrix.N;
+        return long.Min(Lines.RoundUp(columns, context.Chip.Matrix.N), long.Clamp(fit, context.Chip.Matrix.N, MaxBlockColumns));
+    }
+
+    private static VectorTile? Shifted(VectorTile? tile, long column) => tile is null ? null : tile with { Offset = tile.Offset + (column * tile.Format.Size()) };
+
+    private static void Epilogue(RowRegionLowering region, Linear linear, VectorTile accumulator, VectorTile result, VectorTile? bias, VectorTile? residual, long columns)
+    {
+        var steps = new List<Action<VectorTile>>();
+        if (bias is not null)
+        {
+            steps.Add(dst => region.Builder.Binary(BinaryOp.Add, dst, accumulator, bias, region.Rows, columns));
+        }
+        if (linear.Activation is { } activation)
+        {
+            steps.Add(dst => region.Builder.Unary(activation, dst, accumulator, region.Rows, columns));
+        }
+        if (residual is not null)
+        {
+            steps.Add(dst => region.Builder.Binary(BinaryOp.Add, dst, accumulator, residual, region.Rows, columns));
+        }
+        if (steps.Count == 0)
+        {
+            steps.Add(dst => region.Builder.Unary(UnaryOp.Copy, dst, accumulator, region.Rows, columns));
+        }
+        // All but the last step stay in the accumulators.
+        for (int i = 0; i < steps.Count; i++)
+        {
+            steps[i](i == steps.Count - 1 ? result : accumulator);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Tiling;
+
+/// <summary>A product of two activations, or of batched constants: tiles of both operands are loaded as the loops need them.</summary>
+internal static class MatMulLowering
+{
+    private const long TileRows = 128;
+    private const long TileColumns = 256;
+    private const long TileDepth = 256;
+
+    public static void Lower(TilingContext context, Node node, int shrink)
+    {
+        TileBuilder builder = context.Builder;
+        EquatableArray<DimExpr> shape = node.Output.Type.Shape;
+        DramTensor a = context.Storage.Tensor(node.Inputs[0]), b = context.Storage.Tensor(node.Inputs[1]), target = context.Storage.Tensor(node.Output);
+        EquatableArray<DimExpr> aShape = node.Inputs[0].Type.Shape, bShape = node.Inputs[1].Type.Shape;
+        DimExpr m = shape[shape.Count - 2], n = shape.Last, k = aShape.Last;
+        ElementType format = context.Storage.MatrixFormat;
+        long rowTile = long.Min(long.Max(1, TileRows >> shrink), context.Bound(m)), columnTile = long.Min(TileColumns, context.Bound(n)), depthTile = long.Min(TileDepth, context.Bound(k));
+        long aStride = Lines.RoundUp(depthTile * format.Size()), bStride = Lines.RoundUp(columnTile * format.Size());
+        long accumulatorStride = Lines.RoundUp(columnTile * sizeof(float), Lines.AccumulatorRowBytes), resultStride = Lines.RoundUp(columnTile * target.Type.Size());
+        (int aSize, int bSize, int size) = (a.Type.Size(), b.Type.Size(), target.Type.Size());
+        Batches(0, DimExpr.Zero, DimExpr.Zero, DimExpr.Zero);
+
+        void Batches(int axis, DimExpr aOffset, DimExpr bOffset, DimExpr targetOffset)
+        {
+            if (axis < shape.Count - 2)
+            {
+                builder.Loop("batch", shape[axis], i => Batches(axis + 1,
+                    aOffset + (i * BatchStride(aShape, shape.Count, axis, aSize)), bOffset + (i * BatchStride(bShape, shape.Count, axis, bSize)), targetOffset + (i * BatchStride(shape, shape.Count, axis, size))));
+                return;
+            }
+            context.Tiles("rows", m, rowTile, (m0, rows) => context.Tiles("columns", n, columnTile, (n0, columns) =>
+            {
+                TileBuffer accumulator = builder.Buffer("product", MemorySpace.Acc, accumulatorStride * rowTile);
+                builder.Fill(new ScratchOperand(accumulator, DimExpr.Zero), ElementType.F32, accumulatorStride, rows, columns, 0);
+                context.Tiles("depth", k, depthTile, (k0, depth) =>
+                {
+                    TileBuffer left = builder.Buffer("left", MemorySpace.Asp, aStride * rowTile), right = builder.Buffer("right", MemorySpace.Wsp, bStride * depthTile);
+                    builder.Load(new StridedTile(left, DimExpr.Zero, format, new Extent3(DimExpr.Zero, aStride, format.Size())),
+                        new StridedDram(a, aOffset + (((m0 * k) + k0) * aSize), new Extent3(DimExpr.Zero, k * aSize, aSize)), new Extent3(DimExpr.One, rows, depth));
+                    builder.Load(new StridedTile(right, DimExpr.Zero, format, new Extent3(DimExpr.Zero, bStride, format.Size())),
+                        new StridedDram(b, bOffset + (((k0 * n) + n0) * bSize), new Extent3(DimExpr.Zero, n * bSize, bSize)), new Extent3(DimExpr.One, depth, columns));
+                    builder.MatMul(new VectorTile(left, DimExpr.Zero, aStride, format), new ScratchOperand(right, DimExpr.Zero), format, bStride, PanelLayout.KByN,
+                        new ScratchOperand(accumulator, DimExpr.Zero), accumulatorStride, rows, depth, columns, AccumulateMode.Add, context.Chip.Matrix.Arrays);
+                });
+                TileBuffer result = builder.Buffer("result", MemorySpace.Asp, resultStride * rowTile);
+                builder.Unary(UnaryOp.Copy, new VectorTile(result, DimExpr.Zero, resultStride, target.Type), new VectorTile(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32), rows, columns);
+                builder.Store(new StridedDram(target, targetOffset + (((m0 * n) + n0) * size), new Extent3(DimExpr.Zero, n * size, size)),
+                    new StridedTile(result, DimExpr.Zero, target.Type, new Extent3(DimExpr.Zero, resultStride, size)), new Extent3(DimExpr.One, rows, columns));
+            }));
+        }
+    }
+
+    /// <summary>Bytes from one step of a batch axis to the next; 0 where the operand is repeated.</summary>
+    private static DimExpr BatchStride(EquatableArray<DimExpr> shape, int rank, int axis, int elementBytes)
+    {
+        int own = axis - (rank - shape.Count);
+        return own < 0 || shape[own].Is(1) ? DimExpr.Zero : DimExpr.Product(shape.Skip(own + 1)) * elementBytes;
+    }
+}

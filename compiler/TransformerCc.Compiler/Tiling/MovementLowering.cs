@@ -1,0 +1,173 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Tiling;
+
+/// <summary>One dimension of a strided copy between DRAM tensors; strides in bytes.</summary>
+internal sealed record MoveAxis(DimExpr Count, DimExpr SourceStride, DimExpr TargetStride);
+
+/// <summary>
+/// Data movement from DRAM to DRAM through a staging tile in ASP: transposes, slices, concatenations, broadcasts, pads.
+/// </summary>
+internal static class MovementLowering
+{
+    /// <summary>Share of ASP that a staging tile may take.</summary>
+    private const int AspShare = 8;
+
+    /// <summary>Lowers a movement operator; false when the node is none.</summary>
+    public static bool TryLower(TilingContext context, Node node)
+    {
+        DramTensor target = context.Storage.Tensor(node.Output);
+        DimExpr[] targetStrides = AttentionLowering.ByteStrides(node.Output.Type.Shape, target.Type.Size());
+        switch (node.Op)
+        {
+            case Transpose transpose:
+                {
+                    (DramTensor source, DimExpr[] strides) = Source(context, node.Inputs[0]);
+                    Move(context, source, DimExpr.Zero, target, DimExpr.Zero,
+                        [.. transpose.Permutation.Select((axis, i) => new MoveAxis(node.Output.Type.Shape[i], strides[(int)axis], targetStrides[i]))]);
+                    return true;
+                }
+            case Slice slice:
+                {
+                    (DramTensor source, DimExpr[] strides) = Source(context, node.Inputs[0]);
+                    DimExpr offset = DimExpr.Zero;
+                    for (int i = 0; i < strides.Length; i++)
+                    {
+                        offset += slice.Starts[i] * strides[i];
+                    }
+                    Move(context, source, offset, target, DimExpr.Zero, [.. strides.Select((s, i) => new MoveAxis(slice.Sizes[i], s * slice.Steps[i], targetStrides[i]))]);
+                    return true;
+                }
+            case Broadcast:
+                {
+                    (DramTensor source, DimExpr[] strides) = Source(context, node.Inputs[0]);
+                    EquatableArray<DimExpr> from = node.Inputs[0].Type.Shape;
+                    int missing = targetStrides.Length - strides.Length;
+                    Move(context, source, DimExpr.Zero, target, DimExpr.Zero,
+                        [.. targetStrides.Select((t, i) => new MoveAxis(node.Output.Type.Shape[i], i < missing || from[i - missing].Is(1) ? DimExpr.Zero : strides[i - missing], t))]);
+                    return true;
+                }
+            case Concat concat:
+                {
+                    DimExpr offset = DimExpr.Zero;
+                    foreach (Value input in node.Inputs)
+                    {
+                        (DramTensor source, DimExpr[] strides) = Source(context, input);
+                        Move(context, source, DimExpr.Zero, target, offset, [.. strides.Select((s, i) => new MoveAxis(input.Type.Shape[i], s, targetStrides[i]))]);
+                        offset += input.Type.Shape[concat.Axis] * targetStrides[concat.Axis];
+                    }
+                    return true;
+                }
+            case Pad pad when node.Inputs.Count == 1 || node.Inputs[1].IsConstant:
+                {
+                    (DramTensor source, DimExpr[] strides) = Source(context, node.Inputs[0]);
+                    FillAll(context, target, node.Output.Type.Count, node.Inputs.Count == 1 ? 0 : Bits(node.Inputs[1].ConstantData!));
+                    DimExpr offset = DimExpr.Zero;
+                    for (int i = 0; i < strides.Length; i++)
+                    {
+                        offset += pad.Before[i] * targetStrides[i];
+                    }
+                    Move(context, source, DimExpr.Zero, target, offset, [.. strides.Select((s, i) => new MoveAxis(node.Inputs[0].Type.Shape[i], s, targetStrides[i]))]);
+                    return true;
+                }
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>The whole of one tensor into another of the same element count.</summary>
+    public static void CopyAll(TilingContext context, Value source, DramTensor target)
+    {
+        DramTensor from = context.Storage.Tensor(source);
+        Move(context, from, DimExpr.Zero, target, DimExpr.Zero, [new MoveAxis(source.Type.Count, from.Type.Size(), target.Type.Size())]);
+    }
+
+    private static (DramTensor, DimExpr[]) Source(TilingContext context, Value value)
+    {
+        DramTensor tensor = context.Storage.Tensor(value);
+        return (tensor, AttentionLowering.ByteStrides(value.Type.Shape, tensor.Type.Size()));
+    }
+
+    private static long Bits(Tensor scalar)
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        bytes.Clear();
+        scalar.Data.Span[..scalar.Type.Size()].CopyTo(bytes);
+        return BitConverter.ToInt64(bytes);
+    }
+
+    private static void Move(TilingContext context, DramTensor source, DimExpr sourceOffset, DramTensor target, DimExpr targetOffset, IReadOnlyList<MoveAxis> axes)
+    {
+        List<MoveAxis> merged = Merge(axes);
+        int size = target.Type.Size();
+        long room = long.Max(1, context.Chip.Memory.AspBytes / AspShare / size);
+        var tile = new long[3];
+        for (int i = 2; i >= 0; i--)
+        {
+            tile[i] = long.Clamp(context.Bound(merged[merged.Count - 3 + i].Count), 1, room);
+            room = long.Max(1, room / tile[i]);
+        }
+        Outer(0, sourceOffset, targetOffset);
+
+        void Outer(int axis, DimExpr from, DimExpr to)
+        {
+            MoveAxis a = merged[axis];
+            if (axis < merged.Count - 3)
+            {
+                context.Builder.Loop("axis", a.Count, i => Outer(axis + 1, from + (i * a.SourceStride), to + (i * a.TargetStride)));
+                return;
+            }
+            (MoveAxis x, MoveAxis y, MoveAxis z) = (merged[axis], merged[axis + 1], merged[axis + 2]);
+            context.Tiles("outer", x.Count, tile[0], (x0, xs) => context.Tiles("middle", y.Count, tile[1], (y0, ys) => context.Tiles("inner", z.Count, tile[2], (z0, zs) =>
+            {
+                TileBuffer staging = context.Builder.Buffer("staging", MemorySpace.Asp, tile[0] * tile[1] * tile[2] * size);
+                var place = new StridedTile(staging, DimExpr.Zero, target.Type, new Extent3(ys * zs * size, zs * size, size));
+                var count = new Extent3(xs, ys, zs);
+                context.Builder.Load(place, new StridedDram(source, from + (x0 * x.SourceStride) + (y0 * y.SourceStride) + (z0 * z.SourceStride), new Extent3(x.SourceStride, y.SourceStride, z.SourceStride)), count);
+                context.Builder.Store(new StridedDram(target, to + (x0 * x.TargetStride) + (y0 * y.TargetStride) + (z0 * z.TargetStride), new Extent3(x.TargetStride, y.TargetStride, z.TargetStride)), place, count);
+            })));
+        }
+    }
+
+    /// <summary>Joins neighbours that are one run on both sides; at least three axes remain, the first of them trivial.</summary>
+    private static List<MoveAxis> Merge(IReadOnlyList<MoveAxis> axes)
+    {
+        var merged = new List<MoveAxis>();
+        foreach (MoveAxis axis in axes)
+        {
+            if (axis.Count.Is(1))
+            {
+                continue;
+            }
+            if (merged.Count > 0 && merged[^1].SourceStride == axis.SourceStride * axis.Count && merged[^1].TargetStride == axis.TargetStride * axis.Count)
+            {
+                merged[^1] = axis with { Count = merged[^1].Count * axis.Count };
+            }
+            else
+            {
+                merged.Add(axis);
+            }
+        }
+        while (merged.Count < 3)
+        {
+            merged.Insert(0, new MoveAxis(DimExpr.One, DimExpr.Zero, DimExpr.Zero));
+        }
+        return merged;
+    }
+
+    private static void FillAll(TilingContext context, DramTensor target, DimExpr count, long bits)
+    {
+        int size = target.Type.Size();
+        long room = long.Min(context.Bound(count), context.Chip.Memory.AspBytes / AspShare / size);
+        TileBuffer staging = context.Builder.Buffer("padding", MemorySpace.Asp, room * size);
+        context.Builder.Fill(new ScratchOperand(staging, DimExpr.Zero), target.Type, DimExpr.Zero, DimExpr.One, room, bits);
+        context.Tiles("padding", count, room, (start, length) =>
+            context.Builder.Store(new StridedDram(target, start * size, new Extent3(DimExpr.Zero, DimExpr.Zero, size)),
+                new StridedTile(staging, DimExpr.Zero, target.Type, new Extent3(DimExpr.Zero, DimExpr.Zero, size)), new Extent3(DimExpr.One, DimExpr.One, length)));
+    }
+}

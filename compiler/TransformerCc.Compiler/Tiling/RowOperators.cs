@@ -1,0 +1,134 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Symbolic;
+
+namespace TransformerCc.Compiler.Tiling;
+
+/// <summary>What each operator does with one tile of rows.</summary>
+internal static class RowOperators
+{
+    public static void Lower(RowRegionLowering region, Node node, RowForm form)
+    {
+        TileBuilder builder = region.Builder;
+        VectorTile Input(int i) => region.Operand(node, form, i);
+        switch (node.Op)
+        {
+            case Unary unary:
+                {
+                    VectorTile x = Input(0);
+                    builder.Unary(unary.Function, region.Define(node, form).Operand(), x, region.Rows, form.Columns, unary.Parameter);
+                    break;
+                }
+            case Cast:
+                {
+                    VectorTile x = Input(0);
+                    builder.Unary(UnaryOp.Copy, region.Define(node, form).Operand(), x, region.Rows, form.Columns);
+                    break;
+                }
+            case Binary binary:
+                {
+                    (VectorTile a, VectorTile b) = (Input(0), Input(1));
+                    builder.Binary(binary.Function, region.Define(node, form).Operand(), a, b, region.Rows, form.Columns);
+                    break;
+                }
+            case GraphIR.Operators.Select:
+                {
+                    (VectorTile condition, VectorTile a, VectorTile b) = (Input(0), Input(1), Input(2));
+                    builder.Select(region.Define(node, form).Operand(), condition, a, b, region.Rows, form.Columns);
+                    break;
+                }
+            case Gated gated:
+                {
+                    (VectorTile gate, VectorTile up) = (Input(0), Input(1));
+                    builder.Gated(gated.Activation, region.Define(node, form).Operand(), gate, up, region.Rows, form.Columns);
+                    break;
+                }
+            case Norm norm:
+                {
+                    (VectorTile x, VectorTile scale) = (Input(0), Input(1));
+                    VectorTile? shift = norm.HasShift ? Input(2) : null;
+                    builder.Norm(norm.Kind, region.Define(node, form).Operand(), x, scale, shift, (float)norm.Epsilon, region.Rows, form.Columns);
+                    break;
+                }
+            case Softmax:
+                {
+                    VectorTile x = Input(0);
+                    builder.Softmax(region.Define(node, form).Operand(), x, region.Rows, form.Columns);
+                    break;
+                }
+            case Reduce reduce:
+                {
+                    VectorTile x = region.Use(node, form, 0).Operand();
+                    builder.Reduce(reduce.Function, region.Define(node, form).Operand(), x, region.Rows, form.Operands[0].Columns);
+                    break;
+                }
+            case Rope rope:
+                LowerRope(region, node, form, rope);
+                break;
+            case GraphIR.Operators.Gather:
+                LowerGather(region, node, form);
+                break;
+            case Slice slice:
+                LowerSlice(region, node, form, slice);
+                break;
+            case Concat:
+                LowerConcat(region, node, form);
+                break;
+            case Linear linear:
+                LinearLowering.Lower(region, node, form, linear);
+                break;
+            default:
+                throw new InvalidOperationException($"{node.Op.Name} has a row form but no lowering");
+        }
+    }
+
+    private static void LowerRope(RowRegionLowering region, Node node, RowForm form, Rope rope)
+    {
+        (long head, long width) = rope.Layout == HeadLayout.BSHD
+            ? (node.Output.Type.Shape[2].ConstantValue!.Value, node.Output.Type.Shape[3].ConstantValue!.Value)
+            : (1, node.Output.Type.Shape[3].ConstantValue!.Value);
+        int rotary = checked((int)(2 * node.Inputs[1].Type.Shape.Last.ConstantValue!.Value));
+        VectorTile x = region.Operand(node, form, 0);
+        Tile cos = region.Use(node, form, 1), sin = region.Use(node, form, 2);
+        region.Builder.Rope(rope.Kind, region.Define(node, form).Operand(), x, cos.Operand(), sin.Operand(), region.Rows, checked((int)head), checked((int)width), rotary);
+    }
+
+    private static void LowerGather(RowRegionLowering region, Node node, RowForm form)
+    {
+        DramTensor table = region.Context.Storage.Tensor(node.Inputs[0]);
+        // Single columns are packed, so the tile of indices is the list that the gather reads.
+        Tile indices = region.Use(node, form, 1);
+        DimExpr rowBytes = form.Columns * Isa.Tensors.ElementTypes.Size(table.Type);
+        region.Builder.Gather(region.Define(node, form).Operand(), new StridedDram(table, DimExpr.Zero, new Extent3(DimExpr.Zero, rowBytes, DimExpr.Zero)),
+            node.Inputs[0].Type.Shape[0], new ScratchOperand(indices.Buffer, DimExpr.Zero), indices.Format, region.Rows, form.Columns);
+    }
+
+    private static void LowerSlice(RowRegionLowering region, Node node, RowForm form, Slice slice)
+    {
+        int axis = RowForm.ContiguousAxis(slice, node.Inputs[0].Type)!.Value;
+        DimExpr inner = DimExpr.Product(node.Output.Type.Shape.Skip(axis + 1));
+        Tile source = region.Use(node, form, 0);
+        CopyColumns(region, region.Define(node, form), DimExpr.Zero, source, slice.Starts[axis] * inner, form.Columns);
+    }
+
+    private static void LowerConcat(RowRegionLowering region, Node node, RowForm form)
+    {
+        Tile[] sources = [.. Enumerable.Range(0, node.Inputs.Count).Select(i => region.Use(node, form, i))];
+        Tile result = region.Define(node, form);
+        DimExpr column = DimExpr.Zero;
+        foreach (Tile source in sources)
+        {
+            CopyColumns(region, result, column, source, DimExpr.Zero, source.Columns);
+            column += source.Columns;
+        }
+    }
+
+    private static void CopyColumns(RowRegionLowering region, Tile target, DimExpr targetColumn, Tile source, DimExpr sourceColumn, DimExpr columns)
+    {
+        (int targetSize, int sourceSize) = (Isa.Tensors.ElementTypes.Size(target.Format), Isa.Tensors.ElementTypes.Size(source.Format));
+        region.Builder.Copy(new StridedTile(target.Buffer, targetColumn * targetSize, target.Format, new Extent3(DimExpr.Zero, target.RowStride, targetSize)),
+            new StridedTile(source.Buffer, sourceColumn * sourceSize, source.Format, new Extent3(DimExpr.Zero, source.RowStride, sourceSize)), new Extent3(DimExpr.One, region.Rows, columns));
+    }
+}

@@ -1,0 +1,199 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Tiling;
+
+/// <summary>
+/// Builds the loop over the row tiles of a region: loads what comes from outside, lowers each operator on its tile,
+/// stores what is read outside.
+/// </summary>
+internal sealed class RowRegionLowering
+{
+    private readonly TilingContext _context;
+    private readonly RowRegion _region;
+    private readonly Dictionary<Value, Tile> _tiles = [];
+    private readonly Dictionary<(Value, RowOperandKind, DimExpr, EquatableArray<bool>), Tile> _loaded = [];
+    private readonly Dictionary<Tile, Tile> _matrixTiles = [];
+    private readonly IReadOnlyList<RowGroup> _groups;
+    private DimExpr[] _position = [];
+
+    private RowRegionLowering(TilingContext context, RowRegion region, int tileRows)
+    {
+        _context = context;
+        _region = region;
+        _groups = region.Groups();
+        TileRows = (int)long.Min(tileRows, context.Bound(_groups[^1].Length));
+    }
+
+    /// <summary>Rows of a full tile.</summary>
+    public int TileRows { get; }
+
+    /// <summary>Rows of the current tile.</summary>
+    public DimExpr Rows { get; private set; } = DimExpr.Zero;
+
+    public TileBuilder Builder => _context.Builder;
+
+    public TilingContext Context => _context;
+
+    public static void Lower(TilingContext context, RowRegion region, int tileRows) => new RowRegionLowering(context, region, tileRows).Lower();
+
+    private void Lower()
+    {
+        // What is the same for all rows is loaded before the loops.
+        LoadInvariants();
+        Loops(0, []);
+    }
+
+    private void LoadInvariants()
+    {
+        foreach ((Node node, RowForm form) in _region.Members)
+        {
+            _context.SetSource($"{node.Op.Name}/constants", node);
+            for (int i = 0; i < node.Inputs.Count; i++)
+            {
+                if (form.Operands[i].Kind == RowOperandKind.Invariant)
+                {
+                    _loaded[Key(node.Inputs[i], form.Operands[i])] = LoadRows(node.Inputs[i], form.Operands[i].Columns, 1, DimExpr.One, DimExpr.Zero, 0);
+                }
+            }
+        }
+    }
+
+    private void Loops(int group, DimExpr[] outer)
+    {
+        if (group < _groups.Count - 1)
+        {
+            Builder.Loop("row", _groups[group].Length, index => Loops(group + 1, [.. outer, index]));
+            return;
+        }
+        _context.Tiles("tile", _groups[group].Length, TileRows, (start, length) =>
+        {
+            _position = [.. outer, start];
+            Rows = length;
+            foreach ((Node node, RowForm form) in _region.Members)
+            {
+                _context.SetSource(node.Op.Name, node);
+                RowOperators.Lower(this, node, form);
+                StoreResult(node, form);
+            }
+        });
+    }
+
+    /// <summary>The tile of an operand: produced here, or loaded.</summary>
+    public Tile Use(Node node, RowForm form, int operand)
+    {
+        Value value = node.Inputs[operand];
+        RowOperand o = form.Operands[operand];
+        if (_tiles.TryGetValue(ValueStorage.Root(value), out Tile? tile))
+        {
+            return tile.Columns == o.Columns ? tile : tile with { Columns = o.Columns };
+        }
+        if (_loaded.TryGetValue(Key(value, o), out Tile? loaded))
+        {
+            return loaded;
+        }
+        return _loaded[Key(value, o)] = o.Kind == RowOperandKind.Full ? LoadFull(value, o.Columns) : LoadPartial(value, o);
+    }
+
+    /// <summary>The vector operand of an input; single columns repeat along wider results.</summary>
+    public VectorTile Operand(Node node, RowForm form, int operand)
+    {
+        Tile tile = Use(node, form, operand);
+        return tile.Operand(repeatColumn: form.Operands[operand].Columns.Is(1) && !form.Columns.Is(1));
+    }
+
+    /// <summary>An input in the format and alignment of the matrix engine.</summary>
+    public Tile UseForMatrix(Node node, RowForm form, int operand)
+    {
+        Tile tile = Use(node, form, operand);
+        ElementType format = _context.Storage.MatrixFormat;
+        if (tile.Format == format && tile.RowStride % Lines.Bytes == 0)
+        {
+            return tile;
+        }
+        if (!_matrixTiles.TryGetValue(tile, out Tile? converted))
+        {
+            long stride = Lines.RoundUp(_context.Bound(tile.Columns) * format.Size());
+            converted = new Tile(Builder.Buffer("operand", MemorySpace.Asp, stride * TileRows), stride, format, tile.Columns);
+            Builder.Unary(Isa.Instructions.UnaryOp.Copy, converted.Operand(), tile.Operand(), Rows, tile.Columns);
+            _matrixTiles[tile] = converted;
+        }
+        return converted;
+    }
+
+    /// <summary>A tile for the node's result.</summary>
+    public Tile Define(Node node, RowForm form)
+    {
+        Tile tile = NewTile(node.Output.Name, form.Columns, _context.Storage.Format(node.Output));
+        _tiles[ValueStorage.Root(node.Output)] = tile;
+        return tile;
+    }
+
+    /// <summary>A tile for intermediate results.</summary>
+    public Tile NewTile(string hint, DimExpr columns, ElementType format)
+    {
+        long stride = TilingContext.RowStride(_context.Bound(columns), format);
+        return new Tile(Builder.Buffer(hint, MemorySpace.Asp, stride * TileRows), stride, format, columns);
+    }
+
+    private Tile LoadFull(Value value, DimExpr columns) => LoadRows(value, columns, TileRows, Rows, Flat(), 1);
+
+    private Tile LoadPartial(Value value, RowOperand operand)
+    {
+        // Strides over the groups, innermost first; a repeated group has none.
+        DimExpr offset = DimExpr.Zero, stride = DimExpr.One;
+        for (int g = _groups.Count - 1; g >= 0; g--)
+        {
+            if (_groups[g].Axis >= 0 && !operand.Repeated[_groups[g].Axis])
+            {
+                offset += _position[g] * stride;
+                stride *= _groups[g].Length;
+            }
+        }
+        bool repeats = operand.Repeated[_groups[^1].Axis];
+        return LoadRows(value, operand.Columns, repeats ? 1 : TileRows, repeats ? DimExpr.One : Rows, offset, repeats ? 0 : 1);
+    }
+
+    /// <summary>The number of the tile's first row in the whole region.</summary>
+    private DimExpr Flat()
+    {
+        DimExpr flat = DimExpr.Zero;
+        for (int g = 0; g < _groups.Count; g++)
+        {
+            flat = (flat * _groups[g].Length) + _position[g];
+        }
+        return flat;
+    }
+
+    /// <param name="stepsPerRow">0 for a tile of one row that stands for all.</param>
+    private Tile LoadRows(Value value, DimExpr columns, int capacity, DimExpr rows, DimExpr firstRow, int stepsPerRow)
+    {
+        DramTensor tensor = _context.Storage.Tensor(value);
+        int size = tensor.Type.Size();
+        long stride = TilingContext.RowStride(_context.Bound(columns), tensor.Type);
+        TileBuffer buffer = Builder.Buffer(value.Name, MemorySpace.Asp, stride * capacity);
+        Builder.Load(new StridedTile(buffer, DimExpr.Zero, tensor.Type, new Extent3(DimExpr.Zero, stride, size)),
+            new StridedDram(tensor, firstRow * columns * size, new Extent3(DimExpr.Zero, columns * size, size)), new Extent3(DimExpr.One, rows, columns));
+        return new Tile(buffer, stepsPerRow * stride, tensor.Type, columns);
+    }
+
+    private void StoreResult(Node node, RowForm form)
+    {
+        if (!_context.Storage.IsReadOutside(node.Output, _region.Nodes))
+        {
+            return;
+        }
+        Tile tile = _tiles[ValueStorage.Root(node.Output)];
+        DramTensor tensor = _context.Storage.Tensor(node.Output);
+        int size = tensor.Type.Size();
+        _context.SetSource($"{node.Op.Name}/store", node);
+        Builder.Store(new StridedDram(tensor, Flat() * form.Columns * size, new Extent3(DimExpr.Zero, form.Columns * size, size)),
+            new StridedTile(tile.Buffer, DimExpr.Zero, tile.Format, new Extent3(DimExpr.Zero, tile.RowStride, tile.Format.Size())), new Extent3(DimExpr.One, Rows, form.Columns));
+    }
+
+    private static (Value, RowOperandKind, DimExpr, EquatableArray<bool>) Key(Value value, RowOperand operand) =>
+        (ValueStorage.Root(value), operand.Kind, operand.Columns, operand.Repeated);
+}

@@ -1,0 +1,201 @@
+using System.Collections.Immutable;
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.MemoryPlanning;
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa;
+using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Operands;
+
+namespace TransformerCc.Compiler.Tiling;
+
+/// <summary>
+/// Lowers a graph to tiles: groups operators into regions that share a loop over rows, chooses tile sizes that the
+/// chip's scratchpads hold, and builds loads, products and stores.
+/// </summary>
+public sealed class Tiler
+{
+    /// <summary>Rows of a region's tile, largest first; the first that fits is taken.</summary>
+    private const int MaxTileRows = 256;
+
+    /// <summary>Elements of a tile whose rows are single elements.</summary>
+    private const int MaxFlatRows = 8192;
+
+    /// <summary>Halvings that operators outside regions try.</summary>
+    private const int MaxShrink = 7;
+
+    /// <summary>Slots of the weight ring, at most this large, in half of WSP; the other half is for keys and values.</summary>
+    private const int MaxSlotBytes = 1 << 20;
+
+    private readonly TilingContext _context;
+    private readonly DiagnosticList _failures = [];
+
+    private Tiler(TilingContext context) => _context = context;
+
+    /// <summary>
+    /// Throws a <see cref="DiagnosticException"/> that lists every operator without a lowering, or every one that no tile
+    /// size fits.
+    /// </summary>
+    public static TileProgram Lower(Graph graph, ChipDescription chip, Precision precision)
+    {
+        CheckSupported(graph);
+        var program = new TileProgram { Chip = chip, Dimensions = graph.Dimensions, Weights = new WeightStream(), Ring = Ring(chip) };
+        var storage = new ValueStorage(graph, precision, program);
+        var tiler = new Tiler(new TilingContext(chip, graph, program, storage));
+        tiler.Lower(graph);
+        return tiler._failures.HasErrors ? throw new DiagnosticException(tiler._failures, FailureKind.DoesNotFit) : program;
+    }
+
+    private static ImmutableArray<TileBuffer> Ring(ChipDescription chip)
+    {
+        int slots = chip.Memory.WspBytes >= 4 << 20 ? 8 : 4;
+        long bytes = long.Min(MaxSlotBytes, chip.Memory.WspBytes / 2 / slots / Lines.Bytes * Lines.Bytes);
+        return [.. Enumerable.Range(0, slots).Select(i => new TileBuffer($"ring{i}", MemorySpace.Wsp, bytes))];
+    }
+
+    private static void CheckSupported(Graph graph)
+    {
+        var diagnostics = new DiagnosticList();
+        foreach (Node node in graph.Nodes)
+        {
+            string? reason = node.Op switch
+            {
+                CumSum => "running sums have no instruction yet",
+                Softmax s when s.Axis != node.Output.Type.Rank - 1 => "softmax runs along the last axis only",
+                Reduce r when RowForm.Of(node, null) is null => $"reduction over axes {r.Axes} is not over trailing axes",
+                Pad when node.Inputs.Count > 1 && !node.Inputs[1].IsConstant => "the padding value is not constant",
+                Conv when !node.Inputs[1].IsConstant => "the weights of a convolution are computed",
+                Conv when node.Inputs[0].Type.Shape[1].ConstantValue is null => "the channels of a convolution are dynamic",
+                Attention when node.Inputs[0].Type.Shape.Concat(node.Inputs[2].Type.Shape).Count(d => d.IsConstant) < 4 => "heads or head width are dynamic",
+                Rope when node.Output.Type.Shape.Last.ConstantValue is null => "the head width is dynamic",
+                _ => null,
+            };
+            if (reason is not null)
+            {
+                diagnostics.Add(Diagnostic.Error("TCC3010", $"{node.Op.Name} cannot be lowered: {reason}", string.Join(", ", node.Sources), "end the graph before it with --outputs"));
+            }
+        }
+        if (diagnostics.HasErrors)
+        {
+            throw new DiagnosticException(diagnostics);
+        }
+    }
+
+    private void Lower(Graph graph)
+    {
+        RowRegion? region = null;
+        foreach (Node node in graph.Nodes)
+        {
+            if (node.Op is Reshape || region?.TryJoin(node) == true)
+            {
+                continue;
+            }
+            RowRegion? next = RowRegion.Start(node);
+            if (next is null && region?.Feeds(node) != true)
+            {
+                // Nothing of the open region is needed: the operator goes before it.
+                LowerAlone(node);
+                continue;
+            }
+            LowerRegion(region);
+            region = next;
+            if (next is null)
+            {
+                LowerAlone(node);
+            }
+        }
+        LowerRegion(region);
+        foreach ((Value source, DramTensor target) in _context.Storage.CopiedOutputs())
+        {
+            _context.Builder.SetSource("output", target.Name, "");
+            MovementLowering.CopyAll(_context, source, target);
+        }
+    }
+
+    private void LowerRegion(RowRegion? region)
+    {
+        if (region is null || FirstThatFits(MaxTileRows, (context, rows) => RowRegionLowering.Lower(context, region, rows)))
+        {
+            return;
+        }
+        if (region.Split() is (var first, var second))
+        {
+            LowerRegion(first);
+            LowerRegion(second);
+        }
+        else if (region.Flattened() is not { } flat || !FirstThatFits(MaxFlatRows, (context, rows) => RowRegionLowering.Lower(context, flat, rows)))
+        {
+            Fail(region.Members[0].Node, context => RowRegionLowering.Lower(context, region, 1));
+        }
+    }
+
+    private void LowerAlone(Node node)
+    {
+        Action<TilingContext, int> lower = (context, shrink) =>
+        {
+            context.SetSource(node.Op.Name, node);
+            switch (node.Op)
+            {
+                case Attention:
+                    AttentionLowering.Lower(context, node, shrink);
+                    break;
+                case MatMul:
+                    MatMulLowering.Lower(context, node, shrink);
+                    break;
+                case Conv:
+                    ConvLowering.Lower(context, node, shrink);
+                    break;
+                default:
+                    if (!IndexLowering.TryLower(context, node, shrink) && !MovementLowering.TryLower(context, node))
+                    {
+                        throw new InvalidOperationException($"{node.Op.Name} has no lowering");
+                    }
+                    break;
+            }
+        };
+        for (int shrink = 0; shrink <= MaxShrink; shrink++)
+        {
+            if (Fits(context => lower(context, shrink)))
+            {
+                lower(_context, shrink);
+                return;
+            }
+        }
+        Fail(node, context => lower(context, MaxShrink));
+    }
+
+    private bool FirstThatFits(int largest, Action<TilingContext, int> lower)
+    {
+        for (int rows = largest; rows >= 1; rows /= 2)
+        {
+            if (Fits(context => lower(context, rows)))
+            {
+                lower(_context, rows);
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private bool Fits(Action<TilingContext> lower)
+    {
+        TilingContext trial = _context.Trial();
+        lower(trial);
+        return trial.Fits;
+    }
+
+    /// <summary>Records why the smallest tiles do not fit, with the node and the buffers.</summary>
+    private void Fail(Node node, Action<TilingContext> lower)
+    {
+        TilingContext trial = _context.Trial();
+        lower(trial);
+        try
+        {
+            MemoryPlanner.Place(trial.Builder.Program, _context.Chip);
+        }
+        catch (DiagnosticException e)
+        {
+            _failures.AddRange(e.Diagnostics.Select(d => d with { Location = $"{node.Op.Name} {string.Join(", ", node.Sources)}" }));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using System.Collections.Immutable;
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.MemoryPlanning;
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Tiling;
+
+/// <summary>What every lowering works with: the chip, the program under construction, where values are stored.</summary>
+internal sealed class TilingContext
+{
+    /// <summary>Bounds beyond this are no sizes: they only must not overflow.</summary>
+    private const long LargestBound = 1L << 40;
+
+    private readonly Dictionary<Tensor, Tensor> _convolutionWeights;
+    private int _nextSlot;
+
+    public TilingContext(ChipDescription chip, Graph graph, TileProgram program, ValueStorage storage)
+        : this(chip, graph, program, storage, [])
+    {
+    }
+
+    private TilingContext(ChipDescription chip, Graph graph, TileProgram program, ValueStorage storage, Dictionary<Tensor, Tensor> convolutionWeights)
+    {
+        _convolutionWeights = convolutionWeights;
+        Chip = chip;
+        Graph = graph;
+        Builder = new TileBuilder(program);
+        Storage = storage;
+    }
+
+    public ChipDescription Chip { get; }
+
+    public Graph Graph { get; }
+
+    public TileBuilder Builder { get; }
+
+    public ValueStorage Storage { get; }
+
+    public ImmutableArray<TileBuffer> Ring => Builder.Program.Ring;
+
+    public long RingBytes => Ring.Sum(s => s.Bytes);
+
+    /// <summary>The slot for the next panel of the weight stream.</summary>
+    public TileBuffer NextSlot() => Ring[_nextSlot++ % Ring.Length];
+
+    /// <summary>The same model on an empty program: sizes are tried there before they are settled.</summary>
+    public TilingContext Trial()
+    {
+        var program = new TileProgram { Chip = Chip, Dimensions = Builder.Program.Dimensions, Weights = new WeightStream(), Ring = Ring };
+        return new TilingContext(Chip, Graph, program, Storage, _convolutionWeights);
+    }
+
+    /// <summary>
+    /// A convolution's weights as a matrix. This is the one place where weights are copied: patch embeddings and audio
+    /// stems are small, and their order of elements is not the panels'.
+    /// </summary>
+    public Tensor ConvolutionWeights(Tensor weights)
+    {
+        if (!_convolutionWeights.TryGetValue(weights, out Tensor? matrix))
+        {
+            _convolutionWeights[weights] = matrix = ConvLowering.AsMatrix(weights);
+        }
+        return matrix;
+    }
+
+    public bool Fits => MemoryPlanner.Fits(Builder.Program.Body, Chip, RingBytes);
+
+    /// <summary>Largest value of a length.</summary>
+    public long Bound(DimExpr expression) => long.Min(LargestBound, expression.Bounds(Graph.Dimensions).Upper);
+
+    /// <summary>Smallest value of a length.</summary>
+    public long LowerBound(DimExpr expression) => expression.Bounds(Graph.Dimensions).Lower;
+
+    /// <summary>Splits a length into tiles of a static size: the last is shorter. The body gets the start and the length of each.</summary>
+    public void Tiles(string hint, DimExpr length, long size, Action<DimExpr, DimExpr> body)
+    {
+        if (Bound(length) <= size && LowerBound(length) >= 1)
+        {
+            body(DimExpr.Zero, length);
+            return;
+        }
+        bool exact = DimExpr.Mod(length, size).Is(0);
+        Builder.Loop(hint, DimExpr.CeilDiv(length, size), index =>
+        {
+            DimExpr start = index * size;
+            body(start, exact ? size : Builder.Let($"{hint}.length", DimExpr.Min(size, length - start)));
+        });
+    }
+
+    /// <summary>Bytes of a row of a tile: padded to lines, except that single elements are packed.</summary>
+    public static long RowStride(long columns, ElementType format) => columns == 1 ? format.Size() : Lines.RoundUp(columns * format.Size());
+
+    public void SetSource(string operation, Node node) => Builder.SetSource(operation, node.Output.Name, string.Join(",", node.Sources));
+}
