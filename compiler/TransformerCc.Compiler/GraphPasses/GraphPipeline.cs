@@ -20,6 +20,7 @@ public static class GraphPipeline
         new(new RecognizeAttention(), "needs normalisation, rotation and layouts in their final form"),
         new(new FixedPoint("fold-layout", new FoldLayout(), new SimplifyLayout(), new SimplifyAlgebra(), new FoldConstants(), new MergeDuplicates(), new RemoveDeadNodes()),
             "attention and rotation take layouts as attributes now; masks and tables that patterns replaced go away"),
+        new(new CanonicalizeAxes(), "no pattern is looked for any more; the transposes it makes are the tiler's to lower"),
         new(new FuseLinear(), "last: it consumes what the others leave beside a product with a constant"),
         new(new FixedPoint("tidy", new MergeDuplicates(), new RemoveDeadNodes()), "the tiler sees no dead node and nothing twice"),
     ];

@@ -1,0 +1,31 @@
+using TransformerCc.Compiler.Importers.Onnx;
+using TransformerCc.Isa.Chips;
+
+namespace TransformerCc.Compiler;
+
+/// <summary>Everything a compilation depends on besides the model: the same options and model give the same bytes.</summary>
+public sealed record CompileOptions
+{
+    public required ChipDescription Chip { get; init; }
+
+    public Precision Precision { get; init; } = Precision.BF16;
+
+    public ImportOptions Import { get; init; } = new();
+
+    /// <summary>Name of a pass or stage whose result is printed to <see cref="PrintTo"/>; "all" for every one.</summary>
+    public string? PrintAfter { get; init; }
+
+    public TextWriter? PrintTo { get; init; }
+
+    /// <summary>One of <see cref="CompilerDriver.Stages"/>; later stages do not run and the result has no image.</summary>
+    public string? StopAfter { get; init; }
+
+    /// <summary>Called after the import and after every pass, e.g. to compare what the graph computes.</summary>
+    public Action<string, GraphIR.Graph>? AfterPass { get; init; }
+
+    /// <summary>Gets the name of each stage as it begins.</summary>
+    public IProgress<string>? Progress { get; init; }
+
+    /// <summary>The options as the user wrote them, recorded in the binary.</summary>
+    public IReadOnlyList<string> Recorded { get; init; } = [];
+}

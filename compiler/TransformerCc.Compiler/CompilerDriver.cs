@@ -1,0 +1,75 @@
+using TransformerCc.Compiler.CodeGen;
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Text;
+using TransformerCc.Compiler.GraphPasses;
+using TransformerCc.Compiler.Importers.Onnx;
+using TransformerCc.Compiler.MemoryPlanning;
+using TransformerCc.Compiler.Scheduling;
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Compiler.Tiling;
+using TransformerCc.Isa;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Chips;
+
+namespace TransformerCc.Compiler;
+
+/// <summary>The compiler from a model file to the image of a binary. Its stages are the folders of this project, in order.</summary>
+public static class CompilerDriver
+{
+    /// <summary>The stages, for --stop-after.</summary>
+    public static IReadOnlyList<string> Stages { get; } = ["import", "graph", "tile", "schedule", "codegen"];
+
+    /// <summary>
+    /// Compiles a model. Notes and warnings go to <paramref name="diagnostics"/>; a <see cref="DiagnosticException"/> holds
+    /// every error of the stage that failed.
+    /// </summary>
+    public static CompilationResult Compile(string modelPath, CompileOptions options, DiagnosticList diagnostics)
+    {
+        var observer = new StageObserver(options);
+        var model = OnnxModelFile.Open(modelPath);
+        try
+        {
+            observer.Begin("import");
+            Graph graph = OnnxImporter.Import(model, options.Import, diagnostics);
+            observer.Graph("import", graph);
+            if (observer.Stops("import"))
+            {
+                return new CompilationResult(model) { Graph = graph, Report = new([], 0) };
+            }
+
+            observer.Begin("graph");
+            GraphPipeline.Run(graph, new PassContext { Diagnostics = diagnostics, AfterPass = observer.Graph });
+            if (observer.Stops("graph"))
+            {
+                return new CompilationResult(model) { Graph = graph, Report = new([], 0) };
+            }
+
+            observer.Begin("tile");
+            TileProgram tiles = Tiler.Lower(graph, options.Chip, options.Precision);
+            observer.Tiles("tile", tiles);
+            if (observer.Stops("tile"))
+            {
+                return new CompilationResult(model) { Graph = graph, Tiles = tiles, Report = new([], 0) };
+            }
+
+            observer.Begin("schedule");
+            MemoryPlan plan = MemoryPlanner.Place(tiles, options.Chip);
+            int semaphores = ChannelAssignment.Run(tiles, plan);
+            observer.Tiles("schedule", tiles);
+            var report = new CompilationReport(plan.Use, semaphores);
+            if (observer.Stops("schedule"))
+            {
+                return new CompilationResult(model) { Graph = graph, Tiles = tiles, Report = report };
+            }
+
+            observer.Begin("codegen");
+            ProgramImage image = CodeGenerator.Emit(tiles, plan, options.Chip, ChipDescriptions.Fingerprint(options.Chip), options.Recorded);
+            return new CompilationResult(model) { Graph = graph, Tiles = tiles, Image = image, Report = report };
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Text;
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa;
+
+namespace TransformerCc.Compiler;
+
+/// <summary>What happens around stages and passes: progress, printing, verification, the caller's own check.</summary>
+internal sealed class StageObserver
+{
+    private readonly CompileOptions _options;
+
+    public StageObserver(CompileOptions options)
+    {
+        _options = options;
+        if (options.StopAfter is { } stop && !CompilerDriver.Stages.Contains(stop))
+        {
+            throw new DiagnosticException(Diagnostic.Error("TCC7010", $"there is no stage '{stop}'", help: $"the stages are {string.Join(", ", CompilerDriver.Stages)}"), FailureKind.Usage);
+        }
+    }
+
+    public void Begin(string stage) => _options.Progress?.Report(stage);
+
+    public bool Stops(string stage) => _options.StopAfter == stage;
+
+    public void Graph(string pass, Graph graph)
+    {
+        if (_options.PrintAfter is "all" || _options.PrintAfter == pass)
+        {
+            _options.PrintTo?.WriteLine($"// after {pass}");
+            _options.PrintTo?.WriteLine(GraphPrinter.Print(graph));
+        }
+        Throw(GraphVerifier.Verify(graph), pass);
+        _options.AfterPass?.Invoke(pass, graph);
+    }
+
+    public void Tiles(string stage, TileProgram tiles)
+    {
+        if (_options.PrintAfter is "all" || _options.PrintAfter == stage)
+        {
+            _options.PrintTo?.WriteLine($"// after {stage}");
+            _options.PrintTo?.WriteLine(TilePrinter.Print(tiles));
+        }
+        Throw(TileVerifier.Verify(tiles), stage);
+    }
+
+    /// <summary>A broken IR is a defect of the compiler, so the failing pass is what the reader needs.</summary>
+    private static void Throw(DiagnosticList found, string pass)
+    {
+        if (found.HasErrors)
+        {
+            throw new InvalidOperationException($"pass {pass} left a broken program:{Environment.NewLine}{string.Join(Environment.NewLine, found)}");
+        }
+    }
+}
