@@ -6,10 +6,10 @@ using TransformerCc.Isa.BinaryFile;
 namespace TransformerCc.Compiler;
 
 /// <summary>
-/// What a compilation produced. The model stays mapped until this is disposed, because the image's weights are still
-/// there: write the binary first.
+/// What a compilation produced. The image's weights still lie in the mapped model file, which must not change before
+/// the binary is written.
 /// </summary>
-public sealed class CompilationResult(IDisposable model) : IDisposable
+public sealed class CompilationResult
 {
     /// <summary>The graph after the passes.</summary>
     public required Graph Graph { get; init; }
@@ -21,8 +21,6 @@ public sealed class CompilationResult(IDisposable model) : IDisposable
     public ProgramImage? Image { get; init; }
 
     public required CompilationReport Report { get; init; }
-
-    public void Dispose() => model.Dispose();
 }
 
 /// <param name="Memory">How full each scratchpad is; empty when the compilation stopped before planning.</param>

@@ -1,6 +1,5 @@
 using TransformerCc.Compiler.CodeGen;
 using TransformerCc.Compiler.GraphIR;
-using TransformerCc.Compiler.GraphIR.Text;
 using TransformerCc.Compiler.GraphPasses;
 using TransformerCc.Compiler.Importers.Onnx;
 using TransformerCc.Compiler.MemoryPlanning;
@@ -26,50 +25,41 @@ public static class CompilerDriver
     public static CompilationResult Compile(string modelPath, CompileOptions options, DiagnosticList diagnostics)
     {
         var observer = new StageObserver(options);
-        var model = OnnxModelFile.Open(modelPath);
-        try
+
+        observer.Begin("import");
+        Graph graph = OnnxImporter.Import(modelPath, options.Import, diagnostics);
+        observer.Graph("import", graph);
+        if (observer.Stops("import"))
         {
-            observer.Begin("import");
-            Graph graph = OnnxImporter.Import(model, options.Import, diagnostics);
-            observer.Graph("import", graph);
-            if (observer.Stops("import"))
-            {
-                return new CompilationResult(model) { Graph = graph, Report = new([], 0) };
-            }
-
-            observer.Begin("graph");
-            GraphPipeline.Run(graph, new PassContext { Diagnostics = diagnostics, AfterPass = observer.Graph });
-            if (observer.Stops("graph"))
-            {
-                return new CompilationResult(model) { Graph = graph, Report = new([], 0) };
-            }
-
-            observer.Begin("tile");
-            TileProgram tiles = Tiler.Lower(graph, options.Chip, options.Precision);
-            observer.Tiles("tile", tiles);
-            if (observer.Stops("tile"))
-            {
-                return new CompilationResult(model) { Graph = graph, Tiles = tiles, Report = new([], 0) };
-            }
-
-            observer.Begin("schedule");
-            MemoryPlan plan = MemoryPlanner.Place(tiles, options.Chip);
-            int semaphores = ChannelAssignment.Run(tiles, plan);
-            observer.Tiles("schedule", tiles);
-            var report = new CompilationReport(plan.Use, semaphores);
-            if (observer.Stops("schedule"))
-            {
-                return new CompilationResult(model) { Graph = graph, Tiles = tiles, Report = report };
-            }
-
-            observer.Begin("codegen");
-            ProgramImage image = CodeGenerator.Emit(tiles, plan, options.Chip, ChipDescriptions.Fingerprint(options.Chip), options.Recorded);
-            return new CompilationResult(model) { Graph = graph, Tiles = tiles, Image = image, Report = report };
+            return new CompilationResult { Graph = graph, Report = new([], 0) };
         }
-        catch
+
+        observer.Begin("graph");
+        GraphPipeline.Run(graph, new PassContext { Diagnostics = diagnostics, AfterPass = observer.Graph });
+        if (observer.Stops("graph"))
         {
-            model.Dispose();
-            throw;
+            return new CompilationResult { Graph = graph, Report = new([], 0) };
         }
+
+        observer.Begin("tile");
+        TileProgram tiles = Tiler.Lower(graph, options.Chip, options.Precision);
+        observer.Tiles("tile", tiles);
+        if (observer.Stops("tile"))
+        {
+            return new CompilationResult { Graph = graph, Tiles = tiles, Report = new([], 0) };
+        }
+
+        observer.Begin("schedule");
+        MemoryPlan plan = MemoryPlanner.Place(tiles, options.Chip);
+        var report = new CompilationReport(plan.Use, ChannelAssignment.Run(tiles, plan));
+        observer.Tiles("schedule", tiles);
+        if (observer.Stops("schedule"))
+        {
+            return new CompilationResult { Graph = graph, Tiles = tiles, Report = report };
+        }
+
+        observer.Begin("codegen");
+        ProgramImage image = CodeGenerator.Emit(tiles, plan, options.Chip, ChipDescriptions.Fingerprint(options.Chip), options.Recorded);
+        return new CompilationResult { Graph = graph, Tiles = tiles, Image = image, Report = report };
     }
 }
