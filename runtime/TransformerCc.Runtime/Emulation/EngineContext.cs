@@ -8,7 +8,8 @@ namespace TransformerCc.Runtime.Emulation;
 /// <summary>What the kernels of an instruction see: operands resolved through the registers, and reusable scratch rows.</summary>
 internal sealed class EngineContext(Memories memories, ChipDescription chip, Statistics statistics, RaceChecker? checker)
 {
-    private const int MaxRow = 1 << 26;
+    /// <summary>Most elements of one instruction: 128 Mi, more than a scratchpad holds; larger counts would only repeat themselves.</summary>
+    public const long MaxElements = 1L << 27;
 
     public long[] Registers { get; } = new long[Reg.Count];
 
@@ -25,18 +26,19 @@ internal sealed class EngineContext(Memories memories, ChipDescription chip, Sta
     public long Value(Dim d) => d.IsRegister ? Registers[d.Register.Index] : d.Immediate;
 
     /// <summary>A number of rows, columns or elements: at most 31 bits, like an immediate.</summary>
-    public int Count(Dim d)
+    public int Count(Dim d) => Count(Value(d));
+
+    /// <summary>Rows and columns of a rectangle of elements.</summary>
+    public (int Rows, int Columns) Extent(Dim rows, Dim columns) => Extent(Value(rows), Value(columns));
+
+    public static (int Rows, int Columns) Extent(long rows, long columns)
     {
-        long value = Value(d);
-        return value is >= 0 and <= Dim.MaxImmediate ? (int)value : throw new TrapSignal(TrapKind.BadDimension, FormattableString.Invariant($"a count of {value}"));
+        (int r, int c) = (Count(rows), Count(columns));
+        return (long)r * c <= MaxElements ? (r, c) : throw new TrapSignal(TrapKind.BadDimension, FormattableString.Invariant($"{r} rows of {c} elements"));
     }
 
-    /// <summary>A row that is reduced as a whole: no scratchpad holds a longer one.</summary>
-    public int RowLength(Dim columns)
-    {
-        int count = Count(columns);
-        return count <= MaxRow ? count : throw new TrapSignal(TrapKind.BadDimension, FormattableString.Invariant($"a row of {count} elements"));
-    }
+    private static int Count(long value) =>
+        value is >= 0 and <= Dim.MaxImmediate ? (int)value : throw new TrapSignal(TrapKind.BadDimension, FormattableString.Invariant($"a count of {value}"));
 
     /// <summary>Host address of an operand whose access was checked; meaningless, and not used, when nothing is accessed.</summary>
     public unsafe byte* Pointer(ScratchAddress a) => memories.Resolve(a.Space, Registers[a.Base.Index] + a.Offset);

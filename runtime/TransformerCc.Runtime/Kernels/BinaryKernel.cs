@@ -9,7 +9,7 @@ internal static class BinaryKernel
 {
     public static void Run(EngineContext x, VectorBinary i)
     {
-        int rows = x.Count(i.Rows), columns = x.Count(i.Columns);
+        (int rows, int columns) = x.Extent(i.Rows, i.Columns);
         if (rows == 0 || columns == 0)
         {
             return;

@@ -43,7 +43,8 @@ internal static unsafe class DmaKernels
 
     public static void Run(EngineContext x, Gather i)
     {
-        int rows = x.Count(i.Rows), columns = x.Count(i.Columns), tableRows = x.Count(i.TableRows);
+        (int rows, int columns) = x.Extent(i.Rows, i.Columns);
+        int tableRows = x.Count(i.TableRows);
         if (!i.IndexFormat.IsInteger())
         {
             throw new TrapSignal(TrapKind.IllegalInstruction, $"gather by indices of format {i.IndexFormat.Name()}");
@@ -77,7 +78,7 @@ internal static unsafe class DmaKernels
 
     public static void Run(EngineContext x, Fill i)
     {
-        int rows = x.Count(i.Rows), columns = x.Count(i.Columns);
+        (int rows, int columns) = x.Extent(i.Rows, i.Columns);
         if (rows == 0 || columns == 0)
         {
             return;

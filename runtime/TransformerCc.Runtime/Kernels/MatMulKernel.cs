@@ -12,9 +12,6 @@ namespace TransformerCc.Runtime.Kernels;
 /// </summary>
 internal static unsafe class MatMulKernel
 {
-    /// <summary>No scratchpad holds more elements of A.</summary>
-    private const long MaxElements = 1L << 27;
-
     public static void Run(EngineContext x, MatMul i)
     {
         int m = x.Count(i.M), k = x.Count(i.K), n = x.Count(i.N);
@@ -23,7 +20,7 @@ internal static unsafe class MatMulKernel
         {
             return;
         }
-        if (m > MaxElements / int.Max(k, 1))
+        if ((long)m * k > EngineContext.MaxElements)
         {
             throw new TrapSignal(TrapKind.BadDimension, FormattableString.Invariant($"A of {m} x {k} elements"));
         }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Numerics;
 using TransformerCc.Isa.Tensors;
@@ -116,6 +117,8 @@ internal static unsafe class MatMulTiles<TVector, TOps> where TVector : unmanage
     }
 
     /// <summary>tile[r, 0..2 vectors) += groups of a[r, ·] · w, for six rows; missing rows repeat the last one and are dropped.</summary>
+    /// <remarks>Optimised at its first call: a large product would else spend its first run in unoptimised code.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TallTile(float* a, long aStride, int rows, float* w, long wStride, float* tile, int depth)
     {
         float* a0 = a, a1 = a + (aStride * int.Min(1, rows - 1)), a2 = a + (aStride * int.Min(2, rows - 1));
@@ -159,6 +162,7 @@ internal static unsafe class MatMulTiles<TVector, TOps> where TVector : unmanage
     }
 
     /// <summary>tile[0..8 vectors) += groups of a[·] · w, for one row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void WideTile(float* a, float* w, long wStride, float* tile, int depth)
     {
         int lanes = TOps.Lanes;

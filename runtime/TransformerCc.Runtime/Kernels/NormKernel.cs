@@ -9,7 +9,7 @@ internal static unsafe class NormKernel
 {
     public static void Run(EngineContext x, VectorNorm i)
     {
-        int rows = x.Count(i.Rows), columns = x.RowLength(i.Columns);
+        (int rows, int columns) = x.Extent(i.Rows, i.Columns);
         if (rows == 0 || columns == 0)
         {
             return;

@@ -10,7 +10,7 @@ internal static class ReduceKernel
 {
     public static void Run(EngineContext x, VectorReduce i)
     {
-        int rows = x.Count(i.Rows), columns = x.RowLength(i.Columns);
+        (int rows, int columns) = x.Extent(i.Rows, i.Columns);
         if (rows == 0)
         {
             return;

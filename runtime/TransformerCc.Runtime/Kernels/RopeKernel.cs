@@ -9,7 +9,8 @@ internal static unsafe class RopeKernel
 {
     public static void Run(EngineContext x, VectorRope i)
     {
-        int rows = x.Count(i.Rows), columns = checked(i.Heads * i.HeadDim), half = i.RotaryDim / 2;
+        (int rows, int columns) = EngineContext.Extent(x.Value(i.Rows), (long)i.Heads * i.HeadDim);
+        int half = i.RotaryDim / 2;
         if (i.RotaryDim % 2 != 0 || i.RotaryDim > i.HeadDim)
         {
             throw new TrapSignal(TrapKind.BadDimension, FormattableString.Invariant($"{i.RotaryDim} rotated elements of heads of {i.HeadDim}"));

@@ -9,7 +9,7 @@ internal static class SelectKernels
     /// <summary>Chooses in 64-bit integers when both choices are integer or bool, otherwise in f32. A NaN condition is true.</summary>
     public static void Run(EngineContext x, VectorSelect i)
     {
-        int rows = x.Count(i.Rows), columns = x.Count(i.Columns);
+        (int rows, int columns) = x.Extent(i.Rows, i.Columns);
         if (rows == 0 || columns == 0)
         {
             return;
@@ -51,7 +51,7 @@ internal static class SelectKernels
 
     public static void Run(EngineContext x, VectorIota i)
     {
-        int rows = x.Count(i.Rows), columns = x.Count(i.Columns);
+        (int rows, int columns) = x.Extent(i.Rows, i.Columns);
         if (rows == 0 || columns == 0)
         {
             return;

@@ -9,7 +9,7 @@ internal static unsafe class SoftmaxKernels
 {
     public static void Run(EngineContext x, VectorSoftmax i)
     {
-        int rows = x.Count(i.Rows), columns = x.RowLength(i.Columns);
+        (int rows, int columns) = x.Extent(i.Rows, i.Columns);
         if (rows == 0 || columns == 0)
         {
             return;
@@ -32,7 +32,8 @@ internal static unsafe class SoftmaxKernels
     /// <summary>One key block of the online softmax; positions outside the limits are skipped and give 0.</summary>
     public static void Run(EngineContext x, OnlineSoftmax i)
     {
-        int rows = x.Count(i.Rows), columns = x.RowLength(i.Columns), queryRows = x.Count(i.QueryRows);
+        (int rows, int columns) = x.Extent(i.Rows, i.Columns);
+        int queryRows = x.Count(i.QueryRows);
         if (i.Slope > 1)
         {
             throw new TrapSignal(TrapKind.IllegalInstruction, FormattableString.Invariant($"a limit slope of {i.Slope}"));
@@ -88,7 +89,7 @@ internal static unsafe class SoftmaxKernels
 
     public static void Run(EngineContext x, OnlineFinish i)
     {
-        int rows = x.Count(i.Rows), columns = x.RowLength(i.Columns);
+        (int rows, int columns) = x.Extent(i.Rows, i.Columns);
         if (rows == 0 || columns == 0)
         {
             return;

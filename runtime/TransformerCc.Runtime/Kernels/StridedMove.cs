@@ -13,9 +13,6 @@ namespace TransformerCc.Runtime.Kernels;
 /// </summary>
 internal static unsafe class StridedMove
 {
-    /// <summary>No scratchpad holds more elements; larger products would only repeat themselves.</summary>
-    private const long MaxElements = 1L << 32;
-
     /// <summary>Elements converted at a time.</summary>
     private const int Chunk = 1024;
 
@@ -23,7 +20,7 @@ internal static unsafe class StridedMove
     {
         long product = context.Count(count.Outer) * (long)context.Count(count.Middle);
         int inner = context.Count(count.Inner);
-        if (inner != 0 && product > MaxElements / inner)
+        if (inner != 0 && product > EngineContext.MaxElements / inner)
         {
             throw new TrapSignal(TrapKind.BadDimension, FormattableString.Invariant($"a block of {product} rows of {inner} elements"));
         }

@@ -12,7 +12,7 @@ internal static unsafe class UnaryKernel
 
     public static void Run(EngineContext x, VectorUnary i)
     {
-        int rows = x.Count(i.Rows), columns = x.Count(i.Columns);
+        (int rows, int columns) = x.Extent(i.Rows, i.Columns);
         if (rows == 0 || columns == 0)
         {
             return;
@@ -52,7 +52,7 @@ internal static unsafe class UnaryKernel
     /// <summary>dst = activation(gate) · up.</summary>
     public static void Run(EngineContext x, VectorGated i)
     {
-        int rows = x.Count(i.Rows), columns = x.Count(i.Columns);
+        (int rows, int columns) = x.Extent(i.Rows, i.Columns);
         if (rows == 0 || columns == 0)
         {
             return;

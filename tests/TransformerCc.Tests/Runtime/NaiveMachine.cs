@@ -1,0 +1,145 @@
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Numerics;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Tests.Runtime;
+
+/// <summary>
+/// The loop nests of the instruction set, written down element by element over byte arrays: what the emulator's kernels
+/// are compared with. Vector instructions are in <see cref="NaiveVector"/>.
+/// </summary>
+internal sealed class NaiveMachine(byte[][] memories, long dramBase, long[] registers)
+{
+    public long[] Registers => registers;
+
+    public void Execute(Instruction instruction)
+    {
+        switch (instruction)
+        {
+            case LoadWeights i: Block(i.Dst, ElementType.U8, new(0, 0, 1), i.Src, ElementType.U8, new(0, 0, 1), new(1, 1, i.Bytes)); break;
+            case Load i: Block(i.Dst, i.DstFormat, new(i.DstOuterStride, i.DstMiddleStride, i.DstInnerStride), i.Src, i.SrcFormat, i.SrcStride, i.Count); break;
+            case Store i: Move(MemorySpace.Dram, At(i.Dst), i.DstFormat, i.DstStride, i.Src.Space, At(i.Src), i.SrcFormat, new(i.SrcOuterStride, i.SrcMiddleStride, i.SrcInnerStride), i.Count); break;
+            case Copy i: Move(i.Dst.Space, At(i.Dst), i.DstFormat, i.DstStride, i.Src.Space, At(i.Src), i.SrcFormat, i.SrcStride, i.Count); break;
+            case Gather i: Gather(i); break;
+            case Fill i: Fill(i); break;
+            case MatMul i: MatMul(i); break;
+            default: NaiveVector.Execute(this, instruction); break;
+        }
+    }
+
+    public long Value(Dim d) => d.IsRegister ? registers[d.Register.Index] : d.Immediate;
+
+    public long At(ScratchAddress a) => registers[a.Base.Index] + a.Offset;
+
+    public long At(VectorOperand o, long row, long column) => At(o.Address) + (row * Value(o.RowStride)) + (o.ColumnStride == 0 ? 0 : column * o.Format.Size());
+
+    public float ReadFloat(MemorySpace space, long address, ElementType format)
+    {
+        float[] value = new float[1];
+        NumericFormat.WidenToF32(format, Bytes(space, address, format.Size()), value);
+        return value[0];
+    }
+
+    public long ReadInteger(MemorySpace space, long address, ElementType format)
+    {
+        long[] value = new long[1];
+        NumericFormat.WidenToInt64(format, Bytes(space, address, format.Size()), value);
+        return value[0];
+    }
+
+    public void Write(MemorySpace space, long address, ElementType format, float value) => NumericFormat.NarrowFromF32(format, [value], Bytes(space, address, format.Size()));
+
+    public void Write(MemorySpace space, long address, ElementType format, long value) => NumericFormat.NarrowFromInt64(format, [value], Bytes(space, address, format.Size()));
+
+    public static bool IsInteger(ElementType format) => format.IsInteger() || format == ElementType.Bool;
+
+    private long At(DramAddress a) => registers[a.Base.Index] + a.Offset;
+
+    private Span<byte> Bytes(MemorySpace space, long address, int count) =>
+        memories[(int)space].AsSpan((int)(space == MemorySpace.Dram ? address - dramBase : address), count);
+
+    private void Block(ScratchAddress dst, ElementType dstFormat, Dim3 dstStride, DramAddress src, ElementType srcFormat, Dim3 srcStride, Dim3 count) =>
+        Move(dst.Space, At(dst), dstFormat, dstStride, MemorySpace.Dram, At(src), srcFormat, srcStride, count);
+
+    private void Move(MemorySpace dstSpace, long dst, ElementType dstFormat, Dim3 dstStride, MemorySpace srcSpace, long src, ElementType srcFormat, Dim3 srcStride, Dim3 count)
+    {
+        for (long a = 0; a < Value(count.Outer); a++)
+        {
+            for (long b = 0; b < Value(count.Middle); b++)
+            {
+                for (long c = 0; c < Value(count.Inner); c++)
+                {
+                    long to = dst + (a * Value(dstStride.Outer)) + (b * Value(dstStride.Middle)) + (c * Value(dstStride.Inner));
+                    long from = src + (a * Value(srcStride.Outer)) + (b * Value(srcStride.Middle)) + (c * Value(srcStride.Inner));
+                    Convert(dstSpace, to, dstFormat, srcSpace, from, srcFormat);
+                }
+            }
+        }
+    }
+
+    private void Convert(MemorySpace dstSpace, long dst, ElementType dstFormat, MemorySpace srcSpace, long src, ElementType srcFormat)
+    {
+        if (dstFormat == srcFormat)
+        {
+            Bytes(srcSpace, src, srcFormat.Size()).CopyTo(Bytes(dstSpace, dst, dstFormat.Size()));
+        }
+        else if (IsInteger(srcFormat))
+        {
+            Write(dstSpace, dst, dstFormat, ReadInteger(srcSpace, src, srcFormat));
+        }
+        else
+        {
+            Write(dstSpace, dst, dstFormat, ReadFloat(srcSpace, src, srcFormat));
+        }
+    }
+
+    private void Gather(Gather i)
+    {
+        for (long r = 0; r < Value(i.Rows); r++)
+        {
+            long index = ReadInteger(MemorySpace.Asp, At(i.Indices) + (r * i.IndexFormat.Size()), i.IndexFormat);
+            index += index < 0 ? Value(i.TableRows) : 0;
+            for (long c = 0; c < Value(i.Columns); c++)
+            {
+                Convert(MemorySpace.Asp, At(i.Dst) + (r * Value(i.DstRowStride)) + (c * i.DstFormat.Size()), i.DstFormat,
+                    MemorySpace.Dram, At(i.Table) + (index * Value(i.TableRowStride)) + (c * i.TableFormat.Size()), i.TableFormat);
+            }
+        }
+    }
+
+    private void Fill(Fill i)
+    {
+        for (long r = 0; r < Value(i.Rows); r++)
+        {
+            for (long c = 0; c < Value(i.Columns); c++)
+            {
+                BitConverter.GetBytes(registers[i.Value.Index]).AsSpan(0, i.Format.Size()).CopyTo(Bytes(i.Dst.Space, At(i.Dst) + (r * Value(i.RowStride)) + (c * i.Format.Size()), i.Format.Size()));
+            }
+        }
+    }
+
+    private void MatMul(MatMul i)
+    {
+        for (long row = 0; row < Value(i.M); row++)
+        {
+            for (long n = 0; n < Value(i.N); n++)
+            {
+                long result = At(i.Result) + (row * Value(i.ResultRowStride)) + (4 * n);
+                float acc = i.Mode == AccumulateMode.Init ? 0f : ReadFloat(MemorySpace.Acc, result, ElementType.F32);
+                for (long g = 0; g < Value(i.K); g += 32)
+                {
+                    float p = 0f;
+                    for (long k = g; k < long.Min(g + 32, Value(i.K)); k++)
+                    {
+                        float a = ReadFloat(MemorySpace.Asp, At(i.A) + (row * Value(i.ARowStride)) + (k * i.AFormat.Size()), i.AFormat);
+                        (long major, long minor) = i.Layout == PanelLayout.KByN ? (k, n) : (n, k);
+                        p = MathF.FusedMultiplyAdd(a, ReadFloat(i.W.Space, At(i.W) + (major * Value(i.WRowStride)) + (minor * i.WFormat.Size()), i.WFormat), p);
+                    }
+                    acc += p;
+                }
+                Write(MemorySpace.Acc, result, ElementType.F32, acc);
+            }
+        }
+    }
+}
