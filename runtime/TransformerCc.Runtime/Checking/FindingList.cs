@@ -1,3 +1,4 @@
+using TransformerCc.Isa.AssemblyLanguage;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Runtime.Emulation;
 using TransformerCc.Runtime.Loader;
@@ -44,7 +45,7 @@ internal sealed class FindingList(PreparedProgram program)
     private string Describe(int index)
     {
         Instruction i = program.Code[index].Instruction;
-        return FormattableString.Invariant($"{program.Name}[{index}] on {i.Engine.Name()} `{InstructionText.Of(i)}`{DebugText.Of(program.DebugOf(i))}");
+        return FormattableString.Invariant($"{program.Name}[{index}] on {i.Engine.Name()} `{Disassembler.Print(i)}`{DebugText.Of(program.DebugOf(i))}");
     }
 
     private static string Verb(bool writes) => writes ? "writes" : "reads";

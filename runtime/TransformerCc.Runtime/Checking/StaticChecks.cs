@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using TransformerCc.Isa;
+using TransformerCc.Isa.AssemblyLanguage;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Runtime.Emulation;
@@ -192,7 +193,7 @@ public static class StaticChecks
 
         private string Describe(int i) => i == _code.Length
             ? $"the end of {entry.Name}"
-            : FormattableString.Invariant($"{entry.Name}[{i}] on {_code[i].Engine.Name()} `{InstructionText.Of(_code[i])}`");
+            : FormattableString.Invariant($"{entry.Name}[{i}] on {_code[i].Engine.Name()} `{Disassembler.Print(_code[i])}`");
 
         private static byte FirstDifference(int[] a, int[] b) => (byte)a.AsSpan().CommonPrefixLength(b);
     }

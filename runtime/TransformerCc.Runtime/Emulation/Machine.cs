@@ -1,3 +1,4 @@
+using TransformerCc.Isa.AssemblyLanguage;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Instructions;
@@ -59,7 +60,7 @@ internal sealed class Machine
         catch (TrapSignal signal)
         {
             Instruction i = _program.Code[pc].Instruction;
-            throw new TrapException(new Trap(signal.Kind, signal.Message, _program.Name, pc, InstructionText.Of(i), _program.DebugOf(i)), _checker is null ? [] : _checker.Findings);
+            throw new TrapException(new Trap(signal.Kind, signal.Message, _program.Name, pc, Disassembler.Print(i), _program.DebugOf(i)), _checker is null ? [] : _checker.Findings);
         }
     }
 

@@ -29,7 +29,7 @@ internal static unsafe class MatMulKernel
         long resultStride = x.Value(i.ResultRowStride);
         if (k == 0)
         {
-            Clear(i.Mode, (float*)result, resultStride, m, n);
+            PassThrough(i.Mode, result, resultStride, m, n);
             return;
         }
         float* a = WidenA(x, i, m, k, out long aStride);
@@ -113,11 +113,17 @@ internal static unsafe class MatMulKernel
         return wide;
     }
 
-    private static void Clear(AccumulateMode mode, float* result, long stride, int m, int n)
+    /// <summary>K = 0: what the accumulators hold passes through, NaN as always canonical.</summary>
+    private static void PassThrough(AccumulateMode mode, byte* result, long stride, int m, int n)
     {
-        for (int row = 0; mode == AccumulateMode.Init && row < m; row++)
+        for (int row = 0; row < m; row++)
         {
-            new Span<float>((byte*)result + (row * stride), n).Clear();
+            var line = new Span<float>(result + (row * stride), n);
+            if (mode == AccumulateMode.Init)
+            {
+                line.Clear();
+            }
+            FloatBits.Canonicalize(line);
         }
     }
 }

@@ -16,7 +16,7 @@ namespace TransformerCc.Tests.Runtime;
 internal sealed unsafe class KernelHarness : IDisposable
 {
     public const long DramBase = 1 << 20;
-    public const int ScratchBytes = 1 << 20, DramBytes = 1 << 18;
+    public const int ScratchBytes = 1 << 19, DramBytes = 1 << 17;
 
     /// <summary>s10 points to the writable start of DRAM.</summary>
     public static readonly Reg DramPointer = new(10);

@@ -12,7 +12,7 @@ public sealed class KernelTests
     private static readonly ElementType[] s_all = [ElementType.F32, ElementType.F32, ElementType.BF16, ElementType.F16, ElementType.I64, ElementType.I32, ElementType.Bool, ElementType.U8, ElementType.F64];
     private static readonly int[] s_columns = [0, 1, 2, 15, 16, 17, 40, 100, 1030];
 
-    public static TheoryData<int> Seeds => [.. Enumerable.Range(0, 8)];
+    public static TheoryData<int> Seeds => [.. Enumerable.Range(0, 4)];
 
     [Theory]
     [MemberData(nameof(Seeds))]
@@ -75,7 +75,7 @@ public sealed class KernelTests
     [MemberData(nameof(Seeds))]
     public void Matrix(int seed) => Each<PanelLayout>(seed, (g, layout) =>
     {
-        int m = g.Next(0, 20), k = g.Pick([0, 1, 31, 32, 33, 70, 530]), n = g.Pick([1, 5, 16, 33, 64, 130]);
+        int m = g.Next(0, 20), k = g.Pick([0, 1, 31, 32, 33, 70, 530]), n = g.Pick([1, 5, 16, 33, 64, 70]);
         ElementType a = g.Pick(s_floats), w = g.Pick([ElementType.F32, ElementType.F32, ElementType.BF16, ElementType.I8]);
         int depth = (layout == PanelLayout.KByN ? n : k) * 4;
         return new MatMul(new(MemorySpace.Asp, 0), a, Round(k * 4, 64), new(g.Flip ? MemorySpace.Wsp : MemorySpace.Asp, 0x40000), w, Round(depth, 64), layout,
