@@ -18,9 +18,11 @@ public sealed class LoadedProgram : IDisposable
 
     private readonly ImmutableDictionary<string, PreparedProgram> _entryPoints;
     private readonly WeightMemory _weights;
+    private readonly ProgramFile? _file;
 
-    private LoadedProgram(ProgramImage image, ChipDescription chip)
+    private LoadedProgram(ProgramImage image, ChipDescription chip, ProgramFile? file)
     {
+        _file = file;
         Image = image;
         Chip = chip;
         _entryPoints = image.EntryPoints.ToImmutableDictionary(e => e.Name, e => new PreparedProgram(e.Name, e.Instructions, image.Debug), StringComparer.Ordinal);
@@ -33,9 +35,28 @@ public sealed class LoadedProgram : IDisposable
 
     internal WeightMemory Weights => _weights;
 
+    /// <summary>Opens a binary; its weights stay in the mapped file.</summary>
+    /// <param name="chip">Null: one of the presets, by the fingerprint in the file.</param>
+    /// <exception cref="DiagnosticException">Why the file is refused: what <see cref="ProgramFile.Open"/> or <see cref="Load"/> say.</exception>
+    public static LoadedProgram Open(string path, ChipDescription? chip = null)
+    {
+        ProgramFile file = ProgramFile.Open(path, chip);
+        try
+        {
+            return Prepare(file.Image, chip ?? PresetOf(file.Image), file);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Checks an image against the chip and prepares it.</summary>
     /// <exception cref="DiagnosticException">TCC5001–TCC5013: everything that is wrong with it.</exception>
-    public static LoadedProgram Load(ProgramImage image, ChipDescription chip)
+    public static LoadedProgram Load(ProgramImage image, ChipDescription chip) => Prepare(image, chip, null);
+
+    private static LoadedProgram Prepare(ProgramImage image, ChipDescription chip, ProgramFile? file)
     {
         ArgumentNullException.ThrowIfNull(image);
         ArgumentNullException.ThrowIfNull(chip);
@@ -50,10 +71,14 @@ public sealed class LoadedProgram : IDisposable
         {
             throw new DiagnosticException(diagnostics, fits ? FailureKind.InvalidInput : FailureKind.DoesNotFit);
         }
-        return new LoadedProgram(image, chip);
+        return new LoadedProgram(image, chip, file);
     }
 
-    public void Dispose() => _weights.Dispose();
+    public void Dispose()
+    {
+        _weights.Dispose();
+        _file?.Dispose();
+    }
 
     /// <summary>The entry point of a name; without a name, the first.</summary>
     internal PreparedProgram EntryPoint(string? name)
@@ -63,6 +88,10 @@ public sealed class LoadedProgram : IDisposable
             ? program
             : throw new DiagnosticException(Diagnostic.Error("TCC5020", $"the program has no entry point '{wanted}'", null, $"it has {string.Join(", ", Image.EntryPoints.Select(e => e.Name))}"));
     }
+
+    private static ChipDescription PresetOf(ProgramImage image) =>
+        ChipDescriptions.Presets.FirstOrDefault(c => ChipDescriptions.Fingerprint(c) == image.ChipFingerprint)
+        ?? throw new DiagnosticException(Diagnostic.Error("TCC5014", $"the program was made for chip '{image.ChipName}', which is no preset", null, "give the chip's description (--chip FILE.json)"));
 
     /// <summary>False when the program is too large for the chip.</summary>
     private static bool CheckChip(ProgramImage image, ChipDescription chip, DiagnosticList diagnostics)

@@ -21,8 +21,13 @@ internal sealed unsafe class WeightMemory : IDisposable
 
     public long Length { get; }
 
+    /// <summary>A mapped section must stay open as long as this is used.</summary>
     public static WeightMemory Of(WeightSection section)
     {
+        if (section is MappedWeightSection mapped)
+        {
+            return new WeightMemory(mapped.Pointer, mapped.Length, owned: false);
+        }
         byte* memory = (byte*)NativeMemory.AlignedAlloc((nuint)long.Max(section.Length, 1), 64);
         var weights = new WeightMemory(memory, section.Length, owned: true);
         using var stream = new UnmanagedMemoryStream(memory, section.Length, section.Length, FileAccess.Write);

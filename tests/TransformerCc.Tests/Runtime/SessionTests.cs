@@ -5,6 +5,7 @@ using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 using TransformerCc.Runtime;
+using TransformerCc.Runtime.Loader;
 using Xunit;
 
 namespace TransformerCc.Tests.Runtime;
@@ -37,6 +38,30 @@ public sealed class SessionTests
         TestProgram program = Doubling();
         Tensor first = program.Run(Inputs(1, 2, 1, 2)).Outputs["y"], second = program.Run(Inputs(1, 2, 1, 2)).Outputs["y"];
         Assert.Equal(first.Data.ToArray(), second.Data.ToArray());
+    }
+
+    [Fact]
+    public void A_file_runs_like_the_image_it_was_written_from()
+    {
+        var program = new TestProgram { Weights = [.. Enumerable.Range(0, 64).Select(i => (byte)i)] };
+        int y = program.Tensor("y", TensorKind.Output, ElementType.U8, 64);
+        Reg weights = new(1), output = new(2);
+        program.Add(
+            new LoadParameter(weights, 0), new LoadParameter(output, y),
+            new Load(new(MemorySpace.Asp, 0), ElementType.U8, new(weights), ElementType.U8, TestProgram.Line(64), TestProgram.Bytes(1), 0, 0, 1) { Releases = SemaphoreList.Of(1) },
+            new Store(new(output), ElementType.U8, new(MemorySpace.Asp, 0), ElementType.U8, TestProgram.Line(64), TestProgram.Bytes(1), 0, 0, 1) { Acquires = SemaphoreList.Of(1) });
+        string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            ProgramFile.Write(path, program.Image());
+            using LoadedProgram loaded = LoadedProgram.Open(path);
+            Assert.Equal("tx1-edge", loaded.Chip.Name);
+            Assert.Equal(program.Weights, new Session(loaded).Run(new Dictionary<string, Tensor>()).Outputs["y"].Data.ToArray());
+        }
+        finally
+        {
+            File.Delete(path);
+        }
     }
 
     [Fact]

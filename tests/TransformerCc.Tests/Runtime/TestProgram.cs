@@ -52,7 +52,7 @@ internal sealed class TestProgram
         ParameterCount = _parameters,
         Dimensions = [.. _dimensions],
         Tensors = [.. _tensors],
-        Weights = new ArrayWeights(Weights),
+        Weights = new BytesWeightSection(Weights),
         Debug = Debug,
         Options = [],
     };
@@ -69,11 +69,4 @@ internal sealed class TestProgram
     public static Dim3 Line(Dim count) => new(1, 1, count);
 
     public static Dim3 Bytes(int size) => new(0, 0, size);
-
-    private sealed class ArrayWeights(byte[] bytes) : WeightSection
-    {
-        public override long Length => bytes.Length;
-
-        public override void WriteTo(Stream stream) => stream.Write(bytes);
-    }
 }
