@@ -1,0 +1,147 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using TransformerCc.Compiler;
+using TransformerCc.Compiler.Importers.Onnx;
+using TransformerCc.Isa;
+using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Tool;
+
+/// <summary>The options that say how a model is compiled, for every verb that compiles one.</summary>
+internal sealed class CompilationArguments
+{
+    private static readonly string[] s_precisions = ["f32", "bf16", "fp8", "int8", "int4-weights"];
+
+    private readonly Option<string?> _chip = new("--chip") { Description = $"A chip's name (see tcc chips) or a chip file [default: {ChipDescriptions.DefaultName}]", HelpName = "NAME|FILE.json" };
+
+    private readonly Option<string> _precision = new("--precision")
+    {
+        Description = "Format of weights and activations",
+        HelpName = string.Join('|', s_precisions),
+        DefaultValueFactory = _ => "bf16",
+    };
+
+    private readonly Option<string[]> _bind = Several("--bind", "DIM=N", "Fix a dimension (DIM=N) or set its upper bound (DIM=..N)");
+    private readonly Option<string[]> _shape = Several("--shape", "INPUT=1x32", "Set an input's shape; ? leaves a dimension as it is");
+    private readonly Option<string[]> _const = Several("--const", "INPUT=FILE.npy", "Make an input a constant");
+
+    private readonly Option<string[]> _outputs = new("--outputs") { Description = "Tensors at which the graph ends, in place of the model's outputs", HelpName = "TENSOR", AllowMultipleArgumentsPerToken = true };
+
+    private readonly Option<long?> _context = new("--context") { Description = "Upper bound of every dimension that has no bound of its own", HelpName = "N" };
+
+    public CompilationArguments()
+    {
+        _precision.AcceptOnlyFromAmong(s_precisions);
+        _context.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && !(long.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out long n) && n > 0))
+            {
+                result.AddError($"--context {result.Tokens[0].Value}: a positive number is needed");
+            }
+        });
+    }
+
+    public void AddTo(Command verb)
+    {
+        foreach (Option option in (Option[])[_chip, _precision, _bind, _shape, _const, _outputs, _context])
+        {
+            verb.Add(option);
+        }
+    }
+
+    /// <summary>The chip as the user named it; null when left to the default.</summary>
+    public string? GivenChip(ParseResult parse) => parse.GetValue(_chip);
+
+    /// <exception cref="DiagnosticException">The chip or a constant is invalid, or the precision is not built yet.</exception>
+    public CompileOptions Read(ParseResult parse) => new()
+    {
+        Chip = ChipDescriptions.Load(GivenChip(parse) ?? ChipDescriptions.DefaultName),
+        Precision = ReadPrecision(parse.GetValue(_precision)!),
+        Import = new ImportOptions
+        {
+            Bindings = Pairs(parse, _bind).ToDictionary(p => p.Name, p => ReadBinding(p.Value)),
+            InputShapes = Pairs(parse, _shape).ToDictionary(p => p.Name, p => (IReadOnlyList<long>)[.. ReadShape(p.Value)!]),
+            Constants = Pairs(parse, _const).ToDictionary(p => p.Name, p => NpyFile.Read(p.Value)),
+            Outputs = parse.GetValue(_outputs) ?? [],
+            DefaultBound = parse.GetValue(_context) ?? new ImportOptions().DefaultBound,
+        },
+        Recorded = Recorded(parse),
+    };
+
+    /// <summary>What the binary keeps of the options: everything that shapes it, nothing about the machine it was made on.</summary>
+    private string[] Recorded(ParseResult parse) =>
+    [
+        $"--precision {parse.GetValue(_precision)}",
+        .. (parse.GetValue(_bind) ?? []).Select(b => $"--bind {b}"),
+        .. (parse.GetValue(_shape) ?? []).Select(s => $"--shape {s}"),
+        .. Pairs(parse, _const).Select(c => $"--const {c.Name}"),
+        .. (parse.GetValue(_outputs) ?? []).Select(o => $"--outputs {o}"),
+        .. parse.GetValue(_context) is long n ? [string.Create(CultureInfo.InvariantCulture, $"--context {n}")] : Array.Empty<string>(),
+    ];
+
+    private static Precision ReadPrecision(string name) => name switch
+    {
+        "f32" => Precision.F32,
+        "bf16" => Precision.BF16,
+        _ => throw new DiagnosticException(Diagnostic.Error("TCC7004", $"precision {name} is not built yet", help: "use f32 or bf16")),
+    };
+
+    /// <summary>An option with any number of NAME=VALUE arguments.</summary>
+    private static Option<string[]> Several(string name, string form, string description)
+    {
+        var option = new Option<string[]>(name) { Description = description, HelpName = form, AllowMultipleArgumentsPerToken = true };
+        option.Validators.Add(result =>
+        {
+            foreach (Token token in result.Tokens.Where(t => !IsValid(name, t.Value)))
+            {
+                result.AddError($"{name} {token.Value}: {form} is needed (a model stands before the options)");
+            }
+            foreach (IGrouping<string, string> twice in result.Tokens.Select(t => Split(t.Value).Name).GroupBy(n => n).Where(g => g.Count() > 1))
+            {
+                result.AddError($"{name}: {twice.Key} is given twice");
+            }
+        });
+        return option;
+    }
+
+    private static bool IsValid(string option, string text)
+    {
+        (string name, string value) = Split(text);
+        return name.Length > 0 && option switch
+        {
+            "--bind" => ReadSize(value.StartsWith("..", StringComparison.Ordinal) ? value[2..] : value) is not null,
+            "--shape" => ReadShape(value) is not null,
+            _ => value.Length > 0,
+        };
+    }
+
+    private static IEnumerable<(string Name, string Value)> Pairs(ParseResult parse, Option<string[]> option) => (parse.GetValue(option) ?? []).Select(Split);
+
+    /// <summary>At the last "=": names of inputs may hold one, values do not.</summary>
+    private static (string Name, string Value) Split(string text)
+    {
+        int at = text.LastIndexOf('=');
+        return at < 0 ? ("", "") : (text[..at], text[(at + 1)..]);
+    }
+
+    private static DimensionLimit ReadBinding(string value) =>
+        value.StartsWith("..", StringComparison.Ordinal) ? DimensionLimit.AtMost(ReadSize(value[2..])!.Value) : DimensionLimit.To(ReadSize(value)!.Value);
+
+    private static List<long>? ReadShape(string value)
+    {
+        var shape = new List<long>();
+        foreach (string part in value.Split('x'))
+        {
+            if ((part == "?" ? -1 : ReadSize(part)) is not long size)
+            {
+                return null;
+            }
+            shape.Add(size);
+        }
+        return shape;
+    }
+
+    private static long? ReadSize(string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long n) ? n : null;
+}

@@ -1,0 +1,45 @@
+using System.Text.Json.Serialization;
+using TransformerCc.Isa;
+using TransformerCc.Verification;
+
+namespace TransformerCc.Tool.Output;
+
+// The shapes of the --json documents. Names are stable: scripts read them.
+
+internal sealed record DiagnosticDocument(string Severity, string Code, string Message, string? Location, string? Help)
+{
+    public static DiagnosticDocument Of(Diagnostic d) => new(d.Severity switch { DiagnosticSeverity.Error => "error", DiagnosticSeverity.Warning => "warning", _ => "note" }, d.Code, d.Message, d.Location, d.Help);
+}
+
+internal sealed record FailureDocument(int ExitCode, IReadOnlyList<DiagnosticDocument> Diagnostics);
+
+internal sealed record VerificationDocument(string Against, string Rule, bool Passed, IReadOnlyList<CaseDocument> Cases, IReadOnlyList<DiagnosticDocument> Diagnostics)
+{
+    public static VerificationDocument Of(VerificationResult r, DiagnosticList diagnostics) =>
+        new(r.Against, r.Rule.ToString(), r.Passed, [.. r.Cases.Select(CaseDocument.Of)], [.. diagnostics.Select(DiagnosticDocument.Of)]);
+}
+
+internal sealed record CaseDocument(string Name, string Shapes, bool Passed, long Instructions, IReadOnlyList<OutputDocument> Outputs, IReadOnlyList<string> Findings)
+{
+    public static CaseDocument Of(CaseResult c) => new(c.Name, c.Shapes, c.Passed, c.Instructions, [.. c.Outputs.Select(OutputDocument.Of)], c.Findings);
+}
+
+internal sealed record OutputDocument(string Name, bool Passed, double MaxAbsError, double MaxRelError, double MaxGolden, double Cosine, double SnrDb, double? ArgmaxAgreement, string? Problem)
+{
+    public static OutputDocument Of(OutputComparison o) =>
+        new(o.Name, o.Passed, o.Errors.MaxAbsolute, o.Errors.MaxRelative, o.Errors.MaxGolden, o.Errors.Cosine, o.Errors.SignalToNoise, o.ArgmaxAgreement, o.Problem);
+}
+
+/// <summary>Source-generated, so that the tool stays free of reflection. Infinities and NaN are written as strings.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    WriteIndented = true,
+    NewLine = "\n")]
+[JsonSerializable(typeof(FailureDocument))]
+[JsonSerializable(typeof(VerificationDocument))]
+[JsonSerializable(typeof(CompilationDocument))]
+[JsonSerializable(typeof(BinaryDocument))]
+[JsonSerializable(typeof(ModelDocument))]
+internal sealed partial class ToolJson : JsonSerializerContext;

@@ -1,0 +1,52 @@
+using System.CommandLine;
+using TransformerCc.Isa;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime;
+using TransformerCc.Runtime.Loader;
+using TransformerCc.Tool.Output;
+using TransformerCc.Verification;
+
+namespace TransformerCc.Tool.Verbs;
+
+/// <summary>Runs a binary on the emulator: tensors from one folder, results into another.</summary>
+internal static class RunVerb
+{
+    public static Verb Create(ToolContext tool)
+    {
+        var file = CommonOptions.File("FILE", "The binary");
+        var inputs = new Option<string>("--inputs") { Description = "Folder with one .npy file for each input", HelpName = "DIR", Required = true };
+        var outputs = new Option<string>("--outputs") { Description = "Folder for one .npy file for each output", HelpName = "DIR", Required = true };
+        var check = new Option<bool>("--check") { Description = "Look for races and reads of uninitialised memory as well; slower" };
+        var set = new NumberPairs("--set", "DIM=N", "Value of a dimension that no input's shape shows");
+        var chip = CommonOptions.ChipOfBinary();
+        var verbose = CommonOptions.Verbose();
+        var verb = new Verb("run", "Run a binary on the emulator.", "tcc run model.bin --inputs inputs --outputs results --check") { file, inputs, outputs, check, set.Option, chip, verbose };
+        verb.SetAction(parse =>
+        {
+            bool show = parse.GetValue(verbose);
+            string path = parse.GetValue(file)!, folder = parse.GetValue(outputs)!;
+            tool.BeginPhase("load", show);
+            using ProgramFile program = ProgramFile.Open(path);
+            using LoadedProgram loaded = LoadedProgram.Load(program.Image, CommonOptions.Chip(parse.GetValue(chip), program.Image));
+            string[] names = [.. program.Image.Tensors.Where(t => t.Kind == TensorKind.Input).Select(t => t.Name)];
+            string[] results = [.. program.Image.Tensors.Where(t => t.Kind == TensorKind.Output).Select(t => t.Name)];
+            (string Name, string Path)[] files = [.. TensorFolder.Paths(folder, results)]; // two outputs with one file end here, before the run
+            IReadOnlyDictionary<string, Tensor> tensors = TensorFolder.Read(parse.GetValue(inputs)!, names);
+
+            tool.BeginPhase("run", show);
+            RunResult result = new Session(loaded).Run(tensors, new RunOptions { Check = parse.GetValue(check), Set = set.Read(parse) });
+
+            Directory.CreateDirectory(folder);
+            foreach ((string name, string target) in files)
+            {
+                Tensor tensor = result.Outputs[name];
+                NpyFile.Write(target, tensor);
+                tool.Output.WriteLine($"{name}: {tensor.Type.Name()}[{string.Join(", ", tensor.Shape.ToArray())}] -> {target}");
+            }
+            tool.Output.WriteLine($"{Numbers.Count(result.Statistics.Instructions)} instructions, {Numbers.Count(result.Statistics.MultiplyAdds)} multiply-adds");
+            return Findings.Report(tool, result.Findings);
+        });
+        return verb;
+    }
+}

@@ -1,0 +1,97 @@
+using System.CommandLine;
+using System.Globalization;
+using TransformerCc.Compiler;
+using TransformerCc.Isa;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Chips;
+using TransformerCc.Tool.Output;
+using TransformerCc.Verification;
+
+namespace TransformerCc.Tool.Verbs;
+
+/// <summary>Compares what a binary computes with golden outputs, or with the reference evaluator.</summary>
+internal static class VerifyVerb
+{
+    public static Verb Create(ToolContext tool)
+    {
+        var file = CommonOptions.File("FILE", "The model, or a binary");
+        var cases = new Option<string?>("--cases") { Description = "Folder of cases with golden outputs; without it, the reference evaluator on seeded inputs", HelpName = "DIR" };
+        Option<double?> atol = NonNegative("--atol", "A", "Absolute tolerance: |error| <= A + R x |golden|"), rtol = NonNegative("--rtol", "R", "Relative tolerance");
+        var seed = new Option<ulong>("--seed") { Description = "Seed of the inputs without --cases", HelpName = "S" };
+        var check = new Option<bool>("--check") { Description = "Look for races and reads of uninitialised memory as well; slower" };
+        var compilation = new CompilationArguments();
+        Option<bool> json = CommonOptions.Json(), verbose = CommonOptions.Verbose();
+        var verb = new Verb("verify", "Compare a model or a binary with golden outputs or the reference evaluator.", "tcc verify model.onnx --cases . --precision f32") { file, cases, atol, rtol, seed, check };
+        compilation.AddTo(verb);
+        verb.Add(json);
+        verb.Add(verbose);
+        verb.SetAction(parse =>
+        {
+            string path = parse.GetValue(file)!;
+            double? a = parse.GetValue(atol), r = parse.GetValue(rtol);
+            var progress = new PhaseProgress(tool, parse.GetValue(verbose));
+            var options = new VerifyOptions
+            {
+                CasesFolder = parse.GetValue(cases),
+                Tolerance = a is null && r is null ? null : new ElementTolerance(a ?? 0, r ?? 0),
+                Seed = parse.GetValue(seed),
+                Check = parse.GetValue(check),
+                Progress = progress,
+            };
+            var diagnostics = new DiagnosticList();
+            VerificationResult result = ProgramFile.IsProgram(path)
+                ? ModelVerifier.VerifyBinary(path, image => CommonOptions.Chip(compilation.GivenChip(parse), image), options)
+                : ModelVerifier.VerifyModel(path, compilation.Read(parse) with { Progress = progress }, options, diagnostics);
+            tool.Report(diagnostics);
+            if (parse.GetValue(json))
+            {
+                JsonText.Write(tool.Output, VerificationDocument.Of(result, diagnostics), ToolJson.Default.VerificationDocument);
+            }
+            else
+            {
+                WriteText(tool.Output, result);
+            }
+            return result.Passed ? 0 : (int)FailureKind.Failed;
+        });
+        return verb;
+    }
+
+    private static Option<double?> NonNegative(string name, string form, string description)
+    {
+        var option = new Option<double?>(name) { Description = description, HelpName = form };
+        option.CustomParser = result =>
+        {
+            if (double.TryParse(result.Tokens[0].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value >= 0)
+            {
+                return value;
+            }
+            result.AddError($"{name} {result.Tokens[0].Value}: a number that is not negative is needed");
+            return null;
+        };
+        return option;
+    }
+
+    private static void WriteText(TextWriter output, VerificationResult result)
+    {
+        var table = new TextTable("case", "output", ">max abs error", ">max rel error", ">cosine", ">SNR dB", ">argmax", "verdict");
+        foreach (CaseResult c in result.Cases)
+        {
+            foreach (OutputComparison o in c.Outputs)
+            {
+                table.Add(c.Name, o.Name, Numbers.Short(o.Errors.MaxAbsolute), Numbers.Short(o.Errors.MaxRelative), Numbers.Fixed(o.Errors.Cosine, 6),
+                    double.IsPositiveInfinity(o.Errors.SignalToNoise) ? "exact" : Numbers.Fixed(o.Errors.SignalToNoise, 1),
+                    o.ArgmaxAgreement is double share ? Numbers.Percent(share) : "-", o.Problem ?? (o.Passed ? "pass" : "FAIL"));
+            }
+        }
+        table.Write(output);
+        foreach (CaseResult c in result.Cases)
+        {
+            foreach (string finding in c.Findings)
+            {
+                output.WriteLine($"{c.Name}: {finding}");
+            }
+        }
+        output.WriteLine($"against {result.Against}; {result.Rule}");
+        output.WriteLine($"{result.Cases.Count(c => c.Passed)} of {result.Cases.Count} cases pass");
+    }
+}

@@ -1,0 +1,108 @@
+using TransformerCc.Compiler;
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Evaluation;
+using TransformerCc.Compiler.Importers.Onnx;
+using TransformerCc.Isa;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime;
+using TransformerCc.Runtime.Loader;
+
+namespace TransformerCc.Verification;
+
+public sealed record VerifyOptions
+{
+    /// <summary>Folder of cases; null compares a model with the reference evaluator on seeded inputs.</summary>
+    public string? CasesFolder { get; init; }
+
+    /// <summary>Null: the rule of the compile precision.</summary>
+    public Tolerance? Tolerance { get; init; }
+
+    public ulong Seed { get; init; }
+
+    /// <summary>Also run the emulator's checking mode; a finding fails the case.</summary>
+    public bool Check { get; init; }
+
+    public IProgress<string>? Progress { get; init; }
+}
+
+/// <summary>
+/// Compiles a model, writes the binary to a file, runs that file on the emulator, and compares every output with what it
+/// should be. One binary serves every case.
+/// </summary>
+public static class ModelVerifier
+{
+    private const string AgainstGoldens = "golden outputs", AgainstReference = "reference evaluator";
+
+    /// <exception cref="DiagnosticException">The model does not compile, a case is invalid, or the program trapped.</exception>
+    public static VerificationResult VerifyModel(string modelPath, CompileOptions compile, VerifyOptions options, DiagnosticList diagnostics)
+    {
+        CompilationResult compilation = CompilerDriver.Compile(modelPath, compile, diagnostics);
+        using var folder = new TemporaryFolder();
+        string binary = Path.Combine(folder.FullName, "model.bin");
+        ProgramFile.Write(binary, compilation.Image!);
+        using ProgramFile file = ProgramFile.Open(binary);
+        using LoadedProgram program = LoadedProgram.Load(file.Image, compile.Chip);
+        Tolerance rule = options.Tolerance ?? Tolerance.Of(compile.Precision == Precision.F32 ? ElementType.F32 : ElementType.BF16);
+        if (options.CasesFolder is not null)
+        {
+            return RunCases(program, rule, options);
+        }
+        Graph reference = OnnxImporter.Import(modelPath, compile.Import, []); // its diagnostics are those of the compilation
+        var results = new List<CaseResult>();
+        foreach (IReadOnlyDictionary<string, long> sizes in RandomInputs.Sizes(reference))
+        {
+            string name = sizes.Count == 0 ? "random" : string.Join(", ", sizes.Select(s => $"{s.Key}={s.Value}"));
+            options.Progress?.Report($"case {name}");
+            IReadOnlyDictionary<string, Tensor> inputs = RandomInputs.Create(reference, sizes, options.Seed);
+            IReadOnlyDictionary<string, Tensor> expected = GraphEvaluator.Evaluate(reference, inputs, sizes);
+            results.Add(RunCase(program, name, inputs, sizes, expected, rule, options.Check));
+        }
+        return new(AgainstReference, rule, results);
+    }
+
+    /// <summary>Runs the cases of a folder on a binary.</summary>
+    /// <param name="chipOf">Finds the description of the chip that the binary names.</param>
+    public static VerificationResult VerifyBinary(string binaryPath, Func<ProgramImage, ChipDescription> chipOf, VerifyOptions options)
+    {
+        if (options.CasesFolder is null)
+        {
+            throw new DiagnosticException(
+                Diagnostic.Error("TCC6005", "a binary holds no reference to compare with", binaryPath, "give golden outputs with --cases, or verify the model"), FailureKind.Usage);
+        }
+        using ProgramFile file = ProgramFile.Open(binaryPath);
+        using LoadedProgram program = LoadedProgram.Load(file.Image, chipOf(file.Image));
+        return RunCases(program, options.Tolerance ?? Tolerance.Of(CompiledPrecision(file.Image)), options);
+    }
+
+    /// <summary>The precision a binary was compiled with, from the options it carries.</summary>
+    public static ElementType CompiledPrecision(ProgramImage image) =>
+        image.Options.Contains("--precision f32") ? ElementType.F32 : ElementType.BF16;
+
+    private static VerificationResult RunCases(LoadedProgram program, Tolerance rule, VerifyOptions options)
+    {
+        string[] Names(TensorKind kind) => [.. program.Image.Tensors.Where(t => t.Kind == kind).Select(t => t.Name)];
+        string[] inputs = Names(TensorKind.Input), outputs = Names(TensorKind.Output);
+        var results = new List<CaseResult>();
+        foreach (Case c in CaseFinder.Find(options.CasesFolder!))
+        {
+            options.Progress?.Report($"case {c.Name}");
+            results.Add(RunCase(program, c.Name, TensorFolder.Read(c.InputsFolder, inputs), new Dictionary<string, long>(), TensorFolder.Read(c.OutputsFolder, outputs), rule, options.Check));
+        }
+        return new(AgainstGoldens, rule, results);
+    }
+
+    private static CaseResult RunCase(
+        LoadedProgram program, string name, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> sizes,
+        IReadOnlyDictionary<string, Tensor> expected, Tolerance rule, bool check)
+    {
+        // Sizes that were folded away, or never reach the program, are not the program's to know.
+        var set = sizes.Where(s => program.Image.Dimensions.Any(d => d.Name == s.Key)).ToDictionary();
+        RunResult run = new Session(program).Run(inputs, new RunOptions { Check = check, Set = set });
+        OutputComparison[] outputs = [.. run.Outputs.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o =>
+            expected.TryGetValue(o.Key, out Tensor? golden) ? OutputComparison.Compare(o.Key, o.Value, golden, rule) : OutputComparison.Incomparable(o.Key, "has no golden"))];
+        string shapes = string.Join(", ", inputs.OrderBy(i => i.Key, StringComparer.Ordinal).Select(i => $"{i.Key}[{string.Join(", ", i.Value.Shape.ToArray())}]"));
+        return new(name, shapes, run.Statistics.Instructions, outputs, [.. run.Findings.Select(f => f.ToString())]);
+    }
+}

@@ -1,0 +1,122 @@
+using System.Text;
+using System.Text.Json;
+using TransformerCc.Tool;
+
+namespace TransformerCc.Tests.Tool;
+
+/// <summary>
+/// Wrong calls and broken files end with the exit code that the command line promises, a diagnostic on standard error and
+/// nothing on standard output.
+/// </summary>
+public sealed class FailureTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-tool").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private string Write(string name, byte[] bytes)
+    {
+        string path = Path.Combine(_folder, name);
+        File.WriteAllBytes(path, bytes);
+        return path;
+    }
+
+    private static void ExpectFailure(int exitCode, string code, params string[] arguments)
+    {
+        ToolRun run = ToolRun.Of(arguments);
+        Assert.True(run.ExitCode == exitCode, $"{string.Join(' ', arguments)} ended with {run.ExitCode}\n{run.Error}");
+        Assert.Contains($"error {code}", run.Error, StringComparison.Ordinal);
+        Assert.Empty(run.Output);
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("frobnicate")]
+    [InlineData("compile")]
+    [InlineData("compile", "model.onnx")]
+    [InlineData("compile", "model.onnx", "-o", "x.bin", "--no-such-option")]
+    [InlineData("compile", "model.onnx", "-o", "x.bin", "--precision", "float")]
+    [InlineData("compile", "model.onnx", "-o", "x.bin", "--bind", "batch")]
+    [InlineData("compile", "model.onnx", "-o", "x.bin", "--bind", "batch=-1")]
+    [InlineData("compile", "model.onnx", "-o", "x.bin", "--bind", "batch=1", "batch=2")]
+    [InlineData("compile", "model.onnx", "-o", "x.bin", "--shape", "x=2by3")]
+    [InlineData("compile", "model.onnx", "-o", "x.bin", "--const", "x")]
+    [InlineData("compile", "model.onnx", "-o", "x.bin", "--context", "none")]
+    [InlineData("run", "model.bin")]
+    [InlineData("run", "model.bin", "--inputs", "a", "--outputs", "b", "--set", "past")]
+    [InlineData("verify", "model.onnx", "--atol", "-1")]
+    [InlineData("asm", "program.tasm")]
+    [InlineData("isa", "--format", "html")]
+    public void Usage_errors_end_with_2(params string[] arguments) => ExpectFailure(2, "TCC7001", arguments);
+
+    [Theory]
+    [InlineData("fp8")]
+    [InlineData("int8")]
+    [InlineData("int4-weights")]
+    public void Precision_that_is_not_built_yet_is_refused(string precision) =>
+        ExpectFailure(3, "TCC7004", "compile", TestData.AdderModel, "-o", Path.Combine(_folder, "x.bin"), "--precision", precision);
+
+    [Fact]
+    public void Missing_files_end_with_3()
+    {
+        string absent = Path.Combine(_folder, "absent");
+        ExpectFailure(3, "TCC", "compile", absent, "-o", Path.Combine(_folder, "x.bin"));
+        ExpectFailure(3, "TCC", "disasm", absent);
+        ExpectFailure(3, "TCC", "inspect", absent);
+        ExpectFailure(3, "TCC", "asm", absent, "-o", Path.Combine(_folder, "x.bin"));
+        ExpectFailure(3, "TCC", "run", absent, "--inputs", _folder, "--outputs", _folder);
+        ExpectFailure(3, "TCC", "verify", absent);
+        ExpectFailure(3, "TCC", "chips", absent);
+    }
+
+    [Fact]
+    public void Broken_models_end_with_3_and_leave_no_file()
+    {
+        byte[] good = File.ReadAllBytes(TestData.AdderModel), flipped = [.. good];
+        flipped[10] ^= 0xFF;
+        byte[][] broken = [[], Encoding.UTF8.GetBytes("not a model"), good[..(good.Length / 2)], flipped];
+        string output = Path.Combine(_folder, "x.bin");
+        for (int i = 0; i < broken.Length; i++)
+        {
+            ExpectFailure(3, "TCC", "compile", Write($"broken{i}.onnx", broken[i]), "-o", output);
+            Assert.False(File.Exists(output));
+        }
+    }
+
+    [Fact]
+    public void Broken_assembly_and_chip_end_with_3()
+    {
+        ExpectFailure(3, "TCC41", "asm", Write("broken.tasm", Encoding.UTF8.GetBytes("mm mm mm\n")), "-o", Path.Combine(_folder, "x.bin"));
+        ExpectFailure(3, "TCC413", "compile", TestData.AdderModel, "-o", Path.Combine(_folder, "x.bin"), "--chip", Write("chip.json", Encoding.UTF8.GetBytes("{\"name\": 1}")));
+    }
+
+    [Fact]
+    public void Failure_is_a_json_document_too()
+    {
+        ToolRun run = ToolRun.Of("inspect", Path.Combine(_folder, "absent"), "--json");
+        JsonElement document = run.Json();
+        Assert.Equal(3, document.GetProperty("exitCode").GetInt32());
+        Assert.StartsWith("TCC", document.GetProperty("diagnostics")[0].GetProperty("code").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Defect_of_ours_ends_with_70_and_a_report()
+    {
+        using var output = new BrokenWriter();
+        using var error = new StringWriter();
+        Assert.Equal(70, CommandLine.Run(["chips"], new ToolContext(output, error, interactive: false)));
+        string folder = error.ToString().Split('\n').Single(l => l.StartsWith("  at ", StringComparison.Ordinal))[5..].Trim();
+        string report = File.ReadAllText(Path.Combine(folder, "report.txt"));
+        Directory.Delete(folder, recursive: true);
+        Assert.Contains("command: tcc chips", report, StringComparison.Ordinal);
+        Assert.Contains("phase: start", report, StringComparison.Ordinal);
+        Assert.Contains("this writer is broken", report, StringComparison.Ordinal);
+    }
+
+    private sealed class BrokenWriter : StringWriter
+    {
+        public override void WriteLine(string? value) => throw new InvalidOperationException("this writer is broken");
+
+        public override void Write(char[] buffer, int index, int count) => throw new InvalidOperationException("this writer is broken");
+    }
+}
