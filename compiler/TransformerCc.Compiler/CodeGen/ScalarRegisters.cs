@@ -75,6 +75,10 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
             _pinned.Add(known);
             return known;
         }
+        if (expression.Terms is [{ Coefficient: 1, Factors: [var atom] }])
+        {
+            return Atom(atom);
+        }
         Reg r = Compute(expression);
         Scope scope = _scopes.Peek();
         scope.Values[text] = r;
