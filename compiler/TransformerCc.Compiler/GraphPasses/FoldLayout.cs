@@ -134,10 +134,15 @@ public sealed class FoldLayout : RewritePass
         return op.Permutation[0] == 0 ? result : editor.Add(new Transpose([1, 0, 2, 3]), [result], node.Sources);
     }
 
-    /// <summary>transpose(reshape(x)) = reshape(transpose(x)) where the reshape merges neighbouring dimensions.</summary>
+    /// <summary>
+    /// transpose(reshape(x)) = reshape(transpose(x)) where x comes from attention and the reshape merges batch and heads:
+    /// the transpose can become attention's layout then.
+    /// </summary>
     private static Value? PastMerge(Transpose op, Node node, GraphEditor editor)
     {
-        if (!Match.Node(node.Inputs[0], out Node merge, out Reshape _) || Groups(merge.Inputs[0].Type.Shape, merge.Output.Type.Shape) is not { } groups)
+        if (!Match.Node(node.Inputs[0], out Node merge, out Reshape _) || merge.Inputs[0].Producer is not { Op: Attention }
+            || merge.Inputs[0].Type.Shape.Last != merge.Output.Type.Shape.Last
+            || Groups(merge.Inputs[0].Type.Shape, merge.Output.Type.Shape) is not { } groups)
         {
             return null;
         }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.GraphPasses;
@@ -40,7 +41,7 @@ public sealed class GraphEditor
 
     /// <summary>
     /// A new node before the current one. Without <paramref name="sources"/> it gets the sources of everything that the
-    /// next replacement removes.
+    /// next replacement removes; movements beside a node that computes only those of the current node.
     /// </summary>
     public Value Add(Operator op, IReadOnlyList<Value> inputs, IReadOnlyList<string>? sources = null)
     {
@@ -65,12 +66,15 @@ public sealed class GraphEditor
         Count(replacement) += Uses(old);
         Count(old) = 0;
         IReadOnlyList<string> removed = Remove(old.Producer);
-        foreach (Node node in _added)
+        bool computes = _added.Exists(n => !IsMovement(n.Op));
+        foreach (Node node in _added.Where(n => !computes || !IsMovement(n.Op)))
         {
             node.Sources = [.. removed.Concat(node.Sources).Distinct(StringComparer.Ordinal)];
         }
         _added.Clear();
     }
+
+    private static bool IsMovement(Operator op) => op is Reshape or Transpose or Slice or Broadcast or Concat or Cast;
 
     /// <summary>Removes a node without use, and its operands as far as nothing else uses them.</summary>
     private List<string> Remove(Node? root)

@@ -1,4 +1,5 @@
 using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Isa;
 
 namespace TransformerCc.Compiler.GraphPasses;
 
@@ -25,7 +26,7 @@ public static class GraphPipeline
         new(new FixedPoint("tidy", new MergeDuplicates(), new RemoveDeadNodes()), "the tiler sees no dead node and nothing twice"),
     ];
 
-    /// <summary>Runs passes over a graph, in place. Throws <see cref="TransformerCc.Isa.DiagnosticException"/> when a pass breaks the graph.</summary>
+    /// <summary>Runs passes over a graph, in place. Throws <see cref="DiagnosticException"/> when a pass breaks the graph.</summary>
     public static Graph Run(Graph graph, PassContext? context = null, IReadOnlyList<PipelineEntry>? passes = null)
     {
         context ??= new PassContext();
@@ -39,6 +40,20 @@ public static class GraphPipeline
     internal static void RunOne(IGraphPass pass, Graph graph, PassContext context)
     {
         pass.Run(graph, context);
+        if (pass is not FixedPoint)
+        {
+            Verify(pass, graph);
+        }
         context.AfterPass?.Invoke(pass.Name, graph);
+    }
+
+    /// <summary>A pass that leaves a broken graph is an error of the compiler, not of the model.</summary>
+    private static void Verify(IGraphPass pass, Graph graph)
+    {
+        DiagnosticList problems = GraphVerifier.Verify(graph);
+        if (problems.HasErrors)
+        {
+            throw new DiagnosticException([Diagnostic.Error("TCC2100", $"the graph is broken after pass {pass.Name}", help: "this is an error of the compiler: please report the model"), .. problems], FailureKind.Failed);
+        }
     }
 }

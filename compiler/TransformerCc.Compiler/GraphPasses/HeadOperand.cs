@@ -34,7 +34,7 @@ internal readonly record struct HeadOperand(Value Repeated, HeadLayout RepeatedL
             return new HeadOperand(value, HeadLayout.BHSD, value, HeadLayout.BHSD, scale);
         }
         (Value repeated, HeadLayout repeatedLayout) = (value, layout);
-        if (Unrepeated(value, layout) is { } source)
+        if (Unrepeated(value, layout, editor) is { } source)
         {
             double between = 1;
             Through(ref source, ref axes, ref between);
@@ -114,7 +114,7 @@ internal readonly record struct HeadOperand(Value Repeated, HeadLayout RepeatedL
             ? view.Inputs[0] : null;
 
     /// <summary>x of reshape(broadcast(reshape(x))) where each head is repeated in place, or of a broadcast of one head.</summary>
-    private static Value? Unrepeated(Value value, HeadLayout layout)
+    private static Value? Unrepeated(Value value, HeadLayout layout, GraphEditor editor)
     {
         int head = layout.Axes().Head;
         EquatableArray<DimExpr> shape = value.Type.Shape;
@@ -123,18 +123,19 @@ internal readonly record struct HeadOperand(Value Repeated, HeadLayout RepeatedL
             Value one = stretched.Inputs[0];
             return one.Type.Shape[head].Is(1) && Without(shape, head).SequenceEqual(Without(one.Type.Shape, head)) ? one : null;
         }
-        if (!Match.Node(value, out Node merge, out Reshape _) || !Match.Node(merge.Inputs[0], out Node repeat, out Broadcast _) || !Match.Node(repeat.Inputs[0], out Node split, out Reshape _))
+        if (!Match.Node(value, out Node merge, out Reshape _) || !Match.Node(merge.Inputs[0], out Node repeat, out Broadcast _) || repeat.Output.Type.Rank != 5 || repeat.Inputs[0].Type.Rank != 5)
         {
             return null;
         }
-        Value x = split.Inputs[0];
-        EquatableArray<DimExpr> repeated = merge.Inputs[0].Type.Shape;
-        if (x.Type.Rank != 4 || repeated.Count != 5 || shape[head] != x.Type.Shape[head] * repeated[head + 1] || !Without(shape, head).SequenceEqual(Without(x.Type.Shape, head)))
+        EquatableArray<DimExpr> repeated = repeat.Output.Type.Shape, once = repeat.Inputs[0].Type.Shape, heads = Without(once, head + 1).ToEquatableArray();
+        bool inPlace = once[head + 1].Is(1) && Without(repeated, head + 1).SequenceEqual(heads)
+            && shape[head] == heads[head] * repeated[head + 1] && Without(shape, head).SequenceEqual(Without(heads, head));
+        if (!inPlace)
         {
             return null;
         }
-        EquatableArray<DimExpr> once = split.Output.Type.Shape;
-        return once[head + 1].Is(1) && Without(once, head + 1).SequenceEqual(x.Type.Shape) && Without(repeated, head + 1).SequenceEqual(x.Type.Shape) ? x : null;
+        return Match.Node(repeat.Inputs[0], out Node split, out Reshape _) && split.Inputs[0].Type.Shape == heads
+            ? split.Inputs[0] : editor.Add(new Reshape(heads), [repeat.Inputs[0]]);
     }
 
     private static IEnumerable<DimExpr> Without(EquatableArray<DimExpr> shape, int axis) => shape.Where((_, i) => i != axis);

@@ -19,7 +19,7 @@ public sealed class RecognizeRope : RewritePass
 
     protected override Value? Rewrite(Node node, GraphEditor editor, PassContext context)
     {
-        if (node.Output.Type.Rank != HeadRank || !node.Output.Type.Element.IsFloat())
+        if (!node.Output.Type.Element.IsFloat())
         {
             return null;
         }
@@ -35,7 +35,7 @@ public sealed class RecognizeRope : RewritePass
     /// <summary>join(p·cos − q·sin, q·cos + p·sin).</summary>
     private static Value? Pairwise(Value value, GraphEditor editor)
     {
-        if (!HeadParts.Joined(value, out RopeKind kind, out Value first, out Value second)
+        if (!HeadParts.Joined(value, out RopeKind kind, out Value first, out Value second, out EquatableArray<DimExpr> heads)
             || !Match.Binary(first, BinaryOp.Sub, out Value pCos, out Value qSin) || !Match.Binary(second, BinaryOp.Add, out Value left, out Value right))
         {
             return null;
@@ -44,10 +44,11 @@ public sealed class RecognizeRope : RewritePass
         {
             foreach ((Value q, Value sin) in Operands(qSin))
             {
-                if (HeadParts.Of(p) is { Second: false } partP && HeadParts.Of(q) is { Second: true } partQ && partP.Kind == kind && partQ.Kind == kind && partP.X == partQ.X
+                if (HeadParts.Of(p) is { Second: false } partP && HeadParts.Of(q) is { Second: true } partQ && partP.Kind == kind && partQ.Kind == kind && partP.X == partQ.X && partP.IsPairs == partQ.IsPairs
                     && ((IsProduct(left, p, sin) && IsProduct(right, q, cos)) || (IsProduct(right, p, sin) && IsProduct(left, q, cos))))
                 {
-                    return Build(kind, partP.X, cos, sin, value, editor);
+                    Value? rotated = Build(kind, partP.Heads(editor), cos, sin, heads, editor);
+                    return rotated is null || rotated.Type == value.Type ? rotated : editor.Add(new Reshape(value.Type.Shape), [rotated]);
                 }
             }
         }
@@ -61,7 +62,7 @@ public sealed class RecognizeRope : RewritePass
         {
             foreach ((Value rotated, Value sin) in Operands(node.Inputs[1 - i]))
             {
-                if (!HeadParts.Joined(rotated, out RopeKind kind, out Value negated, out Value first) || kind != RopeKind.Half || !Match.Unary(negated, UnaryOp.Negate, out Value second)
+                if (!HeadParts.Joined(rotated, out RopeKind kind, out Value negated, out Value first, out _) || kind != RopeKind.Half || !Match.Unary(negated, UnaryOp.Negate, out Value second)
                     || HeadParts.Of(second) is not { Kind: RopeKind.Half, Second: true, X: var x } || HeadParts.Of(first) is not { Kind: RopeKind.Half, Second: false } lower || lower.X != x)
                 {
                     continue;
@@ -70,7 +71,7 @@ public sealed class RecognizeRope : RewritePass
                 {
                     if (multiplied == x && HalfTables.FirstHalf(cos, editor) is { } halfCos && HalfTables.FirstHalf(sin, editor) is { } halfSin)
                     {
-                        return Build(kind, x, halfCos, halfSin, node.Output, editor);
+                        return Build(kind, x, halfCos, halfSin, node.Output.Type.Shape, editor);
                     }
                 }
             }
@@ -99,9 +100,9 @@ public sealed class RecognizeRope : RewritePass
         Match.Binary(value, BinaryOp.Mul, out Value x, out Value y) && ((x == a && y == b) || (x == b && y == a));
 
     /// <summary>The tables decide which dimension of x is the sequence: the one they vary along.</summary>
-    private static Value? Build(RopeKind kind, Value x, Value cos, Value sin, Value result, GraphEditor editor)
+    private static Value? Build(RopeKind kind, Value x, Value cos, Value sin, EquatableArray<DimExpr> shapeOfResult, GraphEditor editor)
     {
-        if (x.Type != result.Type || cos.Type != sin.Type || cos.Type.Rank > HeadRank || cos.Type.Element != x.Type.Element)
+        if (x.Type.Rank != HeadRank || x.Type.Shape != shapeOfResult || cos.Type != sin.Type || cos.Type.Rank > HeadRank || cos.Type.Element != x.Type.Element)
         {
             return null;
         }

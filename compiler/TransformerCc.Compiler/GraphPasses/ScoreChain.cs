@@ -43,8 +43,6 @@ internal sealed class ScoreChain
     /// <summary>A shape of four dimensions that the scores had somewhere on the way: it tells batch and heads apart.</summary>
     public EquatableArray<DimExpr>? HeadShape { get; private set; }
 
-    private bool IsMasked => Mask is not null || CausalOffset is not null;
-
     public static ScoreChain? Follow(Value scores, Graph graph, CausalSteps steps)
     {
         var chain = new ScoreChain(graph, steps);
@@ -72,19 +70,21 @@ internal sealed class ScoreChain
         {
             return null;
         }
+        // A scale outside of a mask would scale the mask too.
+        bool maskFits = Scale == 1;
         switch (node.Op)
         {
             case Cast when node.Inputs[0].Type.Element == at.Type.Element:
                 return node.Inputs[0];
             case Reshape when SameMatrix(node.Inputs[0].Type.Shape, at.Type.Shape):
                 return node.Inputs[0];
-            case Binary { Function: BinaryOp.Mul or BinaryOp.Div } when !IsMasked && Match.Scaled(at, out Value x, out double factor):
+            case Binary { Function: BinaryOp.Mul or BinaryOp.Div } when Match.Scaled(at, out Value x, out double factor):
                 Scale *= factor;
                 return x;
-            case Binary { Function: BinaryOp.Add }:
+            case Binary { Function: BinaryOp.Add } when maskFits:
                 int scores = LeadsToProduct(node.Inputs[0], at) ? 0 : LeadsToProduct(node.Inputs[1], at) ? 1 : -1;
                 return scores >= 0 && Add(node.Inputs[1 - scores], at) ? node.Inputs[scores] : null;
-            case Select:
+            case Select when maskFits:
                 return Choose(node, at);
             default:
                 return null;
@@ -93,9 +93,9 @@ internal sealed class ScoreChain
 
     private bool Add(Value mask, Value at)
     {
-        if (_steps.Of(mask) is { } step && double.IsFinite(step.Inside) && step.Outside - step.Inside <= Hidden)
+        if (_steps.Of(mask) is { } step && double.IsFinite(step.Inside) && step.Outside - step.Inside <= Hidden && Causal(step.Offset))
         {
-            return Causal(step.Offset);
+            return true;
         }
         if (Mask is not null)
         {
