@@ -111,15 +111,15 @@ public sealed class CodeGenerator
     /// <summary>Computes what does not change in a loop before it, in the order of first use, while registers last.</summary>
     private void Hoist(TileLoop loop)
     {
-        foreach (DimExpr expression in Expressions(loop.Body))
+        foreach (DimExpr part in Expressions(loop.Body).SelectMany(_registers.AvailableParts))
         {
             if (_registers.Free <= ReservedRegisters)
             {
                 return;
             }
-            if (!_registers.IsCached(expression) && _registers.Available(expression))
+            if (OperandResolver.NeedsRegister(part) && !_registers.IsCached(part))
             {
-                _registers.Value(expression);
+                _registers.Value(part);
                 _registers.Unpin();
             }
         }

@@ -19,6 +19,9 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
         public List<string> Evictable { get; } = [];
 
         public List<Reg> Owned { get; } = [];
+
+        /// <summary>Loop variables and named values of this scope.</summary>
+        public HashSet<string> Defined { get; } = new(StringComparer.Ordinal);
     }
 
     private readonly Stack<Scope> _scopes = new([new Scope()]);
@@ -42,6 +45,7 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
     {
         Reg r = Allocate();
         _scopes.Peek().Values[symbol] = r;
+        _scopes.Peek().Defined.Add(symbol);
         return r;
     }
 
@@ -50,6 +54,7 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
     {
         Reg r = Compute(value);
         _scopes.Peek().Values[symbol] = r;
+        _scopes.Peek().Defined.Add(symbol);
         Unpin();
     }
 
@@ -113,6 +118,34 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
         }
     }
 
+    /// <summary>
+    /// The parts of an expression that can be computed here although the whole cannot: the sum of the terms whose symbols
+    /// have values, and of every other term the product of the factors that have. <see cref="Compute"/> looks for them.
+    /// </summary>
+    public IEnumerable<DimExpr> AvailableParts(DimExpr expression)
+    {
+        if (Available(expression))
+        {
+            return [expression];
+        }
+        bool IsAvailable(DimExpr.Atom atom) => Available(DimExpr.FromFactor(atom));
+        var parts = new List<DimExpr>();
+        DimExpr sum = DimExpr.Zero;
+        foreach (DimExpr.Term term in expression.Terms)
+        {
+            DimExpr.Atom[] available = [.. term.Factors.Where(IsAvailable)];
+            if (available.Length == term.Factors.Length)
+            {
+                sum += DimExpr.FromTerm(term);
+            }
+            else if (available.Length > 0)
+            {
+                parts.Add(DimExpr.FromTerm(new DimExpr.Term(long.Abs(term.Coefficient), [.. available])));
+            }
+        }
+        return sum.IsConstant ? parts : parts.Prepend(sum);
+    }
+
     /// <summary>Emits the arithmetic of an expression into a fresh register.</summary>
     private Reg Compute(DimExpr expression)
     {
@@ -122,83 +155,100 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
             program.Add(new LoadImmediate(result, constant));
             return result;
         }
-        bool first = true;
-        foreach (DimExpr.Term term in expression.Terms.OrderBy(t => t.Factors.Length == 0))
+        Reg? sum = null;
+        IEnumerable<DimExpr.Term> terms = expression.Terms;
+        // What a loop further out has prepared is the part without the innermost variable.
+        int depth = expression.Terms.Max(Depth);
+        DimExpr outer = expression.Terms.Where(t => Depth(t) < depth).Aggregate(DimExpr.Zero, (x, t) => x + DimExpr.FromTerm(t));
+        if (!outer.IsConstant && Find(outer.ToString()) is { } prepared)
         {
-            AddTerm(result, term, first);
-            first = false;
+            Touch(outer.ToString());
+            _pinned.Add(prepared);
+            sum = prepared;
+            terms = terms.Where(t => Depth(t) == depth);
+        }
+        foreach (DimExpr.Term term in terms.OrderBy(t => t.Factors.Length == 0).ThenBy(t => t.Coefficient < 0))
+        {
+            sum = AddTerm(result, sum, term);
+        }
+        if (sum != result)
+        {
+            program.Add(new Scalar(ScalarOp.Add, result, sum!.Value, 0));
         }
         return result;
     }
 
-    private void AddTerm(Reg sum, DimExpr.Term term, bool first)
+    /// <summary>result = sum ± term; returns the register that holds it, which is another where nothing had to be computed.</summary>
+    private Reg AddTerm(Reg result, Reg? sum, DimExpr.Term term)
     {
+        bool negative = term.Coefficient < 0;
+        if (term.Factors.Length == 0 && long.Abs(term.Coefficient) <= Dim.MaxImmediate)
+        {
+            program.Add(new Scalar(negative ? ScalarOp.Sub : ScalarOp.Add, result, sum ?? Reg.Zero, Dim.Of(long.Abs(term.Coefficient))));
+            return result;
+        }
+        if (sum is null && !negative)
+        {
+            return Product(result, term);
+        }
+        Reg temporary = Allocate();
+        program.Add(new Scalar(negative ? ScalarOp.Sub : ScalarOp.Add, result, sum ?? Reg.Zero, Product(temporary, term)));
+        Release(_scopes.Peek(), temporary);
+        return result;
+    }
+
+    /// <summary>The magnitude of a term, in the target or in a register that holds it already.</summary>
+    private Reg Product(Reg target, DimExpr.Term term)
+    {
+        long coefficient = long.Abs(term.Coefficient);
         if (term.Factors.Length == 0)
         {
-            AddConstant(sum, term.Coefficient);
-            return;
+            program.Add(new LoadImmediate(target, coefficient));
+            return target;
         }
-        bool negative = term.Coefficient < 0 && !first;
-        long coefficient = negative ? -term.Coefficient : term.Coefficient;
-        Reg product = first ? sum : Temporary();
-        Reg factor = Atom(term.Factors[0]);
-        if (coefficient == 1 && term.Factors.Length == 1 && !first)
+        if (term.Factors.Length == 1 && coefficient == 1)
         {
-            product = factor;
+            return Atom(term.Factors[0]);
         }
-        else if (term.Factors.Length > 1)
+        DimExpr.Atom innermost = term.Factors.MaxBy(Depth)!;
+        DimExpr others = DimExpr.FromTerm(new DimExpr.Term(coefficient, term.Factors.Remove(innermost)));
+        if (Find(others.ToString()) is { } prepared)
         {
-            program.Add(new Scalar(ScalarOp.Mul, product, factor, Atom(term.Factors[1])));
-            foreach (DimExpr.Atom next in term.Factors.Skip(2))
-            {
-                program.Add(new Scalar(ScalarOp.Mul, product, product, Atom(next)));
-            }
-            Multiply(product, product, coefficient);
+            Touch(others.ToString());
+            _pinned.Add(prepared);
+            program.Add(new Scalar(ScalarOp.Mul, target, prepared, Atom(innermost)));
+            return target;
         }
-        else
+        Reg product = Atom(term.Factors[0]);
+        foreach (DimExpr.Atom factor in term.Factors.Skip(1))
         {
-            Multiply(product, factor, coefficient);
+            program.Add(new Scalar(ScalarOp.Mul, target, product, Atom(factor)));
+            product = target;
         }
-        if (!first)
+        if (coefficient is not 1)
         {
-            program.Add(new Scalar(negative ? ScalarOp.Sub : ScalarOp.Add, sum, sum, product));
+            program.Add(new Scalar(ScalarOp.Mul, target, product, Operand(coefficient)));
         }
-        ReleaseTemporary(product, sum, factor);
+        return target;
     }
 
-    private void Multiply(Reg dst, Reg a, long coefficient)
+    /// <summary>The scope that defines the innermost symbol; parameters are outside all.</summary>
+    private int Depth(DimExpr.Term term) => term.Factors.Select(Depth).DefaultIfEmpty(-1).Max();
+
+    private int Depth(DimExpr.Atom atom) => DimExpr.FromFactor(atom).Symbols.Max(Depth);
+
+    private int Depth(string symbol)
     {
-        if (coefficient == 1)
+        int depth = _scopes.Count;
+        foreach (Scope scope in _scopes)
         {
-            if (dst != a)
+            depth--;
+            if (scope.Defined.Contains(symbol))
             {
-                program.Add(new Scalar(ScalarOp.Add, dst, a, 0));
+                return depth;
             }
         }
-        else if (coefficient is >= 0 and <= Dim.MaxImmediate)
-        {
-            program.Add(new Scalar(ScalarOp.Mul, dst, a, Dim.Of(coefficient)));
-        }
-        else
-        {
-            Reg c = Temporary();
-            program.Add(new LoadImmediate(c, coefficient));
-            program.Add(new Scalar(ScalarOp.Mul, dst, a, c));
-            ReleaseTemporary(c, dst, a);
-        }
-    }
-
-    private void AddConstant(Reg sum, long value)
-    {
-        if (value is >= -Dim.MaxImmediate and <= Dim.MaxImmediate)
-        {
-            program.Add(new Scalar(value < 0 ? ScalarOp.Sub : ScalarOp.Add, sum, sum, Dim.Of(long.Abs(value))));
-            return;
-        }
-        Reg c = Temporary();
-        program.Add(new LoadImmediate(c, value));
-        program.Add(new Scalar(ScalarOp.Add, sum, sum, c));
-        ReleaseTemporary(c, sum, sum);
+        return -1;
     }
 
     private Reg Atom(DimExpr.Atom atom)
@@ -222,8 +272,10 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
                     _pinned.Add(cached);
                     return cached;
                 }
-                Reg left = Value(composite.Left);
-                Dim right = Operand(composite.Right);
+                // Minimum and maximum commute: a constant goes where an immediate can be.
+                bool swap = composite.Kind != DimExpr.CompositeKind.FloorDiv && composite.Left.IsConstant;
+                Reg left = Value(swap ? composite.Right : composite.Left);
+                Dim right = Operand(swap ? composite.Left : composite.Right);
                 Reg result = Remember(composite.Text);
                 program.Add(new Scalar(composite.Kind switch { DimExpr.CompositeKind.FloorDiv => ScalarOp.Div, DimExpr.CompositeKind.Min => ScalarOp.Min, _ => ScalarOp.Max }, result, left, right));
                 return result;
@@ -251,17 +303,6 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
         _scopes.Peek().Owned.Add(r);
         _pinned.Add(r);
         return r;
-    }
-
-    private Reg Temporary() => Allocate();
-
-    /// <summary>Gives a temporary back at once, unless it is one of the registers that live on.</summary>
-    private void ReleaseTemporary(Reg r, Reg keep, Reg alsoKeep)
-    {
-        if (r != keep && r != alsoKeep)
-        {
-            Release(_scopes.Peek(), r);
-        }
     }
 
     private void Release(Scope scope, Reg r)

@@ -31,7 +31,7 @@ public sealed class DimExpr : IEquatable<DimExpr>
 
     public static DimExpr Constant(long value) => value == 0 ? new([]) : new([new Term(value, [])]);
 
-    public static DimExpr Symbol(string name) => FromAtom(new SymbolAtom(name));
+    public static DimExpr Symbol(string name) => FromFactor(new SymbolAtom(name));
 
     public static implicit operator DimExpr(long value) => Constant(value);
 
@@ -119,7 +119,7 @@ public sealed class DimExpr : IEquatable<DimExpr>
                 return FromTerms(exact) + FloorDiv(FromTerms(rest), b);
             }
         }
-        return FromAtom(new CompositeAtom(CompositeKind.FloorDiv, a, b));
+        return FromFactor(new CompositeAtom(CompositeKind.FloorDiv, a, b));
     }
 
     /// <summary>⌈a / b⌉ for b &gt; 0.</summary>
@@ -143,8 +143,8 @@ public sealed class DimExpr : IEquatable<DimExpr>
             return (kind == CompositeKind.Min) == (d <= 0) ? a : b;
         }
         return string.CompareOrdinal(a._text, b._text) <= 0
-            ? FromAtom(new CompositeAtom(kind, a, b))
-            : FromAtom(new CompositeAtom(kind, b, a));
+            ? FromFactor(new CompositeAtom(kind, a, b))
+            : FromFactor(new CompositeAtom(kind, b, a));
     }
 
     /// <summary>The value for given symbols. Throws <see cref="KeyNotFoundException"/> for a symbol without a value.</summary>
@@ -202,8 +202,13 @@ public sealed class DimExpr : IEquatable<DimExpr>
         return (a % b != 0) && ((a < 0) != (b < 0)) ? q - 1 : q;
     }
 
-    private static DimExpr FromAtom(Atom atom) => new([new Term(1, [atom])]);
+    /// <summary>A single factor as an expression.</summary>
+    public static DimExpr FromFactor(Atom factor) => new([new Term(1, [factor])]);
 
+    /// <summary>A single term as an expression.</summary>
+    public static DimExpr FromTerm(Term term) => FromTerms([term]);
+
+    
     private static ImmutableArray<Atom> SortFactors(IEnumerable<Atom> factors) =>
         [.. factors.OrderBy(f => f.Text, StringComparer.Ordinal)];
 
@@ -283,7 +288,7 @@ public sealed class DimExpr : IEquatable<DimExpr>
         internal override long Evaluate(IReadOnlyDictionary<string, long> symbols) => symbols[name];
         internal override DimInterval Bounds(IReadOnlyDictionary<string, DimInterval> symbols) => symbols[name];
         internal override DimExpr Substitute(IReadOnlyDictionary<string, DimExpr> symbols) =>
-            symbols.TryGetValue(name, out DimExpr? e) ? e : FromAtom(this);
+            symbols.TryGetValue(name, out DimExpr? e) ? e : FromFactor(this);
     }
 
     public enum CompositeKind { FloorDiv, Min, Max }
