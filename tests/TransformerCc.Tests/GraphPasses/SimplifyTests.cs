@@ -7,7 +7,7 @@ using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Tests.GraphPasses;
 
-/// <summary>Folding, algebra, layout identities, duplicates, dead nodes.</summary>
+/// <summary>Folding, algebra, layout identities, duplicates, dead nodes, canonical axes.</summary>
 public class SimplifyTests
 {
     [Fact]
@@ -75,5 +75,14 @@ public class SimplifyTests
         s.Unary(UnaryOp.Erf, s.Unary(UnaryOp.Exp, x));
         s.Output(s.Unary(UnaryOp.Tanh, x));
         Snapshot.Match(PassTesting.Run(s, new RemoveDeadNodes()));
+    }
+
+    [Fact]
+    public void SoftmaxAndReductionsWorkOnRows()
+    {
+        var s = new Sketch("batch", "seq");
+        Value x = s.Input("x", Sketch.Dim("batch"), Sketch.Dim("seq"), 4);
+        s.Output(s.Node(new Softmax(1), x), s.Node(new Reduce(ReduceOp.Max, [0], true), x), s.Mean(x));
+        Snapshot.Match(PassTesting.Run(s, new CanonicalizeAxes()));
     }
 }
