@@ -85,4 +85,17 @@ public class SimplifyTests
         s.Output(s.Node(new Softmax(1), x), s.Node(new Reduce(ReduceOp.Max, [0], true), x), s.Mean(x));
         Snapshot.Match(PassTesting.Run(s, new CanonicalizeAxes()));
     }
+
+    /// <summary>Eight-bit floats are read like every other type: a pass looks at the numbers of any constant.</summary>
+    [Theory]
+    [InlineData(ElementType.F8E4M3, 0x40)]
+    [InlineData(ElementType.F8E5M2, 0x40)]
+    public void EightBitFloatsAreFolded(ElementType type, byte two)
+    {
+        var s = new Sketch("seq");
+        Value constant = s.Graph.Constant(new Tensor(type, [], new[] { two }));
+        s.Output(s.Mul(s.Input("x", Sketch.Dim("seq")), s.Cast(ElementType.F32, constant)));
+        PassTesting.Run(s, new FoldConstants(), new SimplifyAlgebra());
+        Assert.Equal([2.0], TensorMath.Doubles(s.Graph.Nodes.Single().Inputs[1].ConstantData!));
+    }
 }

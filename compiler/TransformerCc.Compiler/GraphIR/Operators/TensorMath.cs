@@ -1,5 +1,6 @@
 using System.Numerics;
 using TransformerCc.Isa.Numerics;
+using TransformerCc.Isa.Numerics;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 
