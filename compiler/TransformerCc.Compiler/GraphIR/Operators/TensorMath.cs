@@ -1,6 +1,5 @@
 using System.Numerics;
 using TransformerCc.Isa.Numerics;
-using TransformerCc.Isa.Numerics;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 
