@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Instructions;
@@ -25,8 +26,11 @@ internal sealed unsafe class RaceChecker : IDisposable
     private readonly PreparedProgram _program;
     private readonly Shadow[] _scratch;
     private readonly Shadow?[] _dram;
+    private readonly uint[] _clock = new uint[Engines.Count];
 
     private Engine _engine;
+
+    /// <summary>The clock of the current instruction, as a vector to compare and an array to index.</summary>
     private Vector256<uint> _now;
     private int _index;
     private bool _isGather;
@@ -48,6 +52,7 @@ internal sealed unsafe class RaceChecker : IDisposable
         Instruction instruction = _program.Code[index].Instruction;
         _clocks.Begin(index, engine, acquires, accesses: engine != Engine.Sequencer || instruction is LoadScalar);
         (_engine, _now, _index, _isGather) = (engine, _clocks[engine], index, instruction is Gather);
+        _now.CopyTo(_clock);
     }
 
     /// <summary>The instruction's effects are complete.</summary>
@@ -115,15 +120,49 @@ internal sealed unsafe class RaceChecker : IDisposable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Range(Shadow shadow, long start, long length, bool isWrite)
     {
         long end = start + length, line = start / Shadow.LineBytes;
         for (long at = start; at < end; line++)
         {
             long next = (line + 1) * Shadow.LineBytes;
-            Line(shadow, line, Mask(at, end), isWrite);
+            ulong mask = Mask(at, end);
+            if (mask != ulong.MaxValue || !TryWhole(shadow.Line(line), isWrite))
+            {
+                Line(shadow, line, mask, isWrite);
+            }
             at = next;
         }
+    }
+
+    /// <summary>The common case, an ordered access of a whole line with one state; false leaves everything to <see cref="Line"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private bool TryWhole(ShadowLine* line, bool isWrite)
+    {
+        if (line->Cells != 0 || line->State.WriteClock > _clock[line->State.WriteEngine])
+        {
+            return false;
+        }
+        int engine = (int)_engine;
+        if (!isWrite)
+        {
+            if (line->Written != ulong.MaxValue)
+            {
+                return false;
+            }
+            ((uint*)&line->State.Reads)[engine] = _clock[engine];
+            return true;
+        }
+        if (Vector256.GreaterThanAny(line->State.Reads, _now))
+        {
+            return false;
+        }
+        line->Written = ulong.MaxValue;
+        line->State.Reads = Vector256<uint>.Zero;
+        line->State.WriteClock = _clock[engine];
+        line->State.WriteEngine = engine;
+        return true;
     }
 
     /// <summary>The bytes of [start, end) that lie in the line of start.</summary>
@@ -134,6 +173,7 @@ internal sealed unsafe class RaceChecker : IDisposable
         return (count == Shadow.LineBytes ? ulong.MaxValue : (1UL << count) - 1) << first;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Line(Shadow shadow, long number, ulong mask, bool isWrite)
     {
         ShadowLine* line = shadow.Line(number);
@@ -152,12 +192,11 @@ internal sealed unsafe class RaceChecker : IDisposable
             return;
         }
         Span<AccessState> cells = shadow.CellsOf(line);
-        for (int c = 0; c < Shadow.CellsPerLine; c++)
+        // The bytes of a mask are consecutive.
+        int last = (63 - BitOperations.LeadingZeroCount(mask)) / Shadow.CellBytes;
+        for (int c = BitOperations.TrailingZeroCount(mask) / Shadow.CellBytes; c <= last; c++)
         {
-            if (((mask >> (Shadow.CellBytes * c)) & ((1 << Shadow.CellBytes) - 1)) != 0)
-            {
-                Touch(ref cells[c], shadow, (number * Shadow.LineBytes) + (Shadow.CellBytes * c), Shadow.CellBytes, isWrite);
-            }
+            Touch(ref cells[c], shadow, (number * Shadow.LineBytes) + (Shadow.CellBytes * c), Shadow.CellBytes, isWrite);
         }
         if (mask == ulong.MaxValue && isWrite)
         {
@@ -166,15 +205,16 @@ internal sealed unsafe class RaceChecker : IDisposable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Touch(ref AccessState state, Shadow shadow, long start, int bytes, bool isWrite)
     {
-        if (state.WriteClock > _now[state.WriteEngine])
+        if (state.WriteClock > _clock[state.WriteEngine])
         {
             Race((Engine)state.WriteEngine, state.WriteClock, otherWrites: true, isWrite, shadow, start, bytes);
         }
         if (!isWrite)
         {
-            state.Reads = state.Reads.WithElement((int)_engine, _now[(int)_engine]);
+            state.Reads = state.Reads.WithElement((int)_engine, _clock[(int)_engine]);
             return;
         }
         if (Vector256.GreaterThanAny(state.Reads, _now))
@@ -187,7 +227,7 @@ internal sealed unsafe class RaceChecker : IDisposable
                 }
             }
         }
-        state = new AccessState { WriteClock = _now[(int)_engine], WriteEngine = (int)_engine };
+        state = new AccessState { WriteClock = _clock[(int)_engine], WriteEngine = (int)_engine };
     }
 
     private void Race(Engine other, uint clock, bool otherWrites, bool writes, Shadow shadow, long start, int bytes) =>

@@ -25,7 +25,7 @@ internal static unsafe class MatMulTiles<TVector, TOps> where TVector : unmanage
     private const int PackRows = 24;
 
     /// <summary>Multiply-adds from which several cores pay.</summary>
-    private const long ParallelWork = 1 << 20;
+    private const long ParallelWork = 1 << 22;
 
     public static void Run(MatMulProblem p)
     {
@@ -80,6 +80,7 @@ internal static unsafe class MatMulTiles<TVector, TOps> where TVector : unmanage
         System.Buffers.ArrayPool<float>.Shared.Return(buffer);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows(in MatMulProblem p, float* w, long wStride, int width, int n0, int columns, int k0, int depth, int firstRow, int endRow)
     {
         float* tile = stackalloc float[TileRows * TileVectors * 16 > WideVectors * 16 ? TileRows * TileVectors * 16 : WideVectors * 16];
@@ -198,6 +199,7 @@ internal static unsafe class MatMulTiles<TVector, TOps> where TVector : unmanage
     }
 
     /// <summary>w[k0.., n0..] as f32 rows of <paramref name="width"/> columns; columns past the panel are zero and dropped later.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Pack(in MatMulProblem p, float* packed, int width, int n0, int columns, int k0, int depth)
     {
         int size = p.WFormat.Size();

@@ -26,10 +26,14 @@ internal static unsafe class NormKernel
             ReadOnlySpan<float> values = RowConversion.Floats(in src, row, 0, x.Rows.Floats(0, columns));
             (float mean, float factor) = Moments(i.Kind, values, i.Epsilon);
             Span<float> result = RowConversion.Target(in dst, row, 0, x.Rows.Floats(1, columns));
-            for (int c = 0; c < columns; c++)
+            VectorLoops.Map(values, result, new ShiftScaleLanes(mean, factor));
+            if (i.HasShift)
             {
-                float y = (i.Kind == NormKind.Layer ? values[c] - mean : values[c]) * factor;
-                result[c] = i.HasShift ? MathF.FusedMultiplyAdd(y, scale[c], shift[c]) : y * scale[c];
+                VectorLoops.FusedMultiplyAdd(result, scale, shift, result);
+            }
+            else
+            {
+                VectorLoops.Map<MultiplyLanes>(result, scale, result);
             }
             RowConversion.Finish(in dst, row, 0, result);
         }

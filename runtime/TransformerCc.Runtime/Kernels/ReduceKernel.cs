@@ -56,16 +56,6 @@ internal static class ReduceKernel
         }
     }
 
-    public static float Maximum(ReadOnlySpan<float> x)
-    {
-        float m = float.NegativeInfinity;
-        foreach (float v in x)
-        {
-            m = MathF.Max(m, v);
-        }
-        return FloatBits.Canonical(m);
-    }
-
     private static float Reduce(ReduceOp op, ReadOnlySpan<float> x)
     {
         switch (op)
@@ -75,7 +65,7 @@ internal static class ReduceKernel
             case ReduceOp.Product: return RowSums.Product(x);
             case ReduceOp.SumSquares: return RowSums.SumSquares(x);
             case ReduceOp.SumAbs: return RowSums.SumAbs(x);
-            case ReduceOp.Max: return Maximum(x);
+            case ReduceOp.Max: return VectorLoops.Maximum(x);
             case ReduceOp.Min:
                 float m = float.PositiveInfinity;
                 foreach (float v in x)

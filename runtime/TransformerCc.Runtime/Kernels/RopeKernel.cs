@@ -42,11 +42,24 @@ internal static unsafe class RopeKernel
     private static void Rotate(RopeKind kind, ReadOnlySpan<float> head, Span<float> result, ReadOnlySpan<float> cos, ReadOnlySpan<float> sin)
     {
         int half = cos.Length;
-        for (int j = 0; j < half; j++)
+        if (kind == RopeKind.Half)
         {
-            (int p, int q) = kind == RopeKind.Interleaved ? (2 * j, (2 * j) + 1) : (j, j + half);
-            result[p] = MathF.FusedMultiplyAdd(head[p], cos[j], -(head[q] * sin[j]));
-            result[q] = MathF.FusedMultiplyAdd(head[q], cos[j], head[p] * sin[j]);
+            ReadOnlySpan<float> p = head[..half], q = head[half..(2 * half)];
+            Span<float> first = result[..half], second = result[half..(2 * half)];
+            VectorLoops.Map<MultiplyLanes>(q, sin, first);
+            VectorLoops.Map<NegateLanes>(first, first);
+            VectorLoops.FusedMultiplyAdd(p, cos, first, first);
+            VectorLoops.Map<MultiplyLanes>(p, sin, second);
+            VectorLoops.FusedMultiplyAdd(q, cos, second, second);
+        }
+        else
+        {
+            for (int j = 0; j < half; j++)
+            {
+                (float p, float q) = (head[2 * j], head[(2 * j) + 1]);
+                result[2 * j] = MathF.FusedMultiplyAdd(p, cos[j], -(q * sin[j]));
+                result[(2 * j) + 1] = MathF.FusedMultiplyAdd(q, cos[j], p * sin[j]);
+            }
         }
         head[(2 * half)..].CopyTo(result[(2 * half)..]);
     }

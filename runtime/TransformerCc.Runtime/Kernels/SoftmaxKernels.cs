@@ -19,12 +19,9 @@ internal static unsafe class SoftmaxKernels
         {
             ReadOnlySpan<float> values = RowConversion.Floats(in src, row, 0, x.Rows.Floats(0, columns));
             Span<float> result = RowConversion.Target(in dst, row, 0, x.Rows.Floats(1, columns));
-            Exponentials(values, ReduceKernel.Maximum(values), result);
+            Exponentials(values, VectorLoops.Maximum(values), result);
             float sum = RowSums.Sum(result);
-            for (int c = 0; c < columns; c++)
-            {
-                result[c] /= sum;
-            }
+            VectorLoops.Map(result, result, new DivideByLanes(sum));
             RowConversion.Finish(in dst, row, 0, result);
         }
     }
@@ -62,11 +59,8 @@ internal static unsafe class SoftmaxKernels
             {
                 ReadOnlySpan<float> inside = RowConversion.Floats(in scores, row, 0, x.Rows.Floats(0, columns))[lo..hi];
                 Span<float> scaled = p[lo..hi];
-                for (int c = 0; c < inside.Length; c++)
-                {
-                    scaled[c] = inside[c] * i.Scale;
-                }
-                next = FloatBits.Maximum(m, ReduceKernel.Maximum(scaled));
+                VectorLoops.Map(inside, scaled, new ScaleLanes(i.Scale));
+                next = FloatBits.Maximum(m, VectorLoops.Maximum(scaled));
                 if (next == float.NegativeInfinity)
                 {
                     scaled.Clear();
@@ -102,9 +96,13 @@ internal static unsafe class SoftmaxKernels
             float sum = ((float*)(states + (row * stateStride)))[1];
             ReadOnlySpan<float> values = RowConversion.Floats(in src, row, 0, x.Rows.Floats(0, columns));
             Span<float> result = RowConversion.Target(in dst, row, 0, x.Rows.Floats(1, columns));
-            for (int c = 0; c < columns; c++)
+            if (sum == 0)
             {
-                result[c] = sum == 0 ? 0 : values[c] / sum;
+                result.Clear();
+            }
+            else
+            {
+                VectorLoops.Map(values, result, new DivideByLanes(sum));
             }
             RowConversion.Finish(in dst, row, 0, result);
         }
@@ -113,10 +111,7 @@ internal static unsafe class SoftmaxKernels
     /// <summary>e^(x − m); the result may be the source.</summary>
     private static void Exponentials(ReadOnlySpan<float> x, float m, Span<float> result)
     {
-        for (int c = 0; c < x.Length; c++)
-        {
-            result[c] = x[c] - m;
-        }
+        VectorLoops.Map(x, result, new SubtractFromLanes(m));
         Elementary.Exp(result, result);
     }
 }

@@ -67,6 +67,7 @@ internal static unsafe class StridedMove
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MoveRow<T>(byte* d, long dc, byte* s, long sc, int count) where T : unmanaged
     {
         for (int c = 0; c < count; c++)

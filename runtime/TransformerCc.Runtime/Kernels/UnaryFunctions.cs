@@ -42,31 +42,25 @@ internal static class UnaryFunctions
                 VectorLoops.Map<MultiplyLanes>(x, scratch, result);
                 break;
             case UnaryOp.GeluErf:
-                Scale(x, InverseSqrt2, scratch);
+                VectorLoops.Map(x, scratch, new ScaleLanes(InverseSqrt2));
                 Elementary.Erf(scratch, scratch);
-                HalfTimesOnePlus(x, scratch, result);
+                VectorLoops.Map<HalfTimesOnePlusLanes>(x, scratch, result);
                 break;
             case UnaryOp.GeluTanh:
-                for (int i = 0; i < x.Length; i++)
-                {
-                    scratch[i] = SqrtTwoOverPi * MathF.FusedMultiplyAdd(GeluCubic, x[i] * x[i] * x[i], x[i]);
-                }
+                VectorLoops.Map(x, scratch, new CubicLanes(SqrtTwoOverPi, GeluCubic));
                 Elementary.Tanh(scratch, scratch);
-                HalfTimesOnePlus(x, scratch, result);
+                VectorLoops.Map<HalfTimesOnePlusLanes>(x, scratch, result);
                 break;
             case UnaryOp.GeluQuick:
-                Scale(x, GeluQuickSlope, scratch);
+                VectorLoops.Map(x, scratch, new ScaleLanes(GeluQuickSlope));
                 Elementary.Sigmoid(scratch, scratch);
                 VectorLoops.Map<MultiplyLanes>(x, scratch, result);
                 break;
-            case UnaryOp.Scale: Scale(x, parameter, result); break;
+            case UnaryOp.Scale: VectorLoops.Map(x, result, new ScaleLanes(parameter)); break;
             case UnaryOp.SoftCap:
-                for (int i = 0; i < x.Length; i++)
-                {
-                    scratch[i] = x[i] / parameter;
-                }
+                VectorLoops.Map(x, scratch, new DivideByLanes(parameter));
                 Elementary.Tanh(scratch, scratch);
-                Scale(scratch, parameter, result);
+                VectorLoops.Map(scratch, result, new ScaleLanes(parameter));
                 break;
             case UnaryOp.Round:
                 for (int i = 0; i < x.Length; i++)
@@ -106,22 +100,6 @@ internal static class UnaryFunctions
                 UnaryOp.Not => x[i] == 0 ? 1 : 0,
                 _ => x[i],
             };
-        }
-    }
-
-    private static void Scale(ReadOnlySpan<float> x, float factor, Span<float> result)
-    {
-        for (int i = 0; i < x.Length; i++)
-        {
-            result[i] = x[i] * factor;
-        }
-    }
-
-    private static void HalfTimesOnePlus(ReadOnlySpan<float> x, ReadOnlySpan<float> y, Span<float> result)
-    {
-        for (int i = 0; i < x.Length; i++)
-        {
-            result[i] = x[i] * 0.5f * (1f + y[i]);
         }
     }
 
