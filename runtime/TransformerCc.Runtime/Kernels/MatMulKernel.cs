@@ -35,8 +35,18 @@ internal static unsafe class MatMulKernel
         float* a = WidenA(x, i, m, k, out long aStride);
         var p = new MatMulProblem
         {
-            A = a, ARowStride = aStride, W = x.Pointer(i.W), WRowStride = x.Value(i.WRowStride), WFormat = i.WFormat, Layout = i.Layout,
-            Result = (float*)result, ResultRowStride = resultStride / sizeof(float), M = m, K = k, N = n, Init = i.Mode == AccumulateMode.Init,
+            A = a,
+            ARowStride = aStride,
+            W = x.Pointer(i.W),
+            WRowStride = x.Value(i.WRowStride),
+            WFormat = i.WFormat,
+            Layout = i.Layout,
+            Result = (float*)result,
+            ResultRowStride = resultStride / sizeof(float),
+            M = m,
+            K = k,
+            N = n,
+            Init = i.Mode == AccumulateMode.Init,
         };
         if (m > 1 && resultStride < (long)n * sizeof(float))
         {

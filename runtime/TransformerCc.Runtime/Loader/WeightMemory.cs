@@ -6,18 +6,20 @@ namespace TransformerCc.Runtime.Loader;
 /// <summary>The weight section in host memory: an alias of the mapped file, or a copy for an image that was never written.</summary>
 internal sealed unsafe class WeightMemory : IDisposable
 {
-    private byte* _owned;
+    private readonly bool _owned;
+    private byte* _memory;
 
     private WeightMemory(byte* memory, long length, bool owned)
     {
-        Memory = memory;
+        _memory = memory;
         Length = length;
-        _owned = owned ? memory : null;
+        _owned = owned;
     }
 
     ~WeightMemory() => Free();
 
-    public byte* Memory { get; private set; }
+    /// <exception cref="ObjectDisposedException">The program was disposed.</exception>
+    public byte* Memory => _memory is not null ? _memory : throw new ObjectDisposedException(nameof(LoadedProgram));
 
     public long Length { get; }
 
@@ -43,8 +45,10 @@ internal sealed unsafe class WeightMemory : IDisposable
 
     private void Free()
     {
-        NativeMemory.AlignedFree(_owned);
-        _owned = null;
-        Memory = null;
+        if (_owned)
+        {
+            NativeMemory.AlignedFree(_memory);
+        }
+        _memory = null;
     }
 }

@@ -35,7 +35,18 @@ public sealed unsafe class MatMulLaneTests
         {
             MatMulTiles<TVector, TOps>.Run(new MatMulProblem
             {
-                A = pa, ARowStride = k, W = (byte*)pw, WRowStride = n * 4, WFormat = ElementType.F32, Layout = PanelLayout.KByN, Result = pr, ResultRowStride = n, M = m, K = k, N = n, Init = true,
+                A = pa,
+                ARowStride = k,
+                W = (byte*)pw,
+                WRowStride = n * 4,
+                WFormat = ElementType.F32,
+                Layout = PanelLayout.KByN,
+                Result = pr,
+                ResultRowStride = n,
+                M = m,
+                K = k,
+                N = n,
+                Init = true,
             });
         }
         return result;

@@ -65,6 +65,14 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public void A_disposed_program_does_not_run()
+    {
+        LoadedProgram program = LoadedProgram.Load(Doubling().Image(), TestProgram.Chip);
+        program.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => new Session(program).Run(Inputs(1, 1, 1)));
+    }
+
+    [Fact]
     public void Linear_expressions_are_solved_and_others_checked()
     {
         var program = new TestProgram();
