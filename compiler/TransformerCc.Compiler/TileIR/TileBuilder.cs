@@ -21,11 +21,15 @@ public sealed class TileBuilder(TileProgram program)
 {
     private readonly Stack<TileBlock> _blocks = new([program.Body]);
     private readonly Dictionary<string, int> _names = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, DimInterval> _intervals = new(program.Dimensions, StringComparer.Ordinal);
     private ushort _tag;
 
     public TileProgram Program => program;
 
     public TileBlock Block => _blocks.Peek();
+
+    /// <summary>The values an expression may take, over dimensions, loop variables and named values.</summary>
+    public DimInterval Bounds(DimExpr expression) => expression.Bounds(_intervals);
 
     /// <summary>The tile operation and graph node that the next statements stand for.</summary>
     public void SetSource(string operation, string node, string source)
@@ -68,6 +72,7 @@ public sealed class TileBuilder(TileProgram program)
             return;
         }
         var loop = new TileLoop(Fresh(hint), count);
+        _intervals[loop.Variable] = new DimInterval(0, long.Max(0, Bounds(count).Upper - 1));
         Block.Nodes.Add(loop);
         _blocks.Push(loop.Body);
         body(DimExpr.Symbol(loop.Variable));
@@ -75,13 +80,15 @@ public sealed class TileBuilder(TileProgram program)
     }
 
     /// <summary>Names a value for the rest of the block; constants and bare symbols need no name.</summary>
-    public DimExpr Let(string hint, DimExpr value)
+    /// <param name="interval">Where it lies, when more is known than the expression tells.</param>
+    public DimExpr Let(string hint, DimExpr value, DimInterval? interval = null)
     {
         if (value.IsConstant || value.SymbolName is not null)
         {
             return value;
         }
         var let = new TileLet(Fresh(hint), value);
+        _intervals[let.Name] = interval ?? Bounds(value);
         Block.Nodes.Add(let);
         return DimExpr.Symbol(let.Name);
     }

@@ -42,10 +42,11 @@ internal static class IndexLowering
         int size = target.Type.Size();
         DimExpr outer = DimExpr.Product(iota.Shape.Take(iota.Axis)), length = iota.Shape[iota.Axis], inner = DimExpr.Product(iota.Shape.Skip(iota.Axis + 1));
         long columnTile = long.Min(TileElements, context.Bound(inner));
-        context.Tiles("position", length, TileElements / long.Min(columnTile, 64), (n0, rows) => context.Tiles("inner", inner, columnTile, (c0, columns) =>
+        long rowTile = long.Min(long.Max(1, TileElements / columnTile), context.Bound(length));
+        context.Tiles("position", length, rowTile, (n0, rows) => context.Tiles("inner", inner, columnTile, (c0, columns) =>
         {
             long stride = TilingContext.RowStride(columnTile, target.Type);
-            TileBuffer buffer = context.Builder.Buffer("iota", MemorySpace.Asp, stride * TileElements);
+            TileBuffer buffer = context.Builder.Buffer("iota", MemorySpace.Asp, stride * rowTile);
             context.Builder.Iota(new VectorTile(buffer, DimExpr.Zero, stride, target.Type), rows, columns, iota.Start + (n0 * iota.Step), iota.Step, DimExpr.Zero);
             context.Builder.Store(new StridedDram(target, ((n0 * inner) + c0) * size, new Extent3(length * inner * size, inner * size, size)),
                 new StridedTile(buffer, DimExpr.Zero, target.Type, new Extent3(DimExpr.Zero, stride, size)), new Extent3(outer, rows, columns));

@@ -57,8 +57,10 @@ internal static class LinearLowering
 
     private static long BlockColumns(TilingContext context, long columns, int rows)
     {
-        // A quarter of the accumulators for each of the two blocks leaves room for a neighbour's.
-        long fit = context.Chip.Memory.AccBytes / 4 / rows / Lines.AccumulatorRowBytes * context.Chip.Matrix.N;
+        // A quarter of the accumulators for each of the two blocks leaves room for a neighbour's; a slot holds at least a K-group.
+        int arrayColumns = context.Chip.Matrix.N;
+        long slotColumns = context.Ring[0].Bytes / MatMulGroup / context.Storage.MatrixFormat.Size() / arrayColumns * arrayColumns;
+        long fit = long.Min(context.Chip.Memory.AccBytes / 4 / rows / Lines.AccumulatorRowBytes * arrayColumns, slotColumns);
         return long.Min(Lines.RoundUp(columns, context.Chip.Matrix.N), long.Clamp(fit, context.Chip.Matrix.N, MaxBlockColumns));
     }
 

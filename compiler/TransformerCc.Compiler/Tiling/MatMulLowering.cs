@@ -22,7 +22,10 @@ internal static class MatMulLowering
         EquatableArray<DimExpr> aShape = node.Inputs[0].Type.Shape, bShape = node.Inputs[1].Type.Shape;
         DimExpr m = shape[shape.Count - 2], n = shape.Last, k = aShape.Last;
         ElementType format = context.Storage.MatrixFormat;
-        long rowTile = long.Min(long.Max(1, TileRows >> shrink), context.Bound(m)), columnTile = long.Min(TileColumns, context.Bound(n)), depthTile = long.Min(TileDepth, context.Bound(k));
+        long rowTile = long.Min(long.Max(1, TileRows >> shrink), context.Bound(m));
+        long columnTile = long.Min(long.Max(context.Chip.Matrix.N, TileColumns >> shrink), context.Bound(n));
+        // Whole K-groups, so that the order of additions does not depend on the tile.
+        long depthTile = long.Min(long.Max(Isa.Instructions.MatMul.GroupSize, TileDepth >> shrink), context.Bound(k));
         long aStride = Lines.RoundUp(depthTile * format.Size()), bStride = Lines.RoundUp(columnTile * format.Size());
         long accumulatorStride = Lines.RoundUp(columnTile * sizeof(float), Lines.AccumulatorRowBytes), resultStride = Lines.RoundUp(columnTile * target.Type.Size());
         (int aSize, int bSize, int size) = (a.Type.Size(), b.Type.Size(), target.Type.Size());

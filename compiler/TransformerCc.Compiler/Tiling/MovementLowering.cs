@@ -40,8 +40,25 @@ internal static class MovementLowering
                     {
                         offset += slice.Starts[i] * strides[i];
                     }
-                    Move(context, source, offset, target, DimExpr.Zero, [.. strides.Select((s, i) => new MoveAxis(slice.Sizes[i], s * slice.Steps[i], targetStrides[i]))]);
+                    Reverse(0, offset, DimExpr.Zero, []);
                     return true;
+
+                    // The DMA counts upwards only: a loop runs through an axis that is read backwards.
+                    void Reverse(int axis, DimExpr from, DimExpr to, MoveAxis[] forwards)
+                    {
+                        if (axis == strides.Length)
+                        {
+                            Move(context, source, from, target, to, forwards);
+                        }
+                        else if (slice.Steps[axis] < 0)
+                        {
+                            context.Builder.Loop("reverse", slice.Sizes[axis], i => Reverse(axis + 1, from + (i * strides[axis] * slice.Steps[axis]), to + (i * targetStrides[axis]), forwards));
+                        }
+                        else
+                        {
+                            Reverse(axis + 1, from, to, [.. forwards, new MoveAxis(slice.Sizes[axis], strides[axis] * slice.Steps[axis], targetStrides[axis])]);
+                        }
+                    }
                 }
             case Broadcast:
                 {

@@ -70,14 +70,15 @@ internal sealed class TilingContext
     public bool Fits => MemoryPlanner.Fits(Builder.Program.Body, Chip, RingBytes);
 
     /// <summary>Largest value of a length.</summary>
-    public long Bound(DimExpr expression) => long.Min(LargestBound, expression.Bounds(Graph.Dimensions).Upper);
+    public long Bound(DimExpr expression) => long.Min(LargestBound, Builder.Bounds(expression).Upper);
 
     /// <summary>Smallest value of a length.</summary>
-    public long LowerBound(DimExpr expression) => expression.Bounds(Graph.Dimensions).Lower;
+    public long LowerBound(DimExpr expression) => Builder.Bounds(expression).Lower;
 
     /// <summary>Splits a length into tiles of a static size: the last is shorter. The body gets the start and the length of each.</summary>
     public void Tiles(string hint, DimExpr length, long size, Action<DimExpr, DimExpr> body)
     {
+        size = long.Max(1, size);
         if (Bound(length) <= size && LowerBound(length) >= 1)
         {
             body(DimExpr.Zero, length);
@@ -87,7 +88,7 @@ internal sealed class TilingContext
         Builder.Loop(hint, DimExpr.CeilDiv(length, size), index =>
         {
             DimExpr start = index * size;
-            body(start, exact ? size : Builder.Let($"{hint}.length", DimExpr.Min(size, length - start)));
+            body(start, exact ? size : Builder.Let($"{hint}.length", DimExpr.Min(size, length - start), new DimInterval(1, size)));
         });
     }
 

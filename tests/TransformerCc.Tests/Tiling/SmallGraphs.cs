@@ -1,0 +1,320 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Tests.GraphIR;
+
+namespace TransformerCc.Tests.Tiling;
+
+/// <param name="Sizes">Values of the dimensions to run with, all by one binary: like "n=1; n=300".</param>
+internal sealed record SmallGraph(string Name, string Sizes, string Text)
+{
+    public Graph Parse() => GraphTexts.Parse(Text);
+
+    public IEnumerable<IReadOnlyDictionary<string, long>> EachSize() => Sizes.Split(';', StringSplitOptions.TrimEntries).Select(line =>
+        line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(d => d.Split('=')).ToDictionary(d => d[0], d => long.Parse(d[1], System.Globalization.CultureInfo.InvariantCulture)));
+}
+
+/// <summary>A graph for each lowering, small enough to run in checking mode with lengths that leave ragged tiles.</summary>
+internal static class SmallGraphs
+{
+    public static SmallGraph Named(string name) => All.Single(g => g.Name == name);
+
+    public static IReadOnlyList<SmallGraph> All { get; } =
+    [
+        new("linear", "n=1; n=7; n=300", """
+            dim n in 1..4096
+            input %x : f32[n, 48]
+            const %w : f32[48, 80] = #w
+            const %b : f32[80] = #b
+            const %w2 : f32[80, 48] = #w2
+            %h : f32[n, 80] = linear(%x, %w, %b) {activation = gelu_tanh, bias} from "/ffn/up"
+            %y : f32[n, 48] = linear(%h, %w2, %x) {residual} from "/ffn/down"
+            output "y" = %y
+            """),
+        new("wide_linear", "n=1; n=33", """
+            dim n in 1..1024
+            input %x : f32[n, 700]
+            const %w : f32[700, 1100] = #w
+            const %b : f32[1100] = #b
+            const %r : f32[1100, 40] = #r
+            %h : f32[n, 1100] = linear(%x, %w, %b) {activation = relu, bias}
+            %y : f32[n, 40] = linear(%h, %r)
+            output "h" = %h
+            output "y" = %y
+            """),
+        new("gated_ffn", "batch=1 length=1; batch=2 length=5; batch=3 length=101", """
+            dim batch in 1..64
+            dim length in 1..2048
+            input %x : f32[batch, length, 64]
+            const %scale : f32[64] = #scale
+            const %gate : f32[64, 96] = #gate
+            const %up : f32[64, 96] = #up
+            const %down : f32[96, 64] = #down
+            %n : f32[batch, length, 64] = norm(%x, %scale) {kind = rms, epsilon = 1E-05} from "/norm"
+            %g : f32[batch, length, 96] = linear(%n, %gate) from "/gate"
+            %u : f32[batch, length, 96] = linear(%n, %up) from "/up"
+            %a : f32[batch, length, 96] = gated(%g, %u) {activation = silu} from "/mul"
+            %y : f32[batch, length, 64] = linear(%a, %down, %x) {residual} from "/down", "/add"
+            output "y" = %y
+            """),
+        new("layer_norm", "n=1; n=300", """
+            dim n in 1..4096
+            input %x : f32[n, 20]
+            const %scale : f32[20] = #scale
+            const %shift : f32[20] = #shift
+            %y : f32[n, 20] = norm(%x, %scale, %shift) {kind = layer, epsilon = 1E-05, shift}
+            %s : f32[n, 20] = softmax(%y) {axis = 1}
+            %m : f32[n] = reduce(%s) {function = max, axes = [1]}
+            %z : f32[n, 1] = reshape(%m) {shape = [n, 1]}
+            %d : f32[n, 20] = binary(%s, %z) {function = sub}
+            output "y" = %y
+            output "d" = %d
+            """),
+        new("causal", "batch=1 length=1; batch=2 length=9; batch=1 length=300", """
+            dim batch in 1..8
+            dim length in 1..512
+            input %q : f32[batch, length, 2, 16]
+            input %k : f32[batch, length, 2, 16]
+            input %v : f32[batch, length, 2, 16]
+            %a : f32[batch, length, 2, 16] = attention(%q, %k, %v) {query = bshd, key = bshd, value = bshd, result = bshd, scale = 0.25, mask = none, causal_offset = [0]} from "/attn"
+            output "a" = %a
+            """),
+        new("grouped_past", "batch=1 length=1 past=0; batch=2 length=3 past=5; batch=1 length=130 past=150", """
+            dim batch in 1..4
+            dim length in 1..256
+            dim past in 0..256
+            input %q : f32[batch, 6, length, 16]
+            input %k : f32[batch, 2, 16, length + past]
+            input %v : f32[batch, 2, length + past, 24]
+            %a : f32[batch, length, 6, 24] = attention(%q, %k, %v) {query = bhsd, key = bhds, value = bhsd, result = bshd, scale = 0.25, mask = none, causal_offset = [past]}
+            output "a" = %a
+            """),
+        new("boolean_mask", "batch=1 length=1; batch=2 length=9; batch=2 length=140", """
+            dim batch in 1..8
+            dim length in 1..256
+            input %q : f32[batch, length, 2, 16]
+            input %k : f32[batch, length, 2, 16]
+            input %v : f32[batch, length, 2, 16]
+            input %mask : bool[batch, 1, 1, length]
+            %a : f32[batch, 2, length, 16] = attention(%q, %k, %v, %mask) {query = bshd, key = bshd, value = bshd, result = bhsd, scale = 0.25, mask = boolean}
+            output "a" = %a
+            """),
+        new("additive_mask", "batch=1 queries=1 keys=1; batch=2 queries=5 keys=9; batch=1 queries=150 keys=140", """
+            dim batch in 1..8
+            dim queries in 1..256
+            dim keys in 1..256
+            input %q : f32[batch, queries, 4, 16]
+            input %k : f32[batch, keys, 2, 16]
+            input %v : f32[batch, keys, 2, 16]
+            input %mask : f32[4, queries, keys]
+            %a : f32[batch, queries, 4, 16] = attention(%q, %k, %v, %mask) {query = bshd, key = bshd, value = bshd, result = bshd, scale = 0.5, mask = additive}
+            output "a" = %a
+            """),
+        new("additive_causal", "length=1; length=140", """
+            dim length in 1..256
+            input %q : f32[1, length, 2, 8]
+            input %mask : f32[length, length]
+            %a : f32[1, length, 2, 8] = attention(%q, %q, %q, %mask) {query = bshd, key = bshd, value = bshd, result = bshd, scale = 1, mask = additive, causal_offset = [0]}
+            output "a" = %a
+            """),
+        new("rope", "batch=1 length=1; batch=2 length=5; batch=2 length=150", """
+            dim batch in 1..8
+            dim length in 1..512
+            input %x : f32[batch, length, 3, 16]
+            input %z : f32[batch, 2, length, 12]
+            input %cos : f32[length, 8]
+            input %sin : f32[length, 8]
+            input %cos2 : f32[batch, length, 4]
+            input %sin2 : f32[batch, length, 4]
+            %half : f32[batch, length, 3, 16] = rope(%x, %cos, %sin) {kind = half, layout = bshd} from "/q/rope"
+            %interleaved : f32[batch, 2, length, 12] = rope(%z, %cos2, %sin2) {kind = interleaved, layout = bhsd} from "/k/rope"
+            output "half" = %half
+            output "interleaved" = %interleaved
+            """),
+        new("embedding", "batch=1 length=1; batch=3 length=5; batch=3 length=100", """
+            dim batch in 1..16
+            dim length in 1..128
+            input %tokens : i64[batch, length]
+            const %table : f32[50, 24] = #table
+            const %positions : f32[128, 24] = #positions
+            %e : f32[batch, length, 24] = gather(%table, %tokens) {axis = 0} from "/embed"
+            %p : f32[length, 24] = slice(%positions) {starts = [0, 0], sizes = [length, 24], steps = [1, 1]} from "/slice"
+            %x : f32[batch, length, 24] = binary(%e, %p) {function = add} from "/add"
+            output "x" = %x
+            """),
+        new("broadcasts", "a=1 b=1; a=3 b=5; a=2 b=150", """
+            dim a in 1..64
+            dim b in 1..512
+            input %x : f32[a, 4, b, 10]
+            input %row : f32[10]
+            input %perA : f32[a, 1, 1, 10]
+            input %perB : f32[b, 1]
+            input %perC : f32[4, 1, 10]
+            const %two : f32[] = 2
+            %x1 : f32[a, 4, b, 10] = binary(%x, %row) {function = mul}
+            %x2 : f32[a, 4, b, 10] = binary(%perA, %x1) {function = sub}
+            %x3 : f32[a, 4, b, 10] = binary(%x2, %perB) {function = add}
+            %x4 : f32[a, 4, b, 10] = binary(%x3, %perC) {function = max}
+            %x5 : f32[a, 4, b, 10] = binary(%x4, %two) {function = mul}
+            %low : bool[a, 4, b, 10] = binary(%x5, %two) {function = less}
+            %y : f32[a, 4, b, 10] = select(%low, %x5, %perB)
+            output "y" = %y
+            """),
+        new("flat", "n=1; n=9000", """
+            dim n in 1..20000
+            input %x : f32[n]
+            input %s : f32[]
+            %a : f32[n] = binary(%x, %s) {function = mul}
+            %b : f32[n] = unary(%a) {function = exp}
+            %c : i32[n] = cast(%b) {to = i32}
+            %t : f32[] = binary(%s, %s) {function = mul}
+            output "b" = %b
+            output "c" = %c
+            output "t" = %t
+            """),
+        new("movement", "n=1 m=1; n=3 m=5; n=70 m=150", """
+            dim n in 1..128
+            dim m in 1..256
+            input %x : f32[n, 3, m, 8]
+            input %y : f32[n, 1, m, 8]
+            %t : f32[m, n, 8, 3] = transpose(%x) {permutation = [2, 0, 3, 1]} from "/transpose"
+            %s : f32[n, 2, m, 3] = slice(%x) {starts = [0, 0, 0, 1], sizes = [n, 2, m, 3], steps = [1, 2, 1, 2]} from "/slice"
+            %last : f32[n, 3, 1, 8] = slice(%x) {starts = [0, 0, m - 1, 0], sizes = [n, 3, 1, 8], steps = [1, 1, 1, 1]} from "/last"
+            %reverse : f32[n, 3, m, 8] = slice(%x) {starts = [0, 2, 0, 7], sizes = [n, 3, m, 8], steps = [1, -1, 1, -1]} from "/reverse"
+            %c : f32[n, 4, m, 8] = concat(%x, %y) {axis = 1} from "/concat"
+            %b : f32[n, 6, m, 8] = broadcast(%y) {shape = [n, 6, m, 8]} from "/expand"
+            %p : f32[n + 3, 3, m + 1, 8] = pad(%x) {before = [1, 0, 0, 0], after = [2, 0, 1, 0]} from "/pad"
+            output "t" = %t
+            output "s" = %s
+            output "last" = %last
+            output "reverse" = %reverse
+            output "c" = %c
+            output "b" = %b
+            output "p" = %p
+            """),
+        new("columns", "n=1; n=300", """
+            dim n in 1..512
+            input %x : f32[n, 24]
+            const %w : f32[24, 30] = #w
+            %qkv : f32[n, 30] = linear(%x, %w)
+            %q : f32[n, 10] = slice(%qkv) {starts = [0, 0], sizes = [n, 10], steps = [1, 1]}
+            %k : f32[n, 10] = slice(%qkv) {starts = [0, 10], sizes = [n, 10], steps = [1, 1]}
+            %v : f32[n, 10] = slice(%qkv) {starts = [0, 20], sizes = [n, 10], steps = [1, 1]}
+            %r : f32[n, 5, 2] = reshape(%k) {shape = [n, 5, 2]}
+            %m : f32[n, 5, 2] = unary(%r) {function = negate}
+            %f : f32[n, 10] = reshape(%m) {shape = [n, 10]}
+            %c : f32[n, 30] = concat(%v, %f, %q) {axis = 1}
+            output "c" = %c
+            """),
+        new("indices", "n=1 m=1; n=5 m=3; n=300 m=70", """
+            dim n in 1..512
+            dim m in 1..512
+            input %x : f32[2, n, m]
+            input %i : i64[m]
+            const %table : f32[3, 2, 5] = #table
+            %range : i64[n] = iota() {type = i64, shape = [n], axis = 0, start = [m], step = -2} from "/range"
+            %grid : f32[2, n, m] = iota() {type = f32, shape = [2, n, m], axis = 1, start = [1], step = 3} from "/grid"
+            %shape : i64[3] = shape_value() {elements = [n, n*m + 1, floordiv(n, 3) - m], shape = [3]} from "/shape"
+            %low : f32[2, n, m] = trilu(%x) {diagonal = 0} from "/tril"
+            %up : f32[2, n, m] = trilu(%x) {upper, diagonal = -2} from "/triu"
+            %g : f32[3, m, 5] = gather(%table, %i) {axis = 1} from "/gather"
+            output "range" = %range
+            output "grid" = %grid
+            output "shape" = %shape
+            output "low" = %low
+            output "up" = %up
+            output "g" = %g
+            """),
+        new("matmul", "b=1 m=1 k=1 n=1; b=2 m=5 k=3 n=7; b=2 m=140 k=270 n=260", """
+            dim b in 1..8
+            dim m in 1..256
+            dim k in 1..512
+            dim n in 1..512
+            input %x : f32[b, 3, m, k]
+            input %y : f32[b, 1, k, n]
+            input %z : f32[n, 6]
+            %p : f32[b, 3, m, n] = matmul(%x, %y) from "/scores"
+            %q : f32[b, 3, m, 6] = matmul(%p, %z) from "/values"
+            output "q" = %q
+            """),
+        new("conv1d", "batch=1 length=3; batch=2 length=10; batch=1 length=301", """
+            dim batch in 1..8
+            dim length in 3..512
+            input %x : f32[batch, 6, length]
+            const %w : f32[20, 6, 3] = #w
+            const %b : f32[20] = #b
+            const %w2 : f32[8, 20, 3] = #w2
+            %y : f32[batch, 20, length] = conv(%x, %w, %b) {strides = [1], pads_before = [1], pads_after = [1], dilations = [1], bias} from "/conv1"
+            %g : f32[batch, 20, length] = unary(%y) {function = gelu_erf} from "/gelu"
+            %z : f32[batch, 8, floordiv(length - 1, 2) + 1] = conv(%g, %w2) {strides = [2], pads_before = [1], pads_after = [1], dilations = [1]} from "/conv2"
+            output "y" = %y
+            output "z" = %z
+            """),
+        new("conv2d", "batch=1; batch=3", """
+            dim batch in 1..16
+            input %x : f32[batch, 3, 24, 32]
+            const %w : f32[40, 3, 8, 8] = #w
+            %y : f32[batch, 40, 3, 4] = conv(%x, %w) {strides = [8, 8], pads_before = [0, 0], pads_after = [0, 0], dilations = [1, 1]} from "/patch"
+            const %w2 : f32[5, 40, 3, 2] = #w2
+            %z : f32[batch, 5, 1, 2] = conv(%y, %w2) {strides = [1, 2], pads_before = [1, 1], pads_after = [1, 0], dilations = [2, 1]} from "/padded"
+            output "y" = %y
+            output "z" = %z
+            """),
+        new("empty", "n=3 past=0; n=1 past=4", """
+            dim n in 1..16
+            dim past in 0..16
+            input %old : f32[2, past, 6]
+            input %new : f32[2, n, 6]
+            const %w : f32[6, 6] = #w
+            %all : f32[2, n + past, 6] = concat(%old, %new) {axis = 1}
+            %p : f32[2, past, 6] = linear(%old, %w)
+            %y : f32[2, n + past, 6] = unary(%all) {function = tanh}
+            output "y" = %y
+            output "p" = %p
+            output "all" = %all
+            """),
+        new("copied", "n=1; n=300", """
+            dim n in 1..512
+            input %x : f32[n, 3]
+            const %c : f32[2, 5] = #c
+            %r : f32[3*n] = reshape(%x) {shape = [3*n]}
+            %y : f32[n, 3] = unary(%x) {function = abs}
+            %f : f32[3*n] = reshape(%y) {shape = [3*n]}
+            output "input" = %x
+            output "reshaped" = %r
+            output "constant" = %c
+            output "y" = %y
+            output "again" = %f
+            """),
+        new("block", "batch=1 length=1; batch=2 length=7; batch=1 length=140", """
+            dim batch in 1..4
+            dim length in 1..256
+            input %tokens : i64[batch, length]
+            const %table : f32[40, 32] = #table
+            const %scale : f32[32] = #scale
+            const %shift : f32[32] = #shift
+            const %wq : f32[32, 32] = #wq
+            const %wk : f32[32, 16] = #wk
+            const %wv : f32[32, 16] = #wv
+            const %wo : f32[32, 32] = #wo
+            const %bo : f32[32] = #bo
+            const %up : f32[32, 64] = #up
+            const %down : f32[64, 32] = #down
+            const %head : f32[32, 40] = #head
+            %x : f32[batch, length, 32] = gather(%table, %tokens) {axis = 0}
+            %n : f32[batch, length, 32] = norm(%x, %scale, %shift) {kind = layer, epsilon = 1E-05, shift}
+            %q0 : f32[batch, length, 32] = linear(%n, %wq)
+            %k0 : f32[batch, length, 16] = linear(%n, %wk)
+            %v0 : f32[batch, length, 16] = linear(%n, %wv)
+            %q : f32[batch, length, 4, 8] = reshape(%q0) {shape = [batch, length, 4, 8]}
+            %k : f32[batch, length, 2, 8] = reshape(%k0) {shape = [batch, length, 2, 8]}
+            %v : f32[batch, length, 2, 8] = reshape(%v0) {shape = [batch, length, 2, 8]}
+            %a : f32[batch, length, 4, 8] = attention(%q, %k, %v) {query = bshd, key = bshd, value = bshd, result = bshd, scale = 0.35355338, mask = none, causal_offset = [0]}
+            %a1 : f32[batch, length, 32] = reshape(%a) {shape = [batch, length, 32]}
+            %x1 : f32[batch, length, 32] = linear(%a1, %wo, %bo, %x) {bias, residual}
+            %n1 : f32[batch, length, 32] = norm(%x1, %scale) {kind = rms, epsilon = 1E-05}
+            %h : f32[batch, length, 64] = linear(%n1, %up) {activation = silu}
+            %x2 : f32[batch, length, 32] = linear(%h, %down, %x1) {residual}
+            %y : f32[batch, length, 40] = linear(%x2, %head)
+            output "logits" = %y
+            """),
+    ];
+}
