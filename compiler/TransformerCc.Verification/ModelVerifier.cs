@@ -44,6 +44,7 @@ public static class ModelVerifier
         ProgramFile.Write(binary, compilation.Image!);
         using ProgramFile file = ProgramFile.Open(binary);
         using LoadedProgram program = LoadedProgram.Load(file.Image, compile.Chip);
+        diagnostics.AddRange(options.Check ? DeadlockCheck.Run(file.Image) : []);
         Tolerance rule = options.Tolerance ?? Tolerance.Of(compile.Precision == Precision.F32 ? ElementType.F32 : ElementType.BF16);
         if (options.CasesFolder is not null)
         {
@@ -64,7 +65,7 @@ public static class ModelVerifier
 
     /// <summary>Runs the cases of a folder on a binary.</summary>
     /// <param name="chipOf">Finds the description of the chip that the binary names.</param>
-    public static VerificationResult VerifyBinary(string binaryPath, Func<ProgramImage, ChipDescription> chipOf, VerifyOptions options)
+    public static VerificationResult VerifyBinary(string binaryPath, Func<ProgramImage, ChipDescription> chipOf, VerifyOptions options, DiagnosticList diagnostics)
     {
         if (options.CasesFolder is null)
         {
@@ -73,6 +74,7 @@ public static class ModelVerifier
         }
         using ProgramFile file = ProgramFile.Open(binaryPath);
         using LoadedProgram program = LoadedProgram.Load(file.Image, chipOf(file.Image));
+        diagnostics.AddRange(options.Check ? DeadlockCheck.Run(file.Image) : []);
         return RunCases(program, options.Tolerance ?? Tolerance.Of(CompiledPrecision(file.Image)), options);
     }
 

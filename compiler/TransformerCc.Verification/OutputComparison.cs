@@ -5,12 +5,15 @@ namespace TransformerCc.Verification;
 
 /// <summary>One output beside its golden.</summary>
 /// <param name="ArgmaxAgreement">
-/// Share of rows (along the last axis) whose largest element stands at the same place; null for integers and for rows of
-/// one element.
+/// Share of rows (along the last axis) with the largest element at the same place, among the rows whose golden has a
+/// clear winner: its two largest elements differ by more than 2 %. Null for integers and where no row has one.
 /// </param>
 /// <param name="Problem">Why the two cannot be compared (shape, element type); null when they can.</param>
 public sealed record OutputComparison(string Name, ErrorMeasures Errors, double? ArgmaxAgreement, bool Passed, string? Problem = null)
 {
+    /// <summary>Below this relative distance between the two largest elements, which of them wins is a matter of rounding.</summary>
+    private const double ClearMargin = 0.02;
+
     public static OutputComparison Compare(string name, Tensor actual, Tensor golden, Tolerance tolerance)
     {
         if (!actual.Shape.SequenceEqual(golden.Shape) || actual.Type != golden.Type)
@@ -33,12 +36,28 @@ public sealed record OutputComparison(string Name, ErrorMeasures Errors, double?
 
     private static double? AgreementOfArgmax(ReadOnlySpan<double> actual, ReadOnlySpan<double> golden, int width)
     {
-        int rows = golden.Length / width, same = 0;
-        for (int row = 0; row < rows; row++)
+        int clear = 0, same = 0;
+        for (int at = 0; at < golden.Length; at += width)
         {
-            same += IndexOfMax(actual.Slice(row * width, width)) == IndexOfMax(golden.Slice(row * width, width)) ? 1 : 0;
+            ReadOnlySpan<double> row = golden.Slice(at, width);
+            int best = IndexOfMax(row);
+            if (HasClearWinner(row, best))
+            {
+                clear++;
+                same += IndexOfMax(actual.Slice(at, width)) == best ? 1 : 0;
+            }
         }
-        return rows == 0 ? null : (double)same / rows;
+        return clear == 0 ? null : (double)same / clear;
+    }
+
+    private static bool HasClearWinner(ReadOnlySpan<double> row, int best)
+    {
+        double second = double.NegativeInfinity;
+        for (int i = 0; i < row.Length; i++)
+        {
+            second = i == best ? second : Math.Max(second, row[i]);
+        }
+        return row[best] - second > ClearMargin * Math.Max(Math.Abs(row[best]), Math.Abs(second));
     }
 
     /// <summary>The first of equal maxima.</summary>

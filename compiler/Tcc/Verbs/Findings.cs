@@ -12,10 +12,12 @@ internal static class Findings
         return findings.Count == 0 ? 0 : (int)FailureKind.Failed;
     }
 
+    /// <summary>What a run can find; the static findings have their own diagnostics.</summary>
     private static string Name(FindingKind kind) => kind switch
     {
         FindingKind.UninitialisedRead => "read of uninitialised memory",
         FindingKind.Race => "race",
-        _ => "output not written",
+        FindingKind.UnwrittenOutput => "output not written",
+        _ => kind.ToString(),
     };
 }

@@ -17,7 +17,7 @@ internal static class RunVerb
         var file = CommonOptions.File("FILE", "The binary");
         var inputs = new Option<string>("--inputs") { Description = "Folder with one .npy file for each input", HelpName = "DIR", Required = true };
         var outputs = new Option<string>("--outputs") { Description = "Folder for one .npy file for each output", HelpName = "DIR", Required = true };
-        var check = new Option<bool>("--check") { Description = "Look for races and reads of uninitialised memory as well; slower" };
+        var check = new Option<bool>("--check") { Description = "Look for races, reads of uninitialised memory and deadlocks as well; slower" };
         var set = new NumberPairs("--set", "DIM=N", "Value of a dimension that no input's shape shows");
         var chip = CommonOptions.ChipOfBinary();
         var verbose = CommonOptions.Verbose();
@@ -33,6 +33,11 @@ internal static class RunVerb
             string[] results = [.. program.Image.Tensors.Where(t => t.Kind == TensorKind.Output).Select(t => t.Name)];
             (string Name, string Path)[] files = [.. TensorFolder.Paths(folder, results)]; // two outputs with one file end here, before the run
             IReadOnlyDictionary<string, Tensor> tensors = TensorFolder.Read(parse.GetValue(inputs)!, names);
+
+            if (parse.GetValue(check))
+            {
+                tool.Report(DeadlockCheck.Run(program.Image));
+            }
 
             tool.BeginPhase("run", show);
             RunResult result = new Session(loaded).Run(tensors, new RunOptions { Check = parse.GetValue(check), Set = set.Read(parse) });

@@ -18,7 +18,7 @@ internal static class VerifyVerb
         var cases = new Option<string?>("--cases") { Description = "Folder of cases with golden outputs; without it, the reference evaluator on seeded inputs", HelpName = "DIR" };
         Option<double?> atol = NonNegative("--atol", "A", "Absolute tolerance: |error| <= A + R x |golden|"), rtol = NonNegative("--rtol", "R", "Relative tolerance");
         var seed = new Option<ulong>("--seed") { Description = "Seed of the inputs without --cases", HelpName = "S" };
-        var check = new Option<bool>("--check") { Description = "Look for races and reads of uninitialised memory as well; slower" };
+        var check = new Option<bool>("--check") { Description = "Look for races, reads of uninitialised memory and deadlocks as well; slower" };
         var compilation = new CompilationArguments();
         Option<bool> json = CommonOptions.Json(), verbose = CommonOptions.Verbose();
         var verb = new Verb("verify", "Compare a model or a binary with golden outputs or the reference evaluator.", "tcc verify model.onnx --cases . --precision f32") { file, cases, atol, rtol, seed, check };
@@ -40,7 +40,7 @@ internal static class VerifyVerb
             };
             var diagnostics = new DiagnosticList();
             VerificationResult result = ProgramFile.IsProgram(path)
-                ? ModelVerifier.VerifyBinary(path, image => CommonOptions.Chip(compilation.GivenChip(parse), image), options)
+                ? ModelVerifier.VerifyBinary(path, image => CommonOptions.Chip(compilation.GivenChip(parse), image), options, diagnostics)
                 : ModelVerifier.VerifyModel(path, compilation.Read(parse) with { Progress = progress }, options, diagnostics);
             tool.Report(diagnostics);
             if (parse.GetValue(json))

@@ -108,7 +108,8 @@ public sealed class WholePathTests : IDisposable
     public void Inspection_of_the_model_counts_what_is_recognised()
     {
         JsonElement fused = ToolRun.Good("inspect", TestData.AdderModel, "--json").Json().GetProperty("fused");
-        Assert.Equal((3, 7, 6), (fused.GetProperty("gated").GetInt32(), fused.GetProperty("rmsNorm").GetInt32(), fused.GetProperty("rope").GetInt32()));
+        Assert.Equal((3, 3, 7, 6, 0), (fused.GetProperty("attention").GetInt32(), fused.GetProperty("gated").GetInt32(), fused.GetProperty("rmsNorm").GetInt32(),
+            fused.GetProperty("rope").GetInt32(), fused.GetProperty("scoreSoftmax").GetInt32()));
     }
 
     [Fact]

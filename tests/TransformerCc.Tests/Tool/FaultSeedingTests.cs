@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Operands;
+
+namespace TransformerCc.Tests.Tool;
+
+/// <summary>Faults put into a compiled binary must be found by running it, and lead back to the model's node.</summary>
+public sealed class FaultSeedingTests : IDisposable
+{
+    private static readonly string s_inputs = Path.Combine(TestData.AdderFolder, "cases", "full-sums", "inputs");
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-fault").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private ProgramFile Compile()
+    {
+        string binary = Path.Combine(_folder, "adder.bin");
+        ToolRun.Good("compile", TestData.AdderModel, "-o", binary);
+        return ProgramFile.Open(binary);
+    }
+
+    /// <summary>Runs the image with some of its instructions replaced.</summary>
+    private ToolRun RunWith(ProgramImage image, Func<Instruction, int, Instruction> change)
+    {
+        EntryPoint main = image.EntryPoints[0];
+        ImmutableArray<Instruction> changed = [.. main.Instructions.Select(change)];
+        string binary = Path.Combine(_folder, "fault.bin");
+        ProgramFile.Write(binary, image with { EntryPoints = [main with { Instructions = changed }] });
+        return ToolRun.Of("run", binary, "--inputs", s_inputs, "--outputs", Path.Combine(_folder, "results"), "--check");
+    }
+
+    /// <summary>
+    /// Every channel of the weight stream: panels that arrived, ring slots that are free again. (Among the others, some
+    /// that carry an order over to the next loop iteration are implied by the rest.)
+    /// </summary>
+    [Fact]
+    public void Semaphore_that_is_removed_shows_as_a_race()
+    {
+        using ProgramFile file = Compile();
+        byte[] stream = [.. file.Image.EntryPoints[0].Instructions.OfType<LoadWeights>().SelectMany(i => Numbers(i.Acquires).Concat(Numbers(i.Releases))).Distinct().Order()];
+        Assert.True(stream.Length >= 4);
+        foreach (byte s in stream)
+        {
+            ToolRun run = RunWith(file.Image, (i, _) => i with { Acquires = Without(i.Acquires, s), Releases = Without(i.Releases, s) });
+            Assert.True(run.ExitCode == 1 && run.Error.Contains("race", StringComparison.Ordinal), $"semaphore {s} is not missed, exit code {run.ExitCode}");
+        }
+    }
+
+    [Fact]
+    public void Release_that_is_removed_shows_as_a_deadlock_before_anything_runs()
+    {
+        using ProgramFile file = Compile();
+        byte semaphore = file.Image.EntryPoints[0].Instructions.OfType<MatMul>().First().Acquires[0];
+        ToolRun run = RunWith(file.Image, (i, _) => i with { Releases = Without(i.Releases, semaphore) });
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("error TCC6009", run.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(_folder, "results")));
+    }
+
+    [Fact]
+    public void Address_outside_the_scratchpad_traps_with_the_node()
+    {
+        using ProgramFile file = Compile();
+        int at = file.Image.EntryPoints[0].Instructions.IndexOf(file.Image.EntryPoints[0].Instructions.First(i => i is VectorNorm));
+        DebugEntry source = file.Image.Debug[file.Image.EntryPoints[0].Instructions[at].Tag];
+        ToolRun run = RunWith(file.Image, (i, index) => index != at ? i : (VectorNorm)i is var norm ? norm with { Dst = norm.Dst with { Address = new ScratchAddress(MemorySpace.Asp, 0x7fff_0000) } } : i);
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("trap", run.Error, StringComparison.Ordinal);
+        Assert.NotEmpty(source.Node);
+        Assert.Contains(source.Node, run.Error, StringComparison.Ordinal);
+    }
+
+    private static IEnumerable<byte> Numbers(SemaphoreList list) => Enumerable.Range(0, list.Count).Select(i => list[i]);
+
+    private static SemaphoreList Without(SemaphoreList list, byte semaphore) => SemaphoreList.Of([.. Numbers(list).Where(s => s != semaphore)]);
+}
