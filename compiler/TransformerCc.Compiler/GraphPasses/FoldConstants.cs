@@ -41,4 +41,5 @@ public sealed class FoldConstants : RewritePass
 
     private static Tensor Evaluate(Node node) => node.Op is Reshape
         ? node.Inputs[0].ConstantData!.Reshape(Match.Sizes(node.Output.Type.Shape))
-        : node.Op.Evaluate([.. node.Inputs.Select(v => v.ConstantData!)], NoSymbols)[0];}
+        : node.Op.Evaluate([.. node.Inputs.Select(v => v.ConstantData!)], NoSymbols)[0];
+}

@@ -208,7 +208,7 @@ public sealed class DimExpr : IEquatable<DimExpr>
     /// <summary>A single term as an expression.</summary>
     public static DimExpr FromTerm(Term term) => FromTerms([term]);
 
-    
+
     private static ImmutableArray<Atom> SortFactors(IEnumerable<Atom> factors) =>
         [.. factors.OrderBy(f => f.Text, StringComparer.Ordinal)];
 

@@ -110,8 +110,13 @@ public sealed class OnnxDiagnosticsTests
         var leaky = MakeNode("", "LeakyRelu", "a", "b", new AttributeProto { Name = "alpha", RefAttrName = "slope" });
         builder.Model.Functions.Add(new FunctionProto
         {
-            Domain = "local", Name = "Twice", Input = { "a" }, Output = { "c" }, Attribute = { "slope" },
-            Node = { leaky, MakeNode("", "Add", "b b", "c") }, OpsetImport = { new OperatorSetIdProto { Version = 16 } },
+            Domain = "local",
+            Name = "Twice",
+            Input = { "a" },
+            Output = { "c" },
+            Attribute = { "slope" },
+            Node = { leaky, MakeNode("", "Add", "b b", "c") },
+            OpsetImport = { new OperatorSetIdProto { Version = 16 } },
         });
         builder.Model.OpsetImport.Add(new OperatorSetIdProto { Domain = "local", Version = 1 });
         Graph graph = builder.Node("local", "Twice", "x", "y", Float("slope", 0.5f)).Output("y").Import();

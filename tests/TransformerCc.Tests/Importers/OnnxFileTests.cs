@@ -107,7 +107,10 @@ public sealed class OnnxFileTests
         var builder = new OnnxBuilder().Input("x", 1, 4).Node("Add", "x w", "y").Output("y");
         builder.Model.Graph.Initializer.Add(new TensorProto
         {
-            Name = "w", DataType = 1, Dims = { 4L }, DataLocation = TensorProto.Types.DataLocation.External,
+            Name = "w",
+            DataType = 1,
+            Dims = { 4L },
+            DataLocation = TensorProto.Types.DataLocation.External,
             ExternalData =
             {
                 new StringStringEntryProto { Key = "location", Value = location },

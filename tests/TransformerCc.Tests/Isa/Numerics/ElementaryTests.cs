@@ -95,8 +95,14 @@ public class ElementaryTests
     {
         SpanFunction f = name switch
         {
-            "exp" => Elementary.Exp, "log" => Elementary.Log, "erf" => Elementary.Erf, "tanh" => Elementary.Tanh,
-            "sigmoid" => Elementary.Sigmoid, "sin" => Elementary.Sin, "cos" => Elementary.Cos, _ => Elementary.Rsqrt,
+            "exp" => Elementary.Exp,
+            "log" => Elementary.Log,
+            "erf" => Elementary.Erf,
+            "tanh" => Elementary.Tanh,
+            "sigmoid" => Elementary.Sigmoid,
+            "sin" => Elementary.Sin,
+            "cos" => Elementary.Cos,
+            _ => Elementary.Rsqrt,
         };
         float[] x = [.. Reference.AllMagnitudes(82_939)], y = new float[x.Length];
         f(x, y);
