@@ -109,7 +109,7 @@ public sealed class RecognizeAttention : IGraphPass
             (Value value, HeadLayout valueLayout) = grouped ? (v.Source, v.SourceLayout) : (v.Repeated, v.RepeatedLayout);
             HeadLayout result = frame.Heads.Is(1) ? HeadLayout.BSHD : HeadLayout.BHSD;
             var inputs = new List<Value> { q.Repeated, key, value };
-            if (chain.Mask is not null)
+            if (chain.Masks.Count > 0)
             {
                 if (Mask(chain, frame, editor) is not { } mask)
                 {
@@ -117,7 +117,7 @@ public sealed class RecognizeAttention : IGraphPass
                 }
                 inputs.Add(mask);
             }
-            var attention = new Attention(q.RepeatedLayout, keyLayout, valueLayout, result, (float)(chain.Scale * q.Scale * k.Scale), chain.MaskKind, chain.CausalOffset);
+            var attention = new Attention(q.RepeatedLayout, keyLayout, valueLayout, result, (float)(chain.Scale * q.Scale * k.Scale), MaskKindOf(chain), chain.CausalOffset);
             if (!Fits(attention, inputs))
             {
                 return null;
@@ -146,14 +146,30 @@ public sealed class RecognizeAttention : IGraphPass
             }
         }
 
+        private static MaskKind MaskKindOf(ScoreChain chain) => chain.Masks.Count switch { 0 => MaskKind.None, 1 => chain.Masks[0].Kind, _ => MaskKind.Additive };
+
+        /// <summary>A single mask as it is; several become one sum, in which hidden positions are −∞.</summary>
+        private static Value Combined(ScoreChain chain, GraphEditor editor)
+        {
+            if (chain.Masks is [var single])
+            {
+                return single.Hides ? editor.Add(new Unary(UnaryOp.Not), [single.Mask]) : single.Mask;
+            }
+            Value Number(double x) => editor.Constant(TensorMath.FromDoubles(chain.Product.Output.Type.Element, [], [x]));
+            Value sum = null!;
+            foreach (ScoreMask mask in chain.Masks)
+            {
+                Value term = mask.Kind == MaskKind.Additive ? mask.Mask
+                    : editor.Add(new Select(), mask.Hides ? [mask.Mask, Number(double.NegativeInfinity), Number(0)] : [mask.Mask, Number(0), Number(double.NegativeInfinity)]);
+                sum = sum is null ? term : editor.Add(new Binary(BinaryOp.Add), [sum, term]);
+            }
+            return sum;
+        }
+
         /// <summary>The mask in a shape that stretches to [batch, heads, queries, keys].</summary>
         private static Value? Mask(ScoreChain chain, HeadFrame frame, GraphEditor editor)
         {
-            Value mask = chain.Mask!;
-            if (chain.MaskHides)
-            {
-                mask = editor.Add(new Unary(UnaryOp.Not), [mask]);
-            }
+            Value mask = Combined(chain, editor);
             if (chain.MaskedShape.Count == 4 || mask.Type.Rank <= 2)
             {
                 return mask;

@@ -30,14 +30,10 @@ internal sealed class ScoreChain
     /// <summary>Key j is visible to query i where j ≤ i + CausalOffset.</summary>
     public DimExpr? CausalOffset { get; private set; }
 
-    public Value? Mask { get; private set; }
+    /// <summary>The masks other than a causal limit, outermost first.</summary>
+    public List<ScoreMask> Masks { get; } = [];
 
-    public MaskKind MaskKind { get; private set; }
-
-    /// <summary>For a boolean mask: whether true hides.</summary>
-    public bool MaskHides { get; private set; }
-
-    /// <summary>The shape of the scores where the mask meets them.</summary>
+    /// <summary>The shape of the scores where the masks meet them.</summary>
     public EquatableArray<DimExpr> MaskedShape { get; private set; }
 
     /// <summary>A shape of four dimensions that the scores had somewhere on the way: it tells batch and heads apart.</summary>
@@ -97,11 +93,18 @@ internal sealed class ScoreChain
         {
             return true;
         }
-        if (Mask is not null)
+        return Take(new ScoreMask(mask, MaskKind.Additive, Hides: false), at);
+    }
+
+    /// <summary>One more mask; all of them must meet scores of one shape.</summary>
+    private bool Take(ScoreMask mask, Value at)
+    {
+        if (Masks.Count > 0 && MaskedShape != at.Type.Shape)
         {
             return false;
         }
-        (Mask, MaskKind, MaskedShape) = (mask, MaskKind.Additive, at.Type.Shape);
+        Masks.Add(mask);
+        MaskedShape = at.Type.Shape;
         return true;
     }
 
@@ -119,12 +122,7 @@ internal sealed class ScoreChain
             return Causal(step.Offset) ? scores : null;
         }
         // A row that a finite number fills is uniform, a row that −∞ fills has no meaning: only the latter may become 0.
-        if (Mask is not null || !double.IsNegativeInfinity(fill))
-        {
-            return null;
-        }
-        (Mask, MaskKind, MaskHides, MaskedShape) = (condition, MaskKind.Boolean, hides, at.Type.Shape);
-        return scores;
+        return double.IsNegativeInfinity(fill) && Take(new ScoreMask(condition, MaskKind.Boolean, hides), at) ? scores : null;
     }
 
     /// <summary>Two causal masks hide what either hides. Every query must see a key: the first sees keys 0 … offset.</summary>
@@ -172,3 +170,6 @@ internal sealed class ScoreChain
     private static bool SameMatrix(EquatableArray<DimExpr> a, EquatableArray<DimExpr> b) =>
         a.Count >= 2 && b.Count >= 2 && a.Last == b.Last && a[a.Count - 2] == b[b.Count - 2];
 }
+
+/// <param name="Hides">For a boolean mask: whether true hides.</param>
+internal sealed record ScoreMask(Value Mask, MaskKind Kind, bool Hides);

@@ -88,6 +88,18 @@ public class RecognizeAttentionTests
         Snapshot.Match(PassTesting.Run(s, Passes));
     }
 
+    /// <summary>T5: a bias by relative position, then padding; what −∞ hides joins the sum.</summary>
+    [Fact]
+    public void SeveralMasksBecomeOneSum()
+    {
+        (Sketch s, Value q, Value k, Value v) = Heads();
+        Value bias = s.Input("bias", 1, 2, Seq, Seq), padding = s.Mul(s.Reshape(s.Input("padding", Batch, Seq), Batch, 1, 1, Seq), -1e9);
+        Value hidden = s.Binary(BinaryOp.Less, s.Reshape(s.Input("level", Batch, Seq), Batch, 1, 1, Seq), s.Number(-0.5));
+        Value scores = s.Add(s.Add(s.MatMul(q, s.Transpose(k, 0, 1, 3, 2)), bias), padding);
+        s.Output(Merge(s, s.MatMul(s.Softmax(s.Select(hidden, s.Number(double.NegativeInfinity), scores)), v)));
+        Snapshot.Match(PassTesting.Run(s, Passes));
+    }
+
     /// <summary>A boolean mask that is not causal, and a causal one that is computed from positions.</summary>
     [Fact]
     public void BooleanMaskAndComparedPositions()

@@ -126,6 +126,8 @@ public sealed class OnnxShapeTests
 
         Assert.Equal("f32[x_dim0, past_len]", Shape(graph));
         Assert.Equal(0, graph.Dimensions["past_len"].Lower);
+        Graph keys = new OnnxBuilder().Input("past_key", 1, "batch", "P").Node("Relu", "past_key", "y").Output("y").Import();
+        Assert.Equal((1, 0), (keys.Dimensions["batch"].Lower, keys.Dimensions["P"].Lower));
     }
 
     [Theory]

@@ -20,7 +20,8 @@ internal sealed class DimensionTable(SortedDictionary<string, DimInterval> inter
     public bool IsDeclared(string name) => _declared.Contains(name);
 
     /// <summary>The dimension a model calls <paramref name="name"/>: its bound value, or a symbol within its bounds.</summary>
-    public DimExpr Declare(string name)
+    /// <param name="ofPast">Whether it is a length of an input that holds the past.</param>
+    public DimExpr Declare(string name, bool ofPast = false)
     {
         _declared.Add(name);
         options.Bindings.TryGetValue(name, out DimensionLimit binding);
@@ -33,7 +34,7 @@ internal sealed class DimensionTable(SortedDictionary<string, DimInterval> inter
         if (!intervals.ContainsKey(symbol))
         {
             // An empty past is how a first step is written; every other length has at least one element.
-            long lower = name.Contains("past", StringComparison.OrdinalIgnoreCase) ? 0 : 1;
+            long lower = ofPast || name.Contains("past", StringComparison.OrdinalIgnoreCase) ? 0 : 1;
             intervals[symbol] = new DimInterval(lower, long.Max(lower, binding.Upper ?? options.DefaultBound));
             _reasons[symbol] = binding.Upper is null ? "default" : "given";
         }

@@ -123,7 +123,7 @@ public static class OnnxImporter
             TensorShapeProto.Types.Dimension? dim = tensor.Shape?.Dim[i];
             shape[i] = given is not null && given[i] >= 0 ? given[i]
                 : dim is { ValueCase: TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue, DimValue: >= 0 } ? dim.DimValue
-                : dimensions.Declare(dim is { DimParam.Length: > 0 } ? dim.DimParam : $"{input.Name}_dim{i}");
+                : dimensions.Declare(dim is { DimParam.Length: > 0 } ? dim.DimParam : $"{input.Name}_dim{i}", ofPast: i > 0 && input.Name.Contains("past", StringComparison.OrdinalIgnoreCase));
         }
         return new TensorType(element, shape.ToEquatableArray());
     }
