@@ -36,6 +36,7 @@ public static class CompilerDriver
 
         observer.Begin("graph");
         GraphPipeline.Run(graph, new PassContext { Diagnostics = diagnostics, AfterPass = observer.Graph });
+        observer.Graph("graph", graph);
         if (observer.Stops("graph"))
         {
             return new CompilationResult { Graph = graph, Report = new([], 0) };

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TransformerCc.Compiler;
 using TransformerCc.Isa;
+using TransformerCc.Isa.AssemblyLanguage;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Tool.Output;
 using TransformerCc.Verification;
@@ -53,6 +54,10 @@ internal static class CompileVerb
             CompilationResult result = CompilerDriver.Compile(parse.GetValue(model)!, options, diagnostics);
             tool.Report(diagnostics);
             RefuseUnknownPass(options.PrintAfter, passes);
+            if (result.Image is not null && options.PrintAfter is ("all" or "codegen"))
+            {
+                options.PrintTo!.Write(Disassembler.Print(result.Image, withSource: true));
+            }
             if (parse.GetValue(output) is string path && result.Image is not null)
             {
                 tool.BeginPhase("write", parse.GetValue(verbose));

@@ -129,6 +129,26 @@ public sealed class WholePathTests : IDisposable
         Assert.Equal("bf16", document.GetProperty("precision").GetString());
     }
 
+    [Theory]
+    [InlineData("import", "import", "graph \"")]
+    [InlineData("graph", "recognize-attention", " = attention")]
+    [InlineData("graph", "graph", " = attention")]
+    [InlineData("tile", "tile", "tiles for tx1")]
+    [InlineData("schedule", "schedule", "acquire=")]
+    [InlineData("codegen", "codegen", ".entry")]
+    public void Every_stage_prints_what_it_made(string stopAfter, string printAfter, string expected)
+    {
+        string[] arguments = ["compile", TestData.AdderModel, "--stop-after", stopAfter, "--print-after", printAfter];
+        Assert.Contains(expected, ToolRun.Good(arguments).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Unknown_stage_and_pass_are_usage_errors()
+    {
+        Assert.Equal(2, ToolRun.Of("compile", TestData.AdderModel, "--stop-after", "nowhere").ExitCode);
+        Assert.Equal(2, ToolRun.Of("compile", TestData.AdderModel, "--stop-after", "graph", "--print-after", "nothing").ExitCode);
+    }
+
     [Fact]
     public void Chips_print_as_a_table_and_as_files_that_compile_reads()
     {
