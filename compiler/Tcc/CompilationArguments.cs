@@ -45,10 +45,18 @@ internal sealed class CompilationArguments
 
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_chip, _precision, _bind, _shape, _const, _outputs, _context])
+        AddTargetTo(verb);
+        foreach (Option option in (Option[])[_bind, _shape, _const, _outputs, _context])
         {
             verb.Add(option);
         }
+    }
+
+    /// <summary>Only what is compiled for, nothing about one model.</summary>
+    public void AddTargetTo(Command verb)
+    {
+        verb.Add(_chip);
+        verb.Add(_precision);
     }
 
     /// <summary>The chip as the user named it; null when left to the default.</summary>

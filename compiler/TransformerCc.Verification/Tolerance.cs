@@ -7,8 +7,12 @@ namespace TransformerCc.Verification;
 public abstract record Tolerance
 {
     /// <summary>The rule of a compile precision, used when the user gives none.</summary>
-    public static Tolerance Of(ElementType precision) =>
-        precision == ElementType.F32 ? new ScaledTolerance(1e-4, null) : new ScaledTolerance(2e-2, 0.999);
+    public static Tolerance Of(ElementType precision) => precision switch
+    {
+        ElementType.F32 or ElementType.F64 => new ScaledTolerance(1e-4, null),
+        ElementType.F16 or ElementType.BF16 => new ScaledTolerance(2e-2, 0.999),
+        _ => new ScaledTolerance(1e-1, 0.99),
+    };
 
     /// <summary>Whether one float output passes.</summary>
     internal abstract bool Accepts(ErrorMeasures errors, ReadOnlySpan<double> actual, ReadOnlySpan<double> golden);

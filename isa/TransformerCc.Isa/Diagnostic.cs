@@ -8,6 +8,9 @@ public enum DiagnosticSeverity { Note, Warning, Error }
 /// </summary>
 public sealed record Diagnostic(DiagnosticSeverity Severity, string Code, string Message, string? Location = null, string? Help = null)
 {
+    /// <summary>Inputs of the model whose data, given as constants, would remove the problem; the first is the one to begin with.</summary>
+    public IReadOnlyList<string> ConstantsNeeded { get; init; } = [];
+
     public static Diagnostic Error(string code, string message, string? location = null, string? help = null) => new(DiagnosticSeverity.Error, code, message, location, help);
 
     public static Diagnostic Warning(string code, string message, string? location = null, string? help = null) => new(DiagnosticSeverity.Warning, code, message, location, help);

@@ -42,4 +42,5 @@ internal sealed record OutputDocument(string Name, bool Passed, double MaxAbsErr
 [JsonSerializable(typeof(CompilationDocument))]
 [JsonSerializable(typeof(BinaryDocument))]
 [JsonSerializable(typeof(ModelDocument))]
+[JsonSerializable(typeof(ConformanceDocument))]
 internal sealed partial class ToolJson : JsonSerializerContext;

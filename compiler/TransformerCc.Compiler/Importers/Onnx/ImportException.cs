@@ -9,4 +9,7 @@ internal sealed class ImportException(string code, string reason, string? help =
     public string Code => code;
 
     public string? Help => help;
+
+    /// <summary>The inputs of the model that would have to be constants.</summary>
+    public IReadOnlyList<string> ConstantsNeeded { get; init; } = [];
 }

@@ -27,7 +27,7 @@ internal sealed class ImportSession
     public ImportSession(OnnxModelFile file, ImportOptions options)
     {
         _file = file;
-        _tensors = new TensorReader(file);
+        _tensors = new TensorReader(file.Path, file.Bytes);
         Options = options;
         Graph = new Graph(file.Model.Graph.Name.Length > 0 ? file.Model.Graph.Name : Path.GetFileNameWithoutExtension(file.Path));
         Dimensions = new DimensionTable(Graph.Dimensions, options, Diagnostics);
@@ -164,7 +164,7 @@ internal sealed class ImportSession
         }
         catch (ImportException e)
         {
-            Report(e.Code, $"{proto.OpType}: {e.Message}", node.Location, e.Help);
+            Diagnostics.Add(Diagnostic.Error(e.Code, $"{proto.OpType}: {e.Message}", node.Location, e.Help) with { ConstantsNeeded = e.ConstantsNeeded });
         }
         catch (ShapeException e)
         {

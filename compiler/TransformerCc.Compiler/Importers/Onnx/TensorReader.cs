@@ -7,7 +7,9 @@ using TransformerCc.Isa.Tensors;
 namespace TransformerCc.Compiler.Importers.Onnx;
 
 /// <summary>Turns a TensorProto into a tensor: a view of the mapped file, of an external data file, or of its typed fields.</summary>
-internal sealed class TensorReader(OnnxModelFile file)
+/// <param name="path">The file the tensor stands in; external data lies in its folder.</param>
+/// <param name="bytes">The bytes of that file, into which a tensor without its large data points.</param>
+internal sealed class TensorReader(string path, ReadOnlyMemory<byte> bytes)
 {
     private const int MaximumRank = 16;
     private const long MaximumElements = 1L << 40;
@@ -32,24 +34,24 @@ internal sealed class TensorReader(OnnxModelFile file)
         {
             throw Bad(ImportCodes.Limit, name, $"{proto.Dims.Count} dimensions: at most {MaximumRank} are read");
         }
-        long bytes = count * type.Size();
-        ReadOnlyMemory<byte> data = Data(proto, type, count, bytes, name);
-        if (data.Length != bytes)
+        long size = count * type.Size();
+        ReadOnlyMemory<byte> data = Data(proto, type, count, size, name);
+        if (data.Length != size)
         {
-            throw Bad(ImportCodes.BadTensor, name, $"a {type.Name()} tensor of dimensions [{string.Join(", ", proto.Dims)}] needs {bytes} bytes, {data.Length} are given");
+            throw Bad(ImportCodes.BadTensor, name, $"a {type.Name()} tensor of dimensions [{string.Join(", ", proto.Dims)}] needs {size} bytes, {data.Length} are given");
         }
         return new Tensor(type, [.. proto.Dims], data);
     }
 
-    private ReadOnlyMemory<byte> Data(TensorProto proto, ElementType type, long count, long bytes, string name)
+    private ReadOnlyMemory<byte> Data(TensorProto proto, ElementType type, long count, long size, string name)
     {
         if (proto.DataLocation == TensorProto.Types.DataLocation.External)
         {
-            return External(proto, bytes, name);
+            return External(proto, size, name);
         }
         if (proto.MappedLength > 0)
         {
-            return file.Bytes.Slice((int)proto.MappedOffset, (int)proto.MappedLength);
+            return bytes.Slice((int)proto.MappedOffset, (int)proto.MappedLength);
         }
         if (proto.RawData.Length > 0 || count == 0)
         {
@@ -71,10 +73,10 @@ internal sealed class TensorReader(OnnxModelFile file)
     private static byte[] Bytes<TField, TElement>(IReadOnlyList<TField> values, Func<TField, TElement> convert) where TElement : unmanaged =>
         MemoryMarshal.AsBytes<TElement>(values.Select(convert).ToArray()).ToArray();
 
-    private ReadOnlyMemory<byte> External(TensorProto proto, long bytes, string name)
+    private ReadOnlyMemory<byte> External(TensorProto proto, long size, string name)
     {
         string? location = null;
-        long offset = 0, length = bytes;
+        long offset = 0, length = size;
         foreach (StringStringEntryProto entry in proto.ExternalData)
         {
             bool valid = true;
@@ -95,9 +97,9 @@ internal sealed class TensorReader(OnnxModelFile file)
                 throw Bad(ImportCodes.ExternalData, name, $"external data has the {entry.Key} '{entry.Value}', which is no size in bytes");
             }
         }
-        if (length != bytes)
+        if (length != size)
         {
-            throw Bad(ImportCodes.ExternalData, name, $"external data of {length} bytes for a tensor of {bytes}");
+            throw Bad(ImportCodes.ExternalData, name, $"external data of {length} bytes for a tensor of {size}");
         }
         return MappedFile.Open(Resolve(location, name), ImportCodes.ExternalData, offset, length);
     }
@@ -105,19 +107,19 @@ internal sealed class TensorReader(OnnxModelFile file)
     /// <summary>The file of external data. A model from elsewhere must not read what lies outside its folder.</summary>
     private string Resolve(string? location, string name)
     {
-        string folder = Path.GetDirectoryName(Path.GetFullPath(file.Path)) ?? Path.GetFullPath(".");
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? Path.GetFullPath(".");
         string[] parts = location?.Split('/', '\\') ?? [];
         if (parts.Length == 0 || Array.Exists(parts, p => p.Length == 0 || p == ".." || p.Contains(':', StringComparison.Ordinal) || p.Contains('\0', StringComparison.Ordinal)))
         {
             throw Outside(location, name);
         }
-        string path = folder;
+        string target = folder;
         foreach (string part in parts)
         {
-            path = Path.Combine(path, part);
+            target = Path.Combine(target, part);
             try
             {
-                FileSystemInfo entry = Directory.Exists(path) ? new DirectoryInfo(path) : new FileInfo(path);
+                FileSystemInfo entry = Directory.Exists(target) ? new DirectoryInfo(target) : new FileInfo(target);
                 if (entry.LinkTarget is not null
                     && entry.ResolveLinkTarget(returnFinalTarget: true)?.FullName.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal) != true)
                 {
@@ -129,11 +131,11 @@ internal sealed class TensorReader(OnnxModelFile file)
                 throw Bad(ImportCodes.ExternalData, name, $"cannot follow the external data path '{location}': {e.Message}");
             }
         }
-        return path;
+        return target;
     }
 
     private DiagnosticException Outside(string? location, string name) => Bad(ImportCodes.ExternalData, name, $"external data path '{location}' is not inside the model's folder",
         "put the data file beside the model and name it by a relative path without '..'");
 
-    private DiagnosticException Bad(string code, string name, string reason, string? help = null) => new(Diagnostic.Error(code, reason, $"tensor {name} of {file.Path}", help));
+    private DiagnosticException Bad(string code, string name, string reason, string? help = null) => new(Diagnostic.Error(code, reason, $"tensor {name} of {path}", help));
 }
