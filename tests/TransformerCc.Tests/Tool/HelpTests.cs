@@ -11,6 +11,7 @@ public sealed class HelpTests
     [InlineData("compile")]
     [InlineData("run")]
     [InlineData("verify")]
+    [InlineData("conformance")]
     [InlineData("inspect")]
     [InlineData("disasm")]
     [InlineData("asm")]
