@@ -72,6 +72,10 @@ public static class RandomInputs
                 {
                     limit = long.Min(limit, user.Inputs[0].Type.Shape[gather.Axis].ConstantValue ?? limit);
                 }
+                else if (user.Op is Scatter && ReferenceEquals(user.Inputs[1], v))
+                {
+                    limit = long.Min(limit, user.Inputs[0].Type.Shape[0].ConstantValue ?? limit);
+                }
                 else if (user.Op is Cast or Reshape or Transpose or Broadcast or Slice or Concat)
                 {
                     pending.Push(user.Output);

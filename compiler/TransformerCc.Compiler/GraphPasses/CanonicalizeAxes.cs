@@ -4,7 +4,7 @@ using TransformerCc.Compiler.GraphIR.Operators;
 namespace TransformerCc.Compiler.GraphPasses;
 
 /// <summary>
-/// The vector engine reduces rows: softmax and reductions over other axes become the same over the last axes between
+/// The vector engine works along rows: softmax, running sums and reductions over other axes become the same over the last axes between
 /// transposes.
 /// </summary>
 public sealed class CanonicalizeAxes : RewritePass
@@ -17,11 +17,9 @@ public sealed class CanonicalizeAxes : RewritePass
         switch (node.Op)
         {
             case Softmax softmax when softmax.Axis != rank - 1:
-                {
-                    EquatableArray<long> swap = Enumerable.Range(0, rank).Select(i => (long)(i == softmax.Axis ? rank - 1 : i == rank - 1 ? softmax.Axis : i)).ToEquatableArray();
-                    Value last = editor.Add(new Softmax(rank - 1), [editor.Add(new Transpose(swap), node.Inputs)]);
-                    return editor.Add(new Transpose(swap), [last]);
-                }
+                return OverLastAxis(softmax.Axis, new Softmax(rank - 1));
+            case CumSum scan when scan.Axis != rank - 1:
+                return OverLastAxis(scan.Axis, scan with { Axis = rank - 1 });
             case Reduce reduce when !reduce.Axes.Order().SequenceEqual(Enumerable.Range(rank - reduce.Axes.Count, reduce.Axes.Count).Select(a => (long)a)):
                 {
                     long[] kept = [.. Enumerable.Range(0, rank).Select(i => (long)i).Where(i => !reduce.Axes.Contains(i))];
@@ -32,6 +30,13 @@ public sealed class CanonicalizeAxes : RewritePass
                 }
             default:
                 return null;
+        }
+
+        Value OverLastAxis(int axis, Operator op)
+        {
+            EquatableArray<long> swap = Enumerable.Range(0, rank).Select(i => (long)(i == axis ? rank - 1 : i == rank - 1 ? axis : i)).ToEquatableArray();
+            Value last = editor.Add(op, [editor.Add(new Transpose(swap), node.Inputs)]);
+            return editor.Add(new Transpose(swap), [last]);
         }
     }
 }

@@ -112,6 +112,10 @@ public sealed class TileBuilder(TileProgram program)
         Emit<Gather>(("dst", Place(dst)), ("dst_format", new FormatOperand(dst.Format)), ("dst_row", Dim(dst.RowStride)), ("table", new DramOperand(table.Tensor, table.Offset)), ("table_format", new FormatOperand(table.Tensor.Type)),
             ("table_row", Dim(table.Stride.Middle)), ("table_rows", Dim(tableRows)), ("indices", indices), ("index_format", new FormatOperand(indexFormat)), ("rows", Dim(rows)), ("columns", Dim(columns)));
 
+    public void Scatter(ScatterMode mode, StridedDram dst, DimExpr tableRows, VectorTile src, ScratchOperand indices, ElementType indexFormat, DimExpr rows, DimExpr columns) =>
+        Emit<Scatter>(("mode", ChoiceOperand.Of(mode)), ("dst", new DramOperand(dst.Tensor, dst.Offset)), ("dst_format", new FormatOperand(dst.Tensor.Type)), ("dst_row", Dim(dst.Stride.Middle)), ("table_rows", Dim(tableRows)),
+            ("src", Place(src)), ("src_format", new FormatOperand(src.Format)), ("src_row", Dim(src.RowStride)), ("indices", indices), ("index_format", new FormatOperand(indexFormat)), ("rows", Dim(rows)), ("columns", Dim(columns)));
+
     /// <summary>Fills with a bit pattern, e.g. that of a float.</summary>
     public void Fill(ScratchOperand dst, ElementType format, DimExpr rowStride, DimExpr rows, DimExpr columns, long bits) =>
         Emit<Fill>(("dst", dst), ("format", new FormatOperand(format)), ("row", Dim(rowStride)), ("rows", Dim(rows)), ("columns", Dim(columns)), ("value", Dim(bits)));
@@ -138,6 +142,12 @@ public sealed class TileBuilder(TileProgram program)
 
     public void Reduce(ReduceOp op, VectorTile dst, VectorTile src, DimExpr rows, DimExpr columns) =>
         Emit<VectorReduce>(("op", ChoiceOperand.Of(op)), ("dst", dst), ("src", src), ("rows", Dim(rows)), ("columns", Dim(columns)));
+
+    public void Scan(VectorTile dst, VectorTile src, DimExpr rows, DimExpr columns, bool exclusive, bool reverse) =>
+        Emit<VectorScan>(("dst", dst), ("src", src), ("rows", Dim(rows)), ("columns", Dim(columns)), ("exclusive", new NumberOperand(exclusive ? 1 : 0)), ("reverse", new NumberOperand(reverse ? 1 : 0)));
+
+    public void TopK(VectorTile values, VectorTile positions, VectorTile src, DimExpr rows, DimExpr columns, DimExpr count, bool largest) =>
+        Emit<VectorTopK>(("dst", values), ("result", positions), ("src", src), ("rows", Dim(rows)), ("columns", Dim(columns)), ("k", Dim(count)), ("largest", new NumberOperand(largest ? 1 : 0)));
 
     /// <param name="shift">Null for a norm without one.</param>
     public void Norm(NormKind kind, VectorTile dst, VectorTile src, VectorTile scale, VectorTile? shift, float epsilon, DimExpr rows, DimExpr columns) =>

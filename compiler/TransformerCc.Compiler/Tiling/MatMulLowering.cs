@@ -21,12 +21,14 @@ internal static class MatMulLowering
         DramTensor a = context.Storage.Tensor(node.Inputs[0]), b = context.Storage.Tensor(node.Inputs[1]), target = context.Storage.Tensor(node.Output);
         EquatableArray<DimExpr> aShape = node.Inputs[0].Type.Shape, bShape = node.Inputs[1].Type.Shape;
         DimExpr m = shape[shape.Count - 2], n = shape.Last, k = aShape.Last;
-        ElementType format = context.Storage.MatrixFormat;
+        // 8-bit integers are multiplied as they are, into int32; everything else in the format of the matrix engine.
+        bool bytes = target.Type == ElementType.I32 && a.Type.Size() == 1;
+        ElementType accumulate = bytes ? ElementType.I32 : ElementType.F32, aFormat = bytes ? a.Type : context.Storage.MatrixFormat, bFormat = bytes ? b.Type : context.Storage.MatrixFormat;
         long rowTile = long.Min(long.Max(1, TileRows >> shrink), context.Bound(m));
         long columnTile = long.Min(long.Max(context.Chip.Matrix.N, TileColumns >> shrink), context.Bound(n));
         // Whole K-groups, so that the order of additions does not depend on the tile.
         long depthTile = long.Min(long.Max(Isa.Instructions.MatMul.GroupSize, TileDepth >> shrink), context.Bound(k));
-        long aStride = Lines.RoundUp(depthTile * format.Size()), bStride = Lines.RoundUp(columnTile * format.Size());
+        long aStride = Lines.RoundUp(depthTile * aFormat.Size()), bStride = Lines.RoundUp(columnTile * bFormat.Size());
         long accumulatorStride = Lines.RoundUp(columnTile * sizeof(float), Lines.AccumulatorRowBytes), resultStride = Lines.RoundUp(columnTile * target.Type.Size());
         (int aSize, int bSize, int size) = (a.Type.Size(), b.Type.Size(), target.Type.Size());
         Batches(0, DimExpr.Zero, DimExpr.Zero, DimExpr.Zero);
@@ -42,19 +44,19 @@ internal static class MatMulLowering
             context.Tiles("rows", m, rowTile, (m0, rows) => context.Tiles("columns", n, columnTile, (n0, columns) =>
             {
                 TileBuffer accumulator = builder.Buffer("product", MemorySpace.Acc, accumulatorStride * rowTile);
-                builder.Fill(new ScratchOperand(accumulator, DimExpr.Zero), ElementType.F32, accumulatorStride, rows, columns, 0);
+                builder.Fill(new ScratchOperand(accumulator, DimExpr.Zero), accumulate, accumulatorStride, rows, columns, 0);
                 context.Tiles("depth", k, depthTile, (k0, depth) =>
                 {
                     TileBuffer left = builder.Buffer("left", MemorySpace.Asp, aStride * rowTile), right = builder.Buffer("right", MemorySpace.Wsp, bStride * depthTile);
-                    builder.Load(new StridedTile(left, DimExpr.Zero, format, new Extent3(DimExpr.Zero, aStride, format.Size())),
+                    builder.Load(new StridedTile(left, DimExpr.Zero, aFormat, new Extent3(DimExpr.Zero, aStride, aFormat.Size())),
                         new StridedDram(a, aOffset + (((m0 * k) + k0) * aSize), new Extent3(DimExpr.Zero, k * aSize, aSize)), new Extent3(DimExpr.One, rows, depth));
-                    builder.Load(new StridedTile(right, DimExpr.Zero, format, new Extent3(DimExpr.Zero, bStride, format.Size())),
+                    builder.Load(new StridedTile(right, DimExpr.Zero, bFormat, new Extent3(DimExpr.Zero, bStride, bFormat.Size())),
                         new StridedDram(b, bOffset + (((k0 * n) + n0) * bSize), new Extent3(DimExpr.Zero, n * bSize, bSize)), new Extent3(DimExpr.One, depth, columns));
-                    builder.MatMul(new VectorTile(left, DimExpr.Zero, aStride, format), new ScratchOperand(right, DimExpr.Zero), format, bStride, PanelLayout.KByN,
+                    builder.MatMul(new VectorTile(left, DimExpr.Zero, aStride, aFormat), new ScratchOperand(right, DimExpr.Zero), bFormat, bStride, PanelLayout.KByN,
                         new ScratchOperand(accumulator, DimExpr.Zero), accumulatorStride, rows, depth, columns, AccumulateMode.Add, context.Chip.Matrix.Arrays);
                 });
                 TileBuffer result = builder.Buffer("result", MemorySpace.Asp, resultStride * rowTile);
-                builder.Unary(UnaryOp.Copy, new VectorTile(result, DimExpr.Zero, resultStride, target.Type), new VectorTile(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32), rows, columns);
+                builder.Unary(UnaryOp.Copy, new VectorTile(result, DimExpr.Zero, resultStride, target.Type), new VectorTile(accumulator, DimExpr.Zero, accumulatorStride, accumulate), rows, columns);
                 builder.Store(new StridedDram(target, targetOffset + (((m0 * n) + n0) * size), new Extent3(DimExpr.Zero, n * size, size)),
                     new StridedTile(result, DimExpr.Zero, target.Type, new Extent3(DimExpr.Zero, resultStride, size)), new Extent3(DimExpr.One, rows, columns));
             }));

@@ -62,6 +62,10 @@ internal sealed record RowForm(EquatableArray<DimExpr> RowDims, DimExpr Columns,
                     [new(RowOperandKind.Full, shape.Last), .. Enumerable.Repeat(new RowOperand(RowOperandKind.Invariant, shape.Last), norm.HasShift ? 2 : 1)]);
             case Softmax softmax when softmax.Axis == shape.Count - 1:
                 return new RowForm(Leading(shape, shape.Count - 1), shape.Last, [new(RowOperandKind.Full, shape.Last)]);
+            case CumSum scan when scan.Axis == shape.Count - 1:
+                return new RowForm(Leading(shape, shape.Count - 1), shape.Last, [new(RowOperandKind.Full, shape.Last)]);
+            case TopK:
+                return new RowForm(Leading(shape, shape.Count - 1), shape.Last, [new(RowOperandKind.Full, Input(0).Shape.Last)]);
             case Reduce reduce when IsTrailing(reduce.Axes, Input(0).Rank):
                 {
                     int split = Input(0).Rank - reduce.Axes.Count;

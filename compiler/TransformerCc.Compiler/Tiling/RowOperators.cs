@@ -58,6 +58,18 @@ internal static class RowOperators
                     builder.Softmax(region.Define(node, form).Operand(), x, region.Rows, form.Columns);
                     break;
                 }
+            case CumSum scan:
+                {
+                    VectorTile x = Input(0);
+                    builder.Scan(region.Define(node, form).Operand(), x, region.Rows, form.Columns, scan.Exclusive, scan.Reverse);
+                    break;
+                }
+            case TopK best:
+                {
+                    VectorTile x = region.Use(node, form, 0).Operand();
+                    builder.TopK(region.Define(node, form).Operand(), region.Define(node, form, 1).Operand(), x, region.Rows, form.Operands[0].Columns, form.Columns, best.Largest);
+                    break;
+                }
             case Reduce reduce:
                 {
                     VectorTile x = region.Use(node, form, 0).Operand();

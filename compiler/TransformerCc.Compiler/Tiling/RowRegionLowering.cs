@@ -77,7 +77,10 @@ internal sealed class RowRegionLowering
             {
                 _context.SetSource(node.Op.Name, node);
                 RowOperators.Lower(this, node, form);
-                StoreResult(node, form);
+                foreach (Value result in node.Outputs)
+                {
+                    StoreResult(node, form, result);
+                }
             }
         });
     }
@@ -124,11 +127,12 @@ internal sealed class RowRegionLowering
         return converted;
     }
 
-    /// <summary>A tile for the node's result.</summary>
-    public Tile Define(Node node, RowForm form)
+    /// <summary>A tile for a result of the node.</summary>
+    public Tile Define(Node node, RowForm form, int output = 0)
     {
-        Tile tile = NewTile(node.Output.Name, form.Columns, _context.Storage.Format(node.Output));
-        _tiles[ValueStorage.Root(node.Output)] = tile;
+        Value result = node.Outputs[output];
+        Tile tile = NewTile(result.Name, form.Columns, _context.Storage.Format(result));
+        _tiles[ValueStorage.Root(result)] = tile;
         return tile;
     }
 
@@ -180,14 +184,14 @@ internal sealed class RowRegionLowering
         return new Tile(buffer, stepsPerRow * stride, tensor.Type, columns);
     }
 
-    private void StoreResult(Node node, RowForm form)
+    private void StoreResult(Node node, RowForm form, Value result)
     {
-        if (!_context.Storage.IsReadOutside(node.Output, _region.Nodes))
+        if (!_context.Storage.IsReadOutside(result, _region.Nodes))
         {
             return;
         }
-        Tile tile = _tiles[ValueStorage.Root(node.Output)];
-        DramTensor tensor = _context.Storage.Tensor(node.Output);
+        Tile tile = _tiles[ValueStorage.Root(result)];
+        DramTensor tensor = _context.Storage.Tensor(result);
         int size = tensor.Type.Size();
         _context.SetSource($"{node.Op.Name}/store", node);
         Builder.Store(new StridedDram(tensor, Flat() * form.Columns * size, new Extent3(DimExpr.Zero, form.Columns * size, size)),

@@ -60,7 +60,7 @@ public sealed class Tiler
         {
             string? reason = node.Op switch
             {
-                CumSum => "running sums have no instruction yet",
+                CumSum s when s.Axis != node.Output.Type.Rank - 1 => "running sums run along the last axis only",
                 Softmax s when s.Axis != node.Output.Type.Rank - 1 => "softmax runs along the last axis only",
                 Reduce r when RowForm.Of(node, null) is null => $"reduction over axes {r.Axes} is not over trailing axes",
                 Pad when node.Inputs.Count > 1 && !node.Inputs[1].IsConstant => "the padding value is not constant",
@@ -141,6 +141,9 @@ public sealed class Tiler
                     break;
                 case MatMul:
                     MatMulLowering.Lower(context, node, shrink);
+                    break;
+                case Scatter scatter:
+                    ScatterLowering.Lower(context, node, scatter, shrink);
                     break;
                 case Conv:
                     ConvLowering.Lower(context, node, shrink);

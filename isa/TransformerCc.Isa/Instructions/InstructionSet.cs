@@ -12,9 +12,9 @@ public static class InstructionSet
     [
         Kind<Halt>(), Kind<TrapAlways>(), Kind<LoadImmediate>(), Kind<Scalar>(), Kind<ScalarSelect>(), Kind<LoadParameter>(), Kind<LoadScalar>(), Kind<Loop>(), Kind<Branch>(),
         Kind<Wait>(), Kind<Post>(), Kind<Fence>(),
-        Kind<LoadWeights>(), Kind<Load>(), Kind<Store>(), Kind<Gather>(), Kind<Fill>(), Kind<Copy>(),
+        Kind<LoadWeights>(), Kind<Load>(), Kind<Store>(), Kind<Gather>(), Kind<Scatter>(), Kind<Fill>(), Kind<Copy>(),
         Kind<MatMul>(),
-        Kind<VectorUnary>(), Kind<VectorBinary>(), Kind<VectorSelect>(), Kind<VectorGated>(), Kind<VectorIota>(), Kind<VectorReduce>(), Kind<VectorNorm>(), Kind<VectorRope>(), Kind<VectorSoftmax>(), Kind<OnlineSoftmax>(), Kind<OnlineFinish>(),
+        Kind<VectorUnary>(), Kind<VectorBinary>(), Kind<VectorSelect>(), Kind<VectorGated>(), Kind<VectorIota>(), Kind<VectorReduce>(), Kind<VectorNorm>(), Kind<VectorRope>(), Kind<VectorSoftmax>(), Kind<OnlineSoftmax>(), Kind<OnlineFinish>(), Kind<VectorScan>(), Kind<VectorTopK>(),
     ];
 
     public static InstructionKind? FindOpcode(byte opcode) => All.FirstOrDefault(k => k.Info.Opcode == opcode);

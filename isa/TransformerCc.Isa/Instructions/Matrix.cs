@@ -29,7 +29,7 @@ public sealed record MatMul(ScratchAddress A, ElementType AFormat, Dim ARowStrid
     public const int GroupSize = 32;
 
     public static InstructionInfo Info { get; } = new(0x40, "mm", Engine.Matrix, "matrix", "Multiplies an activation block in ASP by a weight panel in WSP or ASP.",
-        "for i < M, n < N:\n  acc = mode == Init ? 0 : ACC[result + i*result_row + 4*n]\n  for each group g of 32 in k (ascending):\n    p = +0;  for k in g (ascending): p = fma(a[i,k], w[k,n], p)      operands widened to f32 exactly\n    acc = acc + p\n  ACC[result + i*result_row + 4*n] = acc\na[i,k] = ASP[a + i*a_row + k*size];  w[k,n] = panel[w + k*w_row + n*size] (KByN) or panel[w + n*w_row + k*size] (NByK)",
+        "for i < M, n < N:\n  acc = mode == Init ? 0 : ACC[result + i*result_row + 4*n]\n  for each group g of 32 in k (ascending):\n    p = +0;  for k in g (ascending): p = fma(a[i,k], w[k,n], p)      operands widened to f32 exactly\n    acc = acc + p\n  ACC[result + i*result_row + 4*n] = acc\nboth formats 8-bit integers: acc is int32, acc = acc + a[i,k]*w[k,n] modulo 2^32\na[i,k] = ASP[a + i*a_row + k*size];  w[k,n] = panel[w + k*w_row + n*size] (KByN) or panel[w + n*w_row + k*size] (NByK)",
         "misalignment; array range beyond the chip's");
 
     public static MatMul Operands<TVisitor>(ref TVisitor v, MatMul? i) where TVisitor : struct, IOperandVisitor, allows ref struct => new(

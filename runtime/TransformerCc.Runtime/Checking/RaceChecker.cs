@@ -33,7 +33,7 @@ internal sealed unsafe class RaceChecker : IDisposable
     /// <summary>The clock of the current instruction, as a vector to compare and an array to index.</summary>
     private Vector256<uint> _now;
     private int _index;
-    private bool _isGather;
+    private bool _isIndexed;
 
     public RaceChecker(PreparedProgram program, Memories memories)
     {
@@ -51,7 +51,7 @@ internal sealed unsafe class RaceChecker : IDisposable
     {
         Instruction instruction = _program.Code[index].Instruction;
         _clocks.Begin(index, engine, acquires, accesses: engine != Engine.Sequencer || instruction is LoadScalar);
-        (_engine, _now, _index, _isGather) = (engine, _clocks[engine], index, instruction is Gather);
+        (_engine, _now, _index, _isIndexed) = (engine, _clocks[engine], index, instruction is Gather or Scatter);
         _now.CopyTo(_clock);
     }
 
@@ -64,8 +64,8 @@ internal sealed unsafe class RaceChecker : IDisposable
     public void Access(MemorySpace space, DramSegment? segment, long offset, long rows, long rowStride, long rowBytes, bool isWrite)
     {
         Shadow? shadow = segment is null ? _scratch[(int)space] : _dram[segment.Index];
-        // Which rows of its table a gather reads is data: it reports them one by one.
-        if (shadow is null || (_isGather && segment is not null))
+        // Which rows of its table a gather reads or a scatter writes is data: they report them one by one.
+        if (shadow is null || (_isIndexed && segment is not null))
         {
             return;
         }
@@ -83,12 +83,12 @@ internal sealed unsafe class RaceChecker : IDisposable
         }
     }
 
-    /// <summary>A gather reads one row of its table.</summary>
-    public void GatherRow(long address, long bytes)
+    /// <summary>A gather reads, or a scatter writes, one row of its table.</summary>
+    public void TableRow(long address, long bytes, bool isWrite)
     {
         if (_memories.Dram.Find(address) is { } segment && _dram[segment.Index] is { } shadow)
         {
-            Range(shadow, address - segment.Base, bytes, isWrite: false);
+            Range(shadow, address - segment.Base, bytes, isWrite);
         }
     }
 

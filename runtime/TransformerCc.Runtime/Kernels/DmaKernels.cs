@@ -71,7 +71,7 @@ internal static unsafe class DmaKernels
             {
                 continue;
             }
-            x.Checker?.GatherRow(x.Registers[i.Table.Base.Index] + i.Table.Offset + (row * tableStride), (long)columns * i.TableFormat.Size());
+            x.Checker?.TableRow(x.Registers[i.Table.Base.Index] + i.Table.Offset + (row * tableStride), (long)columns * i.TableFormat.Size(), isWrite: false);
             StridedMove.Convert(x, i.DstFormat, dst + (r * dstStride), i.TableFormat, table + (row * tableStride), columns);
         }
     }

@@ -16,6 +16,7 @@ internal static class EngineDispatch
             case Load i: DmaKernels.Run(x, i); break;
             case Store i: DmaKernels.Run(x, i); break;
             case Gather i: DmaKernels.Run(x, i); break;
+            case Scatter i: ScatterKernel.Run(x, i); break;
             case Fill i: DmaKernels.Run(x, i); break;
             case Copy i: DmaKernels.Run(x, i); break;
             case VectorUnary i: UnaryKernel.Run(x, i); break;
@@ -29,6 +30,8 @@ internal static class EngineDispatch
             case VectorSoftmax i: SoftmaxKernels.Run(x, i); break;
             case OnlineSoftmax i: SoftmaxKernels.Run(x, i); break;
             case OnlineFinish i: SoftmaxKernels.Run(x, i); break;
+            case VectorScan i: ScanKernel.Run(x, i); break;
+            case VectorTopK i: TopKKernel.Run(x, i); break;
             default: throw new TrapSignal(TrapKind.IllegalInstruction, $"no engine executes '{instruction.Information.Mnemonic}'");
         }
     }

@@ -25,6 +25,11 @@ internal static unsafe class MatMulKernel
             throw new TrapSignal(TrapKind.BadDimension, FormattableString.Invariant($"A of {m} x {k} elements"));
         }
         x.Statistics.MultiplyAdds += (long)m * n * k;
+        if (IntegerMatMulKernel.Multiplies(i))
+        {
+            IntegerMatMulKernel.Run(x, i, m, k, n);
+            return;
+        }
         byte* result = x.Pointer(i.Result);
         long resultStride = x.Value(i.ResultRowStride);
         if (k == 0)
@@ -94,8 +99,7 @@ internal static unsafe class MatMulKernel
         {
             throw new TrapSignal(TrapKind.IllegalInstruction, FormattableString.Invariant($"arrays {i.FirstArray} to {i.FirstArray + i.ArrayCount - 1} of the chip's {x.Chip.Matrix.Arrays}"));
         }
-        bool bytes = i.AFormat is ElementType.I8 or ElementType.U8 && i.WFormat is ElementType.I8 or ElementType.U8;
-        if (bytes || !IsMultiplied(i.AFormat) || !IsMultiplied(i.WFormat))
+        if (!IsMultiplied(i.AFormat) || !IsMultiplied(i.WFormat))
         {
             throw new TrapSignal(TrapKind.IllegalInstruction, $"the matrix engine does not multiply {i.AFormat.Name()} by {i.WFormat.Name()}");
         }

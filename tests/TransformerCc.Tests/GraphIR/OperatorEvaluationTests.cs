@@ -52,7 +52,12 @@ public sealed class OperatorEvaluationTests
     [InlineData("const %x : f32[2, 2] = {0, -inf, 0, 0}", "f32[2, 2] = softmax(%x) {axis = 0}", "{0.5, 0, 0.5, 1}")]
     [InlineData("const %x : i64[4] = {1, 2, 3, 4}", "i64[4] = cumsum(%x) {axis = 0}", "{1, 3, 6, 10}")]
     [InlineData("const %x : f32[4] = {1, 2, 3, 4}", "f32[4] = cumsum(%x) {axis = 0, exclusive, reverse}", "{9, 7, 4, 0}")]
+    // by position
+    [InlineData("const %x : f32[3, 1] = {1, 2, 3}\nconst %i : i64[2] = {-1, 0}\nconst %u : f32[2, 1] = {7, 8}", "f32[3, 1] = scatter(%x, %i, %u) {mode = replace}", "{8, 2, 7}")]
+    [InlineData("const %x : i32[3] = {1, 2, 3}\nconst %i : i32[2, 2] = {1, 1, 0, 2}\nconst %u : i32[2, 2] = {10, 20, 5, 7}", "i32[3] = scatter(%x, %i, %u) {mode = add}", "{6, 32, 10}")]
+    [InlineData("const %x : f32[3] = {1, 2, 3}\nconst %i : i64[2] = {1, 2}\nconst %u : f32[2] = {7, nan}", "f32[3] = scatter(%x, %i, %u) {mode = max}", "{1, 7, nan}")]
     // contraction
+    [InlineData("const %x : u8[1, 2] = {255, 1}\nconst %y : i8[2, 2] = {-128, 127, 1, -1}", "i32[1, 2] = matmul(%x, %y)", "{-32639, 32384}")]
     [InlineData("const %x : f32[2, 2] = {1, 2, 3, 4}\nconst %y : f32[2, 1] = {10, 100}", "f32[2, 1] = matmul(%x, %y)", "{210, 430}")]
     [InlineData("const %x : i32[2, 1, 2] = {1, 2, 3, 4}\nconst %y : i32[2, 2] = {1, 0, 0, 2}", "i32[2, 1, 2] = matmul(%x, %y)", "{1, 4, 3, 8}")]
     [InlineData("const %x : f32[1, 2] = {1, 2}\nconst %w : f32[2, 2] = {1, 0, 0, -1}\nconst %b : f32[2] = {0.5, 0.5}\nconst %r : f32[1, 2] = {10, 20}",
@@ -65,5 +70,21 @@ public sealed class OperatorEvaluationTests
     {
         string type = node[..node.IndexOf(" =", StringComparison.Ordinal)];
         Assert.Equal($"{type} = {expected}", GraphTexts.Print(GraphTexts.Evaluate($"{constants}\n%y1 : {node}\noutput \"y\" = %y1")["y"]));
+    }
+
+    [Fact]
+    public void The_best_elements_are_stable_and_come_with_their_positions()
+    {
+        IReadOnlyDictionary<string, TransformerCc.Isa.Tensors.Tensor> results = GraphTexts.Evaluate("""
+            const %x : f32[2, 4] = {1, 3, 3, 2, nan, 5, -1, 0}
+            %v : f32[2, 3], %p : i64[2, 3] = topk(%x) {count = [3], largest}
+            %w : f32[2, 2], %q : i64[2, 2] = topk(%x) {count = [2]}
+            output "v" = %v
+            output "p" = %p
+            output "q" = %q
+            """);
+        Assert.Equal("f32[2, 3] = {3, 3, 2, nan, 5, 0}", GraphTexts.Print(results["v"]));
+        Assert.Equal("i64[2, 3] = {1, 2, 3, 0, 1, 3}", GraphTexts.Print(results["p"]));
+        Assert.Equal("i64[2, 2] = {0, 3, 0, 2}", GraphTexts.Print(results["q"]));
     }
 }

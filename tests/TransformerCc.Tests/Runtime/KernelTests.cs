@@ -47,6 +47,14 @@ public sealed class KernelTests
 
     [Theory]
     [MemberData(nameof(Seeds))]
+    public void Scan(int seed) => Once(seed, 20, g => new VectorScan(g.Target(s_all), g.Source(1, s_all), g.Rows, g.Columns, g.Flip, g.Flip));
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public void TopK(int seed) => Once(seed, 20, g => new VectorTopK(g.Target(s_all), g.Source(2, [ElementType.I64, ElementType.I32]), g.Source(1, s_all), g.Rows, g.Columns, g.Next(0, g.Columns + 1), g.Flip));
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
     public void Norm(int seed) => Each<NormKind>(seed, (g, kind) => new VectorNorm(kind, g.Target(s_floats), g.Source(1, s_floats),
         g.Place(2), g.Pick(s_floats), g.Flip, g.Place(3), g.Pick(s_floats), 1e-5f, g.Rows, g.Columns), times: 5);
 
@@ -120,6 +128,33 @@ public sealed class KernelTests
             harness.Compare(new Gather(new(MemorySpace.Asp, 4096), g.Pick(s_all), 512, new(KernelHarness.DramPointer, 64), g.Pick(s_floats), 256, tableRows, new(MemorySpace.Asp, 0), ElementType.I64, rows, g.Next(0, 60)));
         }
     }
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public void Scatters(int seed)
+    {
+        using var harness = new KernelHarness(seed);
+        var g = new OperandSource(seed);
+        foreach (ScatterMode mode in Enum.GetValues<ScatterMode>().Concat(Enum.GetValues<ScatterMode>()))
+        {
+            int rows = g.Next(0, 9), tableRows = g.Next(1, 6);
+            for (int r = 0; r < rows; r++)
+            {
+                BitConverter.TryWriteBytes(harness.Bytes(MemorySpace.Asp)[(8 * r)..], (long)g.Next(-tableRows, tableRows));
+            }
+            harness.Compare(new Scatter(mode, new(KernelHarness.DramPointer, 64), g.Pick(s_all), 512, tableRows, new(MemorySpace.Asp, 4096), g.Pick(s_all), 512, new(MemorySpace.Asp, 0), ElementType.I64, rows, g.Next(0, 60)));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public void Matrix_of_bytes(int seed) => Each<PanelLayout>(seed, (g, layout) =>
+    {
+        ElementType[] bytes = [ElementType.I8, ElementType.U8];
+        int m = g.Next(0, 20), k = g.Pick([0, 1, 31, 33, 70, 530]), n = g.Pick([1, 5, 16, 33, 70]);
+        return new MatMul(new(MemorySpace.Asp, 0), g.Pick(bytes), Round(k, 64), new(g.Flip ? MemorySpace.Wsp : MemorySpace.Asp, 0x40000), g.Pick(bytes), Round(layout == PanelLayout.KByN ? n : k, 64), layout,
+            new(MemorySpace.Acc, 1024), Round(n * 4, 512), m, k, n, g.Flip ? AccumulateMode.Init : AccumulateMode.Add, 0, 2);
+    }, times: 4);
 
     private static Dim3 Strides(OperandSource g, int size, int outer, int middle, int inner)
     {

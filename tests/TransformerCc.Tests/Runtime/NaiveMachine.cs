@@ -22,6 +22,7 @@ internal sealed class NaiveMachine(byte[][] memories, long dramBase, long[] regi
             case Store i: Move(MemorySpace.Dram, At(i.Dst), i.DstFormat, i.DstStride, i.Src.Space, At(i.Src), i.SrcFormat, new(i.SrcOuterStride, i.SrcMiddleStride, i.SrcInnerStride), i.Count); break;
             case Copy i: Move(i.Dst.Space, At(i.Dst), i.DstFormat, i.DstStride, i.Src.Space, At(i.Src), i.SrcFormat, i.SrcStride, i.Count); break;
             case Gather i: Gather(i); break;
+            case Scatter i: Scatter(i); break;
             case Fill i: Fill(i); break;
             case MatMul i: MatMul(i); break;
             default: NaiveVector.Execute(this, instruction); break;
@@ -108,6 +109,33 @@ internal sealed class NaiveMachine(byte[][] memories, long dramBase, long[] regi
         }
     }
 
+    private void Scatter(Scatter i)
+    {
+        for (long r = 0; r < Value(i.Rows); r++)
+        {
+            long index = ReadInteger(MemorySpace.Asp, At(i.Indices) + (r * i.IndexFormat.Size()), i.IndexFormat);
+            index += index < 0 ? Value(i.TableRows) : 0;
+            for (long c = 0; c < Value(i.Columns); c++)
+            {
+                long dst = At(i.Dst) + (index * Value(i.DstRowStride)) + (c * i.DstFormat.Size()), src = At(i.Src) + (r * Value(i.SrcRowStride)) + (c * i.SrcFormat.Size());
+                if (i.Mode == ScatterMode.Replace)
+                {
+                    Convert(MemorySpace.Dram, dst, i.DstFormat, MemorySpace.Asp, src, i.SrcFormat);
+                }
+                else if (IsInteger(i.DstFormat) && IsInteger(i.SrcFormat))
+                {
+                    (long t, long v) = (ReadInteger(MemorySpace.Dram, dst, i.DstFormat), ReadInteger(MemorySpace.Asp, src, i.SrcFormat));
+                    Write(MemorySpace.Dram, dst, i.DstFormat, i.Mode switch { ScatterMode.Add => t + v, ScatterMode.Multiply => t * v, ScatterMode.Min => Math.Min(t, v), _ => Math.Max(t, v) });
+                }
+                else
+                {
+                    (float t, float v) = (ReadFloat(MemorySpace.Dram, dst, i.DstFormat), ReadFloat(MemorySpace.Asp, src, i.SrcFormat));
+                    Write(MemorySpace.Dram, dst, i.DstFormat, i.Mode switch { ScatterMode.Add => t + v, ScatterMode.Multiply => t * v, ScatterMode.Min => MathF.Min(t, v), _ => MathF.Max(t, v) });
+                }
+            }
+        }
+    }
+
     private void Fill(Fill i)
     {
         for (long r = 0; r < Value(i.Rows); r++)
@@ -126,6 +154,11 @@ internal sealed class NaiveMachine(byte[][] memories, long dramBase, long[] regi
             for (long n = 0; n < Value(i.N); n++)
             {
                 long result = At(i.Result) + (row * Value(i.ResultRowStride)) + (4 * n);
+                if (i.AFormat is ElementType.I8 or ElementType.U8 && i.WFormat is ElementType.I8 or ElementType.U8)
+                {
+                    IntegerDot(i, row, n, result);
+                    continue;
+                }
                 float acc = i.Mode == AccumulateMode.Init ? 0f : ReadFloat(MemorySpace.Acc, result, ElementType.F32);
                 for (long g = 0; g < Value(i.K); g += 32)
                 {
@@ -141,5 +174,16 @@ internal sealed class NaiveMachine(byte[][] memories, long dramBase, long[] regi
                 Write(MemorySpace.Acc, result, ElementType.F32, acc);
             }
         }
+    }
+
+    private void IntegerDot(MatMul i, long row, long n, long result)
+    {
+        long acc = i.Mode == AccumulateMode.Init ? 0 : ReadInteger(MemorySpace.Acc, result, ElementType.I32);
+        for (long k = 0; k < Value(i.K); k++)
+        {
+            (long major, long minor) = i.Layout == PanelLayout.KByN ? (k, n) : (n, k);
+            acc += ReadInteger(MemorySpace.Asp, At(i.A) + (row * Value(i.ARowStride)) + k, i.AFormat) * ReadInteger(i.W.Space, At(i.W) + (major * Value(i.WRowStride)) + minor, i.WFormat);
+        }
+        Write(MemorySpace.Acc, result, ElementType.I32, acc);
     }
 }

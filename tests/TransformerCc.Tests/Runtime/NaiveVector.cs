@@ -31,6 +31,8 @@ internal static class NaiveVector
             case VectorGated i: Each(m, i.Rows, i.Columns, (r, c) => Write(m, i.Dst, r, c, Function(i.Activation, Float(m, i.Gate, r, c), 0) * Float(m, i.Up, r, c))); break;
             case VectorIota i: Each(m, i.Rows, i.Columns, (r, c) => Write(m, i.Dst, r, c, m.Registers[i.Start.Index] + (r * m.Registers[i.RowStep.Index]) + (c * m.Registers[i.ColumnStep.Index]))); break;
             case VectorReduce i: Each(m, i.Rows, 1, (r, _) => Reduce(m, i, r)); break;
+            case VectorScan i: Each(m, i.Rows, 1, (r, _) => Scan(m, i, r)); break;
+            case VectorTopK i: Each(m, i.Rows, 1, (r, _) => TopK(m, i, r)); break;
             case VectorNorm i: Each(m, i.Rows, 1, (r, _) => Norm(m, i, r)); break;
             case VectorRope i: Each(m, i.Rows, 1, (r, _) => Rope(m, i, r)); break;
             case VectorSoftmax i: Each(m, i.Rows, 1, (r, _) => Softmax(m, i, r)); break;
@@ -232,6 +234,51 @@ internal static class NaiveVector
             ReduceOp.Max => x.Aggregate(float.NegativeInfinity, MathF.Max),
             _ => x.Aggregate(float.PositiveInfinity, MathF.Min),
         });
+    }
+
+    private static void Scan(NaiveMachine m, VectorScan i, long r)
+    {
+        long columns = m.Value(i.Columns), integer = 0;
+        float real = 0;
+        for (long n = 0; n < columns; n++)
+        {
+            long c = i.Reverse ? columns - 1 - n : n;
+            if (NaiveMachine.IsInteger(i.Src.Format))
+            {
+                long before = integer;
+                integer += Integer(m, i.Src, r, c);
+                Write(m, i.Dst, r, c, i.Exclusive ? before : integer);
+            }
+            else
+            {
+                float before = real;
+                real += Float(m, i.Src, r, c);
+                Write(m, i.Dst, r, c, i.Exclusive ? before : real);
+            }
+        }
+    }
+
+    private static void TopK(NaiveMachine m, VectorTopK i, long r)
+    {
+        int columns = (int)m.Value(i.Columns), count = (int)m.Value(i.Count);
+        bool integer = NaiveMachine.IsInteger(i.Src.Format);
+        IEnumerable<int> all = Enumerable.Range(0, columns);
+        // OrderBy is stable, and NaN is below every number in the order of floats.
+        int[] order = integer
+            ? [.. i.Largest ? all.OrderByDescending(c => Integer(m, i.Src, r, c)) : all.OrderBy(c => Integer(m, i.Src, r, c))]
+            : [.. i.Largest ? all.OrderBy(c => -Float(m, i.Src, r, c)) : all.OrderBy(c => Float(m, i.Src, r, c))];
+        for (int j = 0; j < count; j++)
+        {
+            if (integer)
+            {
+                Write(m, i.Dst, r, j, Integer(m, i.Src, r, order[j]));
+            }
+            else
+            {
+                Write(m, i.Dst, r, j, Float(m, i.Src, r, order[j]));
+            }
+            Write(m, i.Result, r, j, (long)order[j]);
+        }
     }
 
     private static void Norm(NaiveMachine m, VectorNorm i, long r)

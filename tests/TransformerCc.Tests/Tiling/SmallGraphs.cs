@@ -223,6 +223,60 @@ internal static class SmallGraphs
             output "up" = %up
             output "g" = %g
             """),
+        new("running_sums", "n=1 m=1; n=3 m=20; n=70 m=33", """
+            dim n in 1..128
+            dim m in 1..64
+            input %x : f32[n, m, 10]
+            input %i : i32[n, m]
+            %a : f32[n, m, 10] = cumsum(%x) {axis = 2}
+            %b : f32[n, m, 10] = cumsum(%a) {axis = 2, exclusive, reverse}
+            %c : f32[n, m, 10] = unary(%b) {function = tanh}
+            %d : i32[n, m] = cumsum(%i) {axis = 1, exclusive}
+            %e : i32[n, m] = cumsum(%i) {axis = 1, reverse}
+            output "c" = %c
+            output "d" = %d
+            output "e" = %e
+            """),
+        new("best", "n=1; n=5; n=300", """
+            dim n in 1..512
+            input %x : f32[n, 40]
+            input %i : i64[n, 3]
+            %v : f32[n, 6], %p : i64[n, 6] = topk(%x) {count = [6], largest} from "/router"
+            %s : f32[n, 6] = softmax(%v) {axis = 1}
+            %low : i64[n, 2], %where : i64[n, 2] = topk(%i) {count = [2]}
+            output "s" = %s
+            output "p" = %p
+            output "low" = %low
+            output "where" = %where
+            """),
+        new("scatters", "n=1 m=1; n=5 m=3; n=300 m=70", """
+            dim n in 1..512
+            dim m in 1..512
+            input %x : f32[9, n]
+            input %i : i64[m]
+            input %u : f32[m, n]
+            input %k : i32[20]
+            input %j : i32[m, 2]
+            input %w : i32[m, 2]
+            %a : f32[9, n] = scatter(%x, %i, %u) {mode = replace} from "/append"
+            %b : f32[9, n] = scatter(%a, %i, %u) {mode = max}
+            %c : i32[20] = scatter(%k, %j, %w) {mode = add}
+            output "a" = %a
+            output "b" = %b
+            output "c" = %c
+            """),
+        new("bytes", "b=1 m=1 n=1; b=2 m=5 n=7; b=2 m=140 n=260", """
+            dim b in 1..8
+            dim m in 1..256
+            dim n in 1..512
+            input %x : u8[b, 3, m, 300]
+            input %y : i8[b, 1, 300, n]
+            const %w : i8[300, 20] = #w
+            %p : i32[b, 3, m, n] = matmul(%x, %y) from "/scores"
+            %q : i32[b, 3, m, 20] = matmul(%x, %w)
+            output "p" = %p
+            output "q" = %q
+            """),
         new("matmul", "b=1 m=1 k=1 n=1; b=2 m=5 k=3 n=7; b=2 m=140 k=270 n=260", """
             dim b in 1..8
             dim m in 1..256

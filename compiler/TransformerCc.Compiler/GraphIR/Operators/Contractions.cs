@@ -4,7 +4,10 @@ using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.GraphIR.Operators;
 
-/// <summary>NumPy's matmul of tensors of two or more dimensions: [..., M, K]·[..., K, N] with broadcast leading dimensions.</summary>
+/// <summary>
+/// NumPy's matmul of tensors of two or more dimensions: [..., M, K]·[..., K, N] with broadcast leading dimensions. 8-bit
+/// integers, of one sign or both, give i32 (modulo 2³²); everything else gives its own type.
+/// </summary>
 public sealed record MatMul : Operator, IOperator<MatMul>
 {
     public static string OperatorName => "matmul";
@@ -19,13 +22,19 @@ public sealed record MatMul : Operator, IOperator<MatMul>
     {
         ShapeRules.ExpectOperands(inputs, 2, "a, b");
         TensorType a = inputs[0], b = inputs[1];
-        ShapeRules.ExpectSameElement(a, b, "a", "b");
+        bool bytes = IsByte(a.Element) && IsByte(b.Element);
+        if (!bytes)
+        {
+            ShapeRules.ExpectSameElement(a, b, "a", "b");
+        }
         ShapeRules.Expect(a.Element != ElementType.Bool, "multiplies numbers, not bool");
         ShapeRules.Expect(a.Rank >= 2 && b.Rank >= 2, $"needs two dimensions or more, given {a} and {b}");
         ShapeRules.ExpectEqual(a.Shape[a.Rank - 1], b.Shape[b.Rank - 2], "the width of a", "the height of b");
         EquatableArray<DimExpr> batch = Broadcasting.Shape(a.Shape.Take(a.Rank - 2).ToEquatableArray(), b.Shape.Take(b.Rank - 2).ToEquatableArray());
-        return ShapeRules.One(a.Element, [.. batch, a.Shape[a.Rank - 2], b.Shape.Last]);
+        return ShapeRules.One(bytes ? ElementType.I32 : a.Element, [.. batch, a.Shape[a.Rank - 2], b.Shape.Last]);
     }
+
+    private static bool IsByte(ElementType type) => type is ElementType.I8 or ElementType.U8;
 
     public override Tensor[] Evaluate(IReadOnlyList<Tensor> inputs, IReadOnlyDictionary<string, long> dimensions)
     {
@@ -42,7 +51,7 @@ public sealed record MatMul : Operator, IOperator<MatMul>
             {
                 Multiply(m.AsSpan((int)(left.Offset * rows * depth)), n.AsSpan((int)(right.Offset * depth * columns)), integers.AsSpan((int)(i * rows * columns)), rows, depth, columns);
             }
-            return [TensorMath.FromLongs(a.Type, shape, integers)];
+            return [TensorMath.FromLongs(IsByte(a.Type) ? ElementType.I32 : a.Type, shape, integers)];
         }
         double[] x = TensorMath.Doubles(a), y = TensorMath.Doubles(b), result = new double[Strided.Count(shape)];
         for (long i = 0; i < batches; i++, left.Next(), right.Next())

@@ -11,11 +11,11 @@ public static class OperatorSet
         // element by element
         Entry<Unary>(), Entry<Binary>(), Entry<Select>(), Entry<Cast>(), Entry<Gated>(),
         // data movement
-        Entry<Reshape>(), Entry<Transpose>(), Entry<Broadcast>(), Entry<Slice>(), Entry<Concat>(), Entry<Pad>(), Entry<Gather>(), Entry<Trilu>(),
+        Entry<Reshape>(), Entry<Transpose>(), Entry<Broadcast>(), Entry<Slice>(), Entry<Concat>(), Entry<Pad>(), Entry<Gather>(), Entry<Scatter>(), Entry<Trilu>(),
         // values made from shapes
         Entry<Iota>(), Entry<ShapeValue>(),
         // along an axis
-        Entry<Reduce>(), Entry<Softmax>(), Entry<CumSum>(),
+        Entry<Reduce>(), Entry<Softmax>(), Entry<CumSum>(), Entry<TopK>(),
         // contraction
         Entry<MatMul>(), Entry<Linear>(), Entry<Conv>(),
         // composites of transformers
