@@ -39,8 +39,11 @@ public sealed class ChannelAssignment
             assignment._ring[slot] = (assignment.NewSemaphore(), assignment.NewSemaphore());
         }
         assignment.Order(program.Body, 0, isLoop: false);
-        // All slots are free at the start: the matrix engine says so.
-        program.Body.Nodes.InsertRange(0, Sync<Post>(Engine.Matrix, [.. program.Ring.Select(s => assignment._ring[s].Free)]));
+        // All slots are free at the start: the matrix engine says so. The last units are taken back, so that every channel
+        // ends as empty as it began and a lost acquire or release anywhere shows.
+        byte[] free = [.. program.Ring.Select(s => assignment._ring[s].Free)];
+        program.Body.Nodes.InsertRange(0, Sync<Post>(Engine.Matrix, free));
+        program.Body.Nodes.AddRange(Sync<Wait>(Engine.WeightDma, free));
         return assignment._used;
     }
 

@@ -14,6 +14,8 @@ public enum FindingKind
     Overflow,
     /// <summary>Two engines at one end of a semaphore.</summary>
     ChannelEnds,
+    /// <summary>Units of a semaphore are left over at the end: a channel has lost an end.</summary>
+    Unbalanced,
     /// <summary>The static check can prove neither deadlock nor its absence.</summary>
     Undecided,
 }

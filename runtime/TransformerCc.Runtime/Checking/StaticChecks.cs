@@ -11,7 +11,8 @@ namespace TransformerCc.Runtime.Checking;
 /// <summary>
 /// Proves without running that a program cannot deadlock, whatever its trip counts: each semaphore has one releasing and
 /// one acquiring engine; in program order no acquire finds too small a count; every loop body leaves all counts as they
-/// were, so that one pass through it stands for all; the ways through branches meet with equal counts.
+/// were, so that one pass through it stands for all; the ways through branches meet with equal counts; every channel is
+/// empty at the end, as it was at the start, so that no acquire or release can be missing alone.
 /// </summary>
 /// <remarks>
 /// By the theorem of the machine's design, no acquire failing in program order means that no parallel execution
@@ -90,7 +91,16 @@ public static class StaticChecks
                     Release(i, counts);
                     arriving[i + 1 + branch.Skip] = Meet(arriving, i + 1 + branch.Skip, (int[])counts.Clone())!;
                     return branch.Condition == BranchCondition.Always ? null : counts;
-                case Halt or TrapAlways:
+                case Halt:
+                    for (int s = 1; s < counts.Length; s++)
+                    {
+                        if (counts[s] != 0)
+                        {
+                            Add(FindingKind.Unbalanced, i, (byte)s, $"unbalanced: {counts[s]} released units of semaphore {s} are never acquired; an acquire is missing, or a release is one too many");
+                        }
+                    }
+                    return null;
+                case TrapAlways:
                     return null;
                 default:
                     Release(i, counts);

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
+using TransformerCc.Runtime.Checking;
 
 namespace TransformerCc.Tests.Tool;
 
@@ -57,6 +58,26 @@ public sealed class FaultSeedingTests : IDisposable
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("error TCC6009", run.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(Path.Combine(_folder, "results")));
+    }
+
+    [Fact]
+    public void Every_acquire_and_every_release_that_is_removed_alone_is_found_without_running()
+    {
+        using ProgramFile file = Compile();
+        EntryPoint main = file.Image.EntryPoints[0];
+        Assert.Empty(StaticChecks.Run(main));
+        for (int at = 0; at < main.Instructions.Length; at++)
+        {
+            Instruction i = main.Instructions[at];
+            foreach (byte s in Numbers(i.Acquires))
+            {
+                Assert.NotEmpty(StaticChecks.Run(main with { Instructions = main.Instructions.SetItem(at, i with { Acquires = Without(i.Acquires, s) }) }));
+            }
+            foreach (byte s in Numbers(i.Releases))
+            {
+                Assert.NotEmpty(StaticChecks.Run(main with { Instructions = main.Instructions.SetItem(at, i with { Releases = Without(i.Releases, s) }) }));
+            }
+        }
     }
 
     [Fact]
