@@ -29,13 +29,18 @@ public static partial class NumericFormat
             case ElementType.I64: Map(Cast<long>(source), destination, FromInt64); break;
             case ElementType.U64: Map(Cast<ulong>(source), destination, FromUInt64); break;
             case ElementType.Bool: Map(source, destination, static x => x != 0 ? 1f : 0f); break;
+            case ElementType.I4 or ElementType.U4 or ElementType.I2 or ElementType.U2: Map(source, destination, x => (float)FromSubByte(type, x)); break;
+            case ElementType.F4E2M1: Map(source, destination, SmallFloat.FromE2M1); break;
+            case ElementType.F8E4M3FNUZ: Map(source, destination, SmallFloat.FromE4M3Fnuz); break;
+            case ElementType.F8E5M2FNUZ: Map(source, destination, SmallFloat.FromE5M2Fnuz); break;
+            case ElementType.F8E8M0: Map(source, destination, SmallFloat.FromE8M0); break;
             default: throw Unknown(type);
         }
     }
 
     /// <summary>
     /// Writes f32 values in any format: floats round to nearest even, integers truncate towards zero and saturate with NaN
-    /// giving 0, bool is x ≠ 0 (NaN is true). Every NaN is written canonical, in f32 too.
+    /// giving 0 (those narrower than a byte wrap), bool is x ≠ 0 (NaN is true). Every NaN is written canonical, in f32 too.
     /// </summary>
     public static void NarrowFromF32(ElementType type, ReadOnlySpan<float> source, Span<byte> destination)
     {
@@ -61,6 +66,11 @@ public static partial class NumericFormat
             case ElementType.I64: Map(source, Cast<long>(destination), SaturateTo<long>); break;
             case ElementType.U64: Map(source, Cast<ulong>(destination), SaturateTo<ulong>); break;
             case ElementType.Bool: Map(source, destination, static x => (byte)(x != 0 ? 1 : 0)); break;
+            case ElementType.I4 or ElementType.U4 or ElementType.I2 or ElementType.U2: Map(source, destination, x => ToSubByte(type, ToInt64(x))); break;
+            case ElementType.F4E2M1: Map(source, destination, SmallFloat.ToE2M1); break;
+            case ElementType.F8E4M3FNUZ: Map(source, destination, SmallFloat.ToE4M3Fnuz); break;
+            case ElementType.F8E5M2FNUZ: Map(source, destination, SmallFloat.ToE5M2Fnuz); break;
+            case ElementType.F8E8M0: Map(source, destination, SmallFloat.ToE8M0); break;
             default: throw Unknown(type);
         }
     }
@@ -85,6 +95,11 @@ public static partial class NumericFormat
             case ElementType.F16: Map(Cast<ushort>(source), destination, static x => ToInt64(FromF16(x))); break;
             case ElementType.F8E4M3: Map(source, destination, static x => ToInt64(FromF8E4M3(x))); break;
             case ElementType.F8E5M2: Map(source, destination, static x => ToInt64(FromF8E5M2(x))); break;
+            case ElementType.I4 or ElementType.U4 or ElementType.I2 or ElementType.U2: Map(source, destination, x => FromSubByte(type, x)); break;
+            case ElementType.F4E2M1: Map(source, destination, static x => ToInt64(SmallFloat.FromE2M1(x))); break;
+            case ElementType.F8E4M3FNUZ: Map(source, destination, static x => ToInt64(SmallFloat.FromE4M3Fnuz(x))); break;
+            case ElementType.F8E5M2FNUZ: Map(source, destination, static x => ToInt64(SmallFloat.FromE5M2Fnuz(x))); break;
+            case ElementType.F8E8M0: Map(source, destination, static x => ToInt64(SmallFloat.FromE8M0(x))); break;
             default: throw Unknown(type);
         }
     }
@@ -109,6 +124,11 @@ public static partial class NumericFormat
             case ElementType.F16: Map(source, Cast<ushort>(destination), static x => ToF16(FromInt64(x))); break;
             case ElementType.F8E4M3: Map(source, destination, static x => ToF8E4M3(FromInt64(x))); break;
             case ElementType.F8E5M2: Map(source, destination, static x => ToF8E5M2(FromInt64(x))); break;
+            case ElementType.I4 or ElementType.U4 or ElementType.I2 or ElementType.U2: Map(source, destination, x => ToSubByte(type, x)); break;
+            case ElementType.F4E2M1: Map(source, destination, static x => SmallFloat.ToE2M1(FromInt64(x))); break;
+            case ElementType.F8E4M3FNUZ: Map(source, destination, static x => SmallFloat.ToE4M3Fnuz(FromInt64(x))); break;
+            case ElementType.F8E5M2FNUZ: Map(source, destination, static x => SmallFloat.ToE5M2Fnuz(FromInt64(x))); break;
+            case ElementType.F8E8M0: Map(source, destination, static x => SmallFloat.ToE8M0(FromInt64(x))); break;
             default: throw Unknown(type);
         }
     }

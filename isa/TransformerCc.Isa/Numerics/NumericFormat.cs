@@ -1,11 +1,13 @@
 using System.Runtime.CompilerServices;
+using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Isa.Numerics;
 
 /// <summary>
 /// Conversions between number formats, one element at a time; <c>NumericFormat.Spans.cs</c> does rows. Frozen: round to
 /// nearest even, denormals kept, NaN becomes the canonical NaN of the target (f32 0x7FC00000, f64 0x7FF8000000000000,
-/// bf16 0x7FC0, f16 0x7E00, e4m3 0x7F, e5m2 0x7E). Overflow gives infinity, in 8-bit floats the largest finite value.
+/// bf16 0x7FC0, f16 0x7E00, e4m3 0x7F, e5m2 0x7E, fnuz 0x80, e8m0 0xFF). Overflow gives infinity, in floats of 8 bits and
+/// fewer the largest finite value.
 /// </summary>
 public static partial class NumericFormat
 {
@@ -36,6 +38,16 @@ public static partial class NumericFormat
 
     /// <summary>Values beyond ±57344 and infinities saturate.</summary>
     public static byte ToF8E5M2(float x) => SmallFloat.ToE5M2(x);
+
+    /// <summary>An integer narrower than a byte from the low bits of one.</summary>
+    public static long FromSubByte(ElementType type, byte code)
+    {
+        int unused = 64 - type.Bits();
+        return type.IsSigned() ? (long)code << unused >> unused : (long)((ulong)code << unused >> unused);
+    }
+
+    /// <summary>Keeps the low bits: integers narrower than a byte wrap, whatever they come from (ONNX Cast). Signed ones fill the byte with their sign.</summary>
+    public static byte ToSubByte(ElementType type, long x) => (byte)FromSubByte(type, unchecked((byte)x));
 
     public static float FromF64(double x) => FloatBits.Canonical((float)x);
 

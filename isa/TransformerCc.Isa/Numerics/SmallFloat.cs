@@ -1,9 +1,10 @@
 namespace TransformerCc.Isa.Numerics;
 
 /// <summary>
-/// The two 8-bit floats of the OCP specification "8-bit Floating Point (OFP8)", revision 1.0. Rounding to nearest even,
-/// denormals kept. What exceeds the largest finite value saturates to it, infinities included (the saturating mode of
-/// the specification, and of ONNX Cast by default): E4M3 has no infinity, and both formats obey one rule.
+/// Floats of 8 bits and fewer. E4M3 and E5M2: OCP specification "8-bit Floating Point (OFP8)", revision 1.0. E2M1 and
+/// E8M0: OCP "Microscaling Formats (MX)", version 1.0. FNUZ ("finite, no negative zero"): arXiv:2206.02915. Rounding to
+/// nearest even, denormals kept. What exceeds the largest finite value saturates to it, infinities included (the
+/// saturating mode of the specifications, and of ONNX Cast by default): most have no infinity, and all obey one rule.
 /// </summary>
 internal static class SmallFloat
 {
@@ -14,6 +15,22 @@ internal static class SmallFloat
 
     /// <summary>S.11111.00 is infinity, larger codes are NaN; the largest finite value is S.11110.11 = 57344.</summary>
     private const byte E5M2NaN = 0x7E, E5M2Max = 0x7B, E5M2Infinity = 0x7C;
+
+    /// <summary>Bias 8, codes up to S.1111.111 = 240; the code of the negative zero is the only NaN.</summary>
+    private const int E4M3FnuzBias = 8, E5M2FnuzBias = 16;
+
+    private const byte FnuzNaN = 0x80, FnuzMax = 0x7F;
+
+    /// <summary>S.11.1 = 6; neither infinity nor NaN, for which the code of the negative zero stands, as in ONNX.</summary>
+    private const int E2M1Mantissa = 1, E2M1Bias = 1;
+
+    private const byte E2M1Max = 0x7, E2M1Sign = 0x8;
+
+    private static readonly float[] s_e4m3fnuz = Table(code => code == FnuzNaN ? float.NaN : Decode(code, E4M3Mantissa, E4M3FnuzBias));
+
+    private static readonly float[] s_e5m2fnuz = Table(code => code == FnuzNaN ? float.NaN : Decode(code, E5M2Mantissa, E5M2FnuzBias));
+
+    private static readonly float[] s_e2m1 = Table(code => Decode((code & E2M1Max) | ((code & E2M1Sign) << 4), E2M1Mantissa, E2M1Bias));
 
     private static readonly float[] s_e4m3 = Table(code => (code & 0x7F) == E4M3NaN ? float.NaN : Decode(code, E4M3Mantissa, E4M3Bias));
 
@@ -31,6 +48,47 @@ internal static class SmallFloat
     public static byte ToE4M3(float x) => Encode(x, E4M3Mantissa, E4M3Bias, E4M3Max, E4M3NaN);
 
     public static byte ToE5M2(float x) => Encode(x, E5M2Mantissa, E5M2Bias, E5M2Max, E5M2NaN);
+
+    public static float FromE4M3Fnuz(byte code) => s_e4m3fnuz[code];
+
+    public static float FromE5M2Fnuz(byte code) => s_e5m2fnuz[code];
+
+    public static float FromE2M1(byte code) => s_e2m1[code];
+
+    /// <summary>2^(code − 127); 255 is NaN.</summary>
+    public static float FromE8M0(byte code) => code switch
+    {
+        0xFF => float.NaN,
+        0 => BitConverter.UInt32BitsToSingle(0x0040_0000),
+        _ => BitConverter.UInt32BitsToSingle((uint)code << 23),
+    };
+
+    public static byte ToE4M3Fnuz(float x) => WithoutNegativeZero(Encode(x, E4M3Mantissa, E4M3FnuzBias, FnuzMax, FnuzNaN), x);
+
+    public static byte ToE5M2Fnuz(float x) => WithoutNegativeZero(Encode(x, E5M2Mantissa, E5M2FnuzBias, FnuzMax, FnuzNaN), x);
+
+    public static byte ToE2M1(float x)
+    {
+        byte code = Encode(x, E2M1Mantissa, E2M1Bias, E2M1Max, 0x80);
+        return (byte)((code & E2M1Max) | ((code & 0x80) >> 4));
+    }
+
+    /// <summary>
+    /// The next power of two that is not below x: a block scale must not let its block overflow (the rounding "up" of ONNX
+    /// Cast). There is no zero and no sign: 0 and negative values give the smallest power.
+    /// </summary>
+    public static byte ToE8M0(float x)
+    {
+        if (float.IsNaN(x))
+        {
+            return 0xFF;
+        }
+        uint bits = x > 0 ? BitConverter.SingleToUInt32Bits(x) : 0;
+        // A mantissa that is not zero carries into the exponent field, which is the code of every normal power of two.
+        return bits <= 0x0040_0000 ? (byte)0 : (byte)uint.Min((bits + 0x007F_FFFF) >> 23, 0xFE);
+    }
+
+    private static byte WithoutNegativeZero(byte code, float x) => code == FnuzNaN && !float.IsNaN(x) ? (byte)0 : code;
 
     private static float[] Table(Func<int, float> decode)
     {

@@ -21,6 +21,19 @@ public enum ElementType : byte
     I64 = 14,
     U64 = 15,
     Bool = 16,
+
+    // Narrower than a byte: one element in each byte, in its low bits, as NumPy keeps them (ml_dtypes).
+    I4 = 17,
+    U4 = 18,
+    I2 = 19,
+    U2 = 20,
+    F4E2M1 = 21,
+
+    F8E4M3FNUZ = 22,
+    F8E5M2FNUZ = 23,
+
+    /// <summary>A power of two: the scale of a block in the OCP microscaling formats.</summary>
+    F8E8M0 = 24,
 }
 
 /// <summary>Facts about each <see cref="ElementType"/>: size, class and the name used in every textual form.</summary>
@@ -37,9 +50,20 @@ public static class ElementTypes
         _ => 1,
     };
 
-    public static bool IsFloat(this ElementType type) => type <= ElementType.F64;
+    /// <summary>Bits that hold the value: fewer than <see cref="Size"/> says for elements narrower than a byte.</summary>
+    public static int Bits(this ElementType type) => type switch
+    {
+        ElementType.I4 or ElementType.U4 or ElementType.F4E2M1 => 4,
+        ElementType.I2 or ElementType.U2 => 2,
+        _ => type.Size() * 8,
+    };
 
-    public static bool IsInteger(this ElementType type) => type is >= ElementType.I8 and <= ElementType.U64;
+    public static bool IsSigned(this ElementType type) => type.IsFloat()
+        || type is ElementType.I8 or ElementType.I16 or ElementType.I32 or ElementType.I64 or ElementType.I4 or ElementType.I2;
+
+    public static bool IsFloat(this ElementType type) => type is <= ElementType.F64 or >= ElementType.F4E2M1 and <= ElementType.F8E8M0;
+
+    public static bool IsInteger(this ElementType type) => type is >= ElementType.I8 and <= ElementType.U64 or >= ElementType.I4 and <= ElementType.U2;
 
     /// <summary>The lower-case name: f32, bf16, i64, bool, …</summary>
     public static string Name(this ElementType type) => type switch
@@ -59,6 +83,14 @@ public static class ElementTypes
         ElementType.I64 => "i64",
         ElementType.U64 => "u64",
         ElementType.Bool => "bool",
+        ElementType.I4 => "i4",
+        ElementType.U4 => "u4",
+        ElementType.I2 => "i2",
+        ElementType.U2 => "u2",
+        ElementType.F4E2M1 => "f4e2m1",
+        ElementType.F8E4M3FNUZ => "f8e4m3fnuz",
+        ElementType.F8E5M2FNUZ => "f8e5m2fnuz",
+        ElementType.F8E8M0 => "f8e8m0",
         _ => $"format{(int)type}",
     };
 

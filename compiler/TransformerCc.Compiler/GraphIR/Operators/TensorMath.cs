@@ -89,6 +89,7 @@ public static class TensorMath
         ElementType.U32 => uint.CreateSaturating(value),
         ElementType.U64 => unchecked((long)ulong.CreateSaturating(value)),
         ElementType.Bool => value != 0 ? 1 : 0,
+        // Narrower than a byte, and i64: the store wraps the former.
         _ => long.CreateSaturating(value),
     };
 }

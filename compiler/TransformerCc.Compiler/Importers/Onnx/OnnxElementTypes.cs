@@ -24,15 +24,15 @@ internal static class OnnxElementTypes
         (15, "complex128", null),
         (16, "bfloat16", ElementType.BF16),
         (17, "float8e4m3fn", ElementType.F8E4M3),
-        (18, "float8e4m3fnuz", null),
+        (18, "float8e4m3fnuz", ElementType.F8E4M3FNUZ),
         (19, "float8e5m2", ElementType.F8E5M2),
-        (20, "float8e5m2fnuz", null),
-        (21, "uint4", null),
-        (22, "int4", null),
-        (23, "float4e2m1", null),
-        (24, "float8e8m0", null),
-        (25, "uint2", null),
-        (26, "int2", null),
+        (20, "float8e5m2fnuz", ElementType.F8E5M2FNUZ),
+        (21, "uint4", ElementType.U4),
+        (22, "int4", ElementType.I4),
+        (23, "float4e2m1", ElementType.F4E2M1),
+        (24, "float8e8m0", ElementType.F8E8M0),
+        (25, "uint2", ElementType.U2),
+        (26, "int2", ElementType.I2),
     ];
 
     public static ElementType? Find(int number) => Array.Find(Table, e => e.Number == number).Type;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using TransformerCc.Compiler.Importers.Onnx.Proto;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Numerics;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Importers.Onnx;
@@ -34,13 +35,26 @@ internal sealed class TensorReader(string path, ReadOnlyMemory<byte> bytes)
         {
             throw Bad(ImportCodes.Limit, name, $"{proto.Dims.Count} dimensions: at most {MaximumRank} are read");
         }
-        long size = count * type.Size();
+        long size = type.Bits() < 8 ? ((count * type.Bits()) + 7) / 8 : count * type.Size();
         ReadOnlyMemory<byte> data = Data(proto, type, count, size, name);
         if (data.Length != size)
         {
             throw Bad(ImportCodes.BadTensor, name, $"a {type.Name()} tensor of dimensions [{string.Join(", ", proto.Dims)}] needs {size} bytes, {data.Length} are given");
         }
-        return new Tensor(type, [.. proto.Dims], data);
+        return new Tensor(type, [.. proto.Dims], type.Bits() < 8 ? Unpack(type, data.Span, count) : data);
+    }
+
+    /// <summary>Elements narrower than a byte are packed from the low bits of each byte upwards; a tensor has one in each byte.</summary>
+    private static byte[] Unpack(ElementType type, ReadOnlySpan<byte> packed, long count)
+    {
+        int bits = type.Bits(), perByte = 8 / bits;
+        var elements = new byte[count];
+        for (int i = 0; i < elements.Length; i++)
+        {
+            byte code = (byte)(packed[i / perByte] >> (i % perByte * bits) & ((1 << bits) - 1));
+            elements[i] = type.IsInteger() ? NumericFormat.ToSubByte(type, code) : code;
+        }
+        return elements;
     }
 
     private ReadOnlyMemory<byte> Data(TensorProto proto, ElementType type, long count, long size, string name)

@@ -75,6 +75,24 @@ public class NumericFormatTests
     public void Overflow_follows_the_stated_rule(ElementType type, float value, int code) =>
         Assert.Equal(code, Code(type, Encode(type, [value]), 0));
 
+    /// <summary>Goldens of ONNX's own Cast tests, and the ends of each format.</summary>
+    [Theory]
+    [InlineData(ElementType.F8E4M3FNUZ, new[] { 0.4789254665f, 1e6f, float.NaN, float.NegativeInfinity, -1e-7f, -240f }, new byte[] { 55, 127, 128, 255, 0, 255 })]
+    [InlineData(ElementType.F8E5M2FNUZ, new[] { 0.5f, 1e6f, float.NaN, -57344f, -0f }, new byte[] { 60, 127, 128, 255, 0 })]
+    [InlineData(ElementType.F4E2M1, new[] { 0.48f, 0.25f, 1.05f, -3.5f, -8f, 9f, float.NaN, -0f, 6f }, new byte[] { 1, 0, 2, 14, 15, 7, 8, 8, 7 })]
+    [InlineData(ElementType.F8E8M0, new[] { 1f, 2f, 2.1f, 0f, float.NaN, float.PositiveInfinity, 1e-38f }, new byte[] { 127, 128, 129, 0, 255, 254, 1 })]
+    [InlineData(ElementType.I4, new[] { -9f, -8f, 7.9f, 8f, 15f }, new byte[] { 7, 0xF8, 7, 0xF8, 0xFF })]
+    [InlineData(ElementType.U4, new[] { -9f, 15f, 16f }, new byte[] { 7, 15, 0 })]
+    [InlineData(ElementType.I2, new[] { -3f, -2f, 1f, 2f }, new byte[] { 1, 0xFE, 1, 0xFE })]
+    [InlineData(ElementType.U2, new[] { -3f, 3f, 4f }, new byte[] { 1, 3, 0 })]
+    public void Small_formats_round_as_onnx_does(ElementType type, float[] values, byte[] codes)
+    {
+        Assert.Equal(codes, Encode(type, values));
+        var wide = new float[codes.Length];
+        NumericFormat.WidenToF32(type, codes, wide);
+        Assert.Equal(codes.Where((_, i) => float.IsFinite(values[i])), Encode(type, [.. wide.Where((_, i) => float.IsFinite(values[i]))]));
+    }
+
     [Fact]
     public void F16_agrees_with_the_platform()
     {
@@ -127,9 +145,8 @@ public class NumericFormatTests
             NumericFormat.NarrowFromInt64(type, x, bytes);
             var back = new long[x.Length];
             NumericFormat.WidenToInt64(type, bytes, back);
-            int drop = 64 - (8 * type.Size());
-            bool isSigned = type is ElementType.I8 or ElementType.I16 or ElementType.I32 or ElementType.I64;
-            Assert.Equal(x.Select(v => isSigned ? (v << drop) >> drop : (long)(((ulong)v << drop) >> drop)), back);
+            int drop = 64 - type.Bits();
+            Assert.Equal(x.Select(v => type.IsSigned() ? (v << drop) >> drop : (long)(((ulong)v << drop) >> drop)), back);
         }
         var flags = new byte[x.Length];
         NumericFormat.NarrowFromInt64(ElementType.Bool, x, flags);

@@ -13,7 +13,7 @@ public class NpyFileTests
     [Property(MaxTest = 200)]
     public void What_is_written_is_read(byte typeChoice, byte[] dimensions, int seed)
     {
-        ElementType[] types = [.. ElementTypes.All.Where(t => t is not (ElementType.BF16 or ElementType.F8E4M3 or ElementType.F8E5M2))];
+        ElementType[] types = [.. ElementTypes.All.Where(t => t is not (ElementType.BF16 or ElementType.F8E4M3 or ElementType.F8E5M2 or > ElementType.Bool))];
         ElementType type = types[typeChoice % types.Length];
         long[] shape = [.. dimensions.Take(4).Select(d => (long)(d % 5))];
         var data = new byte[shape.Aggregate(1L, (p, d) => p * d) * type.Size()];
