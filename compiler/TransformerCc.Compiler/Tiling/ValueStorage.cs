@@ -85,9 +85,19 @@ internal sealed class ValueStorage
         }
         tensor = root.ConstantData is { } data
             ? new DramTensor(root.Name, null, data.Type, [.. root.Type.Shape], _program.Weights.Constant(data, data.Type).Offset)
-            : new DramTensor(root.Name, TensorKind.Scratch, Format(root), [.. root.Type.Shape]);
+            : new DramTensor(ScratchName(root.Name), TensorKind.Scratch, Format(root), [.. root.Type.Shape]);
         Declare(root, tensor);
         return tensor;
+    }
+
+    /// <summary>Values of the graph have names of their own; only the outputs of the model may take one of them.</summary>
+    private string ScratchName(string name)
+    {
+        while (_graph.Outputs.Exists(o => o.Name == name))
+        {
+            name = _graph.UniqueName(name);
+        }
+        return name;
     }
 
     /// <summary>Outputs whose bytes belong to an input, a constant or another output: they must be copied.</summary>

@@ -7,7 +7,7 @@ namespace TransformerCc.Isa.Numerics;
 /// Conversions between number formats, one element at a time; <c>NumericFormat.Spans.cs</c> does rows. Frozen: round to
 /// nearest even, denormals kept, NaN becomes the canonical NaN of the target (f32 0x7FC00000, f64 0x7FF8000000000000,
 /// bf16 0x7FC0, f16 0x7E00, e4m3 0x7F, e5m2 0x7E, fnuz 0x80, e8m0 0xFF). Overflow gives infinity, in floats of 8 bits and
-/// fewer the largest finite value.
+/// fewer the largest finite value; an infinity stays one where the format has it.
 /// </summary>
 public static partial class NumericFormat
 {
@@ -36,7 +36,7 @@ public static partial class NumericFormat
 
     public static float FromF8E5M2(byte bits) => SmallFloat.FromE5M2(bits);
 
-    /// <summary>Values beyond ±57344 and infinities saturate.</summary>
+    /// <summary>Finite values beyond ±57344 saturate.</summary>
     public static byte ToF8E5M2(float x) => SmallFloat.ToE5M2(x);
 
     /// <summary>An integer narrower than a byte from the low bits of one.</summary>

@@ -3,8 +3,8 @@ namespace TransformerCc.Isa.Numerics;
 /// <summary>
 /// Floats of 8 bits and fewer. E4M3 and E5M2: OCP specification "8-bit Floating Point (OFP8)", revision 1.0. E2M1 and
 /// E8M0: OCP "Microscaling Formats (MX)", version 1.0. FNUZ ("finite, no negative zero"): arXiv:2206.02915. Rounding to
-/// nearest even, denormals kept. What exceeds the largest finite value saturates to it, infinities included (the
-/// saturating mode of the specifications, and of ONNX Cast by default): most have no infinity, and all obey one rule.
+/// nearest even, denormals kept. What exceeds the largest finite value saturates to it; so do infinities, except in E5M2,
+/// which has them.
 /// </summary>
 internal static class SmallFloat
 {
@@ -47,7 +47,7 @@ internal static class SmallFloat
 
     public static byte ToE4M3(float x) => Encode(x, E4M3Mantissa, E4M3Bias, E4M3Max, E4M3NaN);
 
-    public static byte ToE5M2(float x) => Encode(x, E5M2Mantissa, E5M2Bias, E5M2Max, E5M2NaN);
+    public static byte ToE5M2(float x) => float.IsInfinity(x) ? (byte)(x > 0 ? E5M2Infinity : E5M2Infinity | 0x80) : Encode(x, E5M2Mantissa, E5M2Bias, E5M2Max, E5M2NaN);
 
     public static float FromE4M3Fnuz(byte code) => s_e4m3fnuz[code];
 

@@ -42,8 +42,6 @@ internal static class ElementwiseOperators
         Unary("Cos", UnaryOp.Cos),
         new("Tan", n => n.Return(n.Divide(n.Unary(UnaryOp.Sin, n.Value(0)), n.Unary(UnaryOp.Cos, n.Value(0))))),
         new("Clip", Clip),
-        new("Cast", n => n.Return(n.Cast(n.Value(0), OnnxElementTypes.Require(n.Int("to", 0))))) { Fold = (n, _) => FoldCast(n, OnnxElementTypes.Require(n.Int("to", 0))) },
-        new("CastLike", n => n.Return(n.Cast(n.Value(0), n.Type(1).Element))) { Fold = (n, _) => FoldCast(n, n.Type(1).Element) },
     ];
 
     public static OperatorEntry Unary(string name, UnaryOp function) => new(name, n => n.Return(n.Unary(function, n.Value(0))));
@@ -107,6 +105,4 @@ internal static class ElementwiseOperators
         }
         n.Return(x);
     }
-
-    private static Contents? FoldCast(NodeContext n, ElementType to) => n.Contents(0)?.Map(to, x => n.Exact.Cast(to, x));
 }

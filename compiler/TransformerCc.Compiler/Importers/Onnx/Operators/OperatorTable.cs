@@ -9,6 +9,7 @@ internal static class OperatorTable
     private static readonly ILookup<(string, string), OperatorEntry> Entries = new[]
     {
         ElementwiseOperators.Entries,
+        CastOperators.Entries,
         ActivationOperators.Entries,
         LogicOperators.Entries,
         ShapeOperators.Entries,
