@@ -119,14 +119,21 @@ internal static class AttentionLowering
         builder.Load(new StridedTile(buffer, DimExpr.Zero, format, new Extent3(length * rowStride, rowStride, format.Size())),
             new StridedDram(source.Tensor, offset, new Extent3(source.Head, source.Sequence, source.Width)), new Extent3(heads, length, width));
 
-    /// <summary>Scales and masks the scores where the softmax cannot do it alone; returns the scale left to it.</summary>
+    /// <summary>Scales, caps and masks the scores where the softmax cannot do it alone; returns the scale left to it.</summary>
     private static float ApplyMask(TilingContext context, Node node, Attention attention, VectorTile scores, TileBuffer hidden, DimExpr batch, DimExpr firstHead, long group, DimExpr q0, DimExpr queries, DimExpr k0, DimExpr keys, long rowsBound)
     {
+        TileBuilder builder = context.Builder;
+        float scale = attention.Scale;
+        if (attention.SoftCap != 0)
+        {
+            context.SetSource("attention/soft_cap", node);
+            ScaleNow();
+            builder.Unary(UnaryOp.SoftCap, scores, scores, queries * group, keys, attention.SoftCap);
+        }
         if (attention.Mask == MaskKind.None)
         {
-            return attention.Scale;
+            return scale;
         }
-        TileBuilder builder = context.Builder;
         context.SetSource("attention/mask", node);
         DramTensor tensor = context.Storage.Tensor(node.Inputs[3]);
         EquatableArray<DimExpr> shape = node.Inputs[3].Type.Shape;
@@ -141,13 +148,19 @@ internal static class AttentionLowering
         if (attention.Mask == MaskKind.Boolean)
         {
             builder.Select(scores, maskTile, scores, new VectorTile(hidden, DimExpr.Zero, DimExpr.Zero, ElementType.F32, 0), rows, keys);
-            return attention.Scale;
+            return scale;
         }
-        if (attention.Scale != 1)
-        {
-            builder.Unary(UnaryOp.Scale, scores, scores, rows, keys, attention.Scale);
-        }
+        ScaleNow();
         builder.Binary(BinaryOp.Add, scores, scores, maskTile, rows, keys);
         return 1;
+
+        void ScaleNow()
+        {
+            if (scale != 1)
+            {
+                builder.Unary(UnaryOp.Scale, scores, scores, queries * group, keys, scale);
+                scale = 1;
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ namespace TransformerCc.Compiler.GraphIR.Operators;
 /// H = G·Hk: query head h uses key head ⌊h / G⌋. The mask stretches to [batch, H, queries, keys]: added to the scores, or
 /// hiding keys where it is false. With a causal offset, key j is visible to query i where j ≤ i + CausalOffset.
 /// A query that sees no key gives 0 (but a row of an additive mask of −∞ gives NaN, as plain softmax does).
+/// With a soft cap c, scaled scores become c·tanh(score / c) ahead of every mask (Gemma 2).
 /// </summary>
 public sealed record Attention(HeadLayout Query, HeadLayout Key, HeadLayout Value, HeadLayout Result, float Scale, MaskKind Mask, DimExpr? CausalOffset)
     : Operator, IOperator<Attention>
@@ -16,9 +17,15 @@ public sealed record Attention(HeadLayout Query, HeadLayout Key, HeadLayout Valu
 
     public override string Name => OperatorName;
 
+    /// <summary>Bound of the scaled scores; 0 for none.</summary>
+    public float SoftCap { get; init; }
+
     public static Attention Read(IAttributeReader reader) => new(
         reader.Word<HeadLayout>("query"), reader.Word<HeadLayout>("key"), reader.Word<HeadLayout>("value"), reader.Word<HeadLayout>("result"),
-        (float)reader.Float("scale"), reader.Word<MaskKind>("mask"), reader.Has("causal_offset") ? reader.Dim("causal_offset") : null);
+        (float)reader.Float("scale"), reader.Word<MaskKind>("mask"), reader.Has("causal_offset") ? reader.Dim("causal_offset") : null)
+    {
+        SoftCap = reader.Has("soft_cap") ? (float)reader.Float("soft_cap") : 0,
+    };
 
     public override void Attributes(IAttributeVisitor visitor)
     {
@@ -31,6 +38,10 @@ public sealed record Attention(HeadLayout Query, HeadLayout Key, HeadLayout Valu
         if (CausalOffset is not null)
         {
             visitor.Dim("causal_offset", CausalOffset);
+        }
+        if (SoftCap != 0)
+        {
+            visitor.Float("soft_cap", SoftCap);
         }
     }
 
@@ -93,7 +104,8 @@ public sealed record Attention(HeadLayout Query, HeadLayout Key, HeadLayout Valu
                     {
                         double m = mask?[maskRow + (j * maskStrides[3])] ?? 0;
                         hidden[j] = j > i + offset || (Mask == MaskKind.Boolean && m == 0);
-                        scores[j] = (scores[j] * Scale) + (Mask == MaskKind.Additive ? m : 0);
+                        double scaled = scores[j] * Scale;
+                        scores[j] = (SoftCap == 0 ? scaled : SoftCap * Math.Tanh(scaled / SoftCap)) + (Mask == MaskKind.Additive ? m : 0);
                     }
                     Combine(scores, hidden, headValues, result.AsSpan((int)(row * valueWidth), (int)valueWidth));
                 }

@@ -148,6 +148,15 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
         }
     }
 
+    /// <summary>Sets an optional result, which is made only if the model gives it a name.</summary>
+    public void ReturnIfNamed(Func<Value> make, int output)
+    {
+        if (output < _results.Length && Proto.Output[output].Length > 0)
+        {
+            Return(make(), output);
+        }
+    }
+
     /// <summary>Sets a result to contents that the importer knows; the graph gets a node only if they are used as data.</summary>
     public void Return(Contents contents, int output = 0) =>
         Forward(new Imported(Proto.Output[output], new TensorType(contents.Type, contents.Shape.Select(DimExpr.Constant).ToEquatableArray())) { Contents = contents }, output);

@@ -19,6 +19,10 @@ internal static class OperatorTable
         ContractionOperators.Entries,
         NormalizationOperators.Entries,
         ControlOperators.Entries,
+        ContribOperators.Entries,
+        ContribAttentionOperators.Entries,
+        AttentionOperators.Entries,
+        RotaryOperators.Entries,
     }.SelectMany(family => family).ToLookup(e => (e.Domain, e.Name));
 
     /// <summary>The operator set of ONNX itself has two names.</summary>
@@ -33,7 +37,8 @@ internal static class OperatorTable
         {
             throw new ImportException(ImportCodes.UnsupportedOperator, $"the operator{(domain.Length > 0 ? $" of {domain}" : "")} is not supported", CutHelp(node));
         }
-        if (node.ImportedOpset is null)
+        // ONNX Runtime knows its own operators whether or not the model names their set, and its own optimiser leaves it out.
+        if (node.ImportedOpset is null && domain != ContribOperators.Microsoft)
         {
             throw new ImportException(ImportCodes.Structure, $"the model imports no operator set {(domain.Length > 0 ? domain : "of ONNX")}");
         }

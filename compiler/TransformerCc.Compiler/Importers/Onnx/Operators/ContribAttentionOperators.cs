@@ -1,0 +1,187 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Symbolic;
+
+namespace TransformerCc.Compiler.Importers.Onnx.Operators;
+
+/// <summary>ONNX Runtime's Attention and MultiHeadAttention (ContribOperators.md, 1.30).</summary>
+internal static class ContribAttentionOperators
+{
+    public static IReadOnlyList<OperatorEntry> Entries { get; } =
+    [
+        new("Attention", PackedAttention) { Domain = ContribOperators.Microsoft },
+        new("MultiHeadAttention", n => MultiHead(n, new MultiHeadInputs(Bias: 3, Mask: 4, ScoreBias: 5, PastKey: 6, PastValue: 7))) { Domain = ContribOperators.Microsoft },
+        new("DecoderMaskedMultiHeadAttention", n => MultiHead(n, new MultiHeadInputs(Bias: 10, Mask: 3, ScoreBias: 4, PastKey: 5, PastValue: 6))) { Domain = ContribOperators.Microsoft },
+    ];
+
+    /// <summary>Where the optional inputs stand, behind query, key and value.</summary>
+    private sealed record MultiHeadInputs(int Bias, int Mask, int ScoreBias, int PastKey, int PastValue);
+
+    public static bool Has(NodeContext n, int input) => n.Optional(input) is not null;
+
+    public static DimExpr HeadCount(NodeContext n, string name) =>
+        n.Int(name, 0) is > 0 and { } count ? count : throw ImportException.Invalid($"{name} must be positive");
+
+    /// <summary>The scale of an operator, by default 1 / √(head width).</summary>
+    public static float Scale(NodeContext n, DimExpr width)
+    {
+        float scale = n.Float("scale", 0);
+        return scale != 0 ? scale : width.ConstantValue is { } w ? (float)(1 / Math.Sqrt(w)) : throw ImportException.Invalid($"the width of a head is {width}, which is not constant");
+    }
+
+    /// <summary>x·W + b holds queries, keys and values beside each other.</summary>
+    private static void PackedAttention(NodeContext n)
+    {
+        RefuseAttribute(n, "do_rotary");
+        RefuseAttribute(n, "past_present_share_buffer");
+        Value projected = ContribOperators.Sum(n, ContractionOperators.Multiply(n, n.Value(0), n.Value(1)), 2);
+        DimExpr heads = HeadCount(n, "num_heads");
+        if (projected.Type.Rank != 3 || projected.Type.Shape[2].ConstantValue is not { } total)
+        {
+            throw ImportException.Invalid($"input and weights give {projected.Type}, not [batch, length, width]");
+        }
+        long[] widths = n.Ints("qkv_hidden_sizes") is { Length: 3 } given ? given : [total / 3, total / 3, total / 3];
+        if (widths.Sum() != total || widths.Any(w => w <= 0))
+        {
+            throw ImportException.Invalid($"{total} columns of the weights are not those of queries, keys and values ({string.Join(" + ", widths)})");
+        }
+        Heads Part(int i) => Heads.Split(n, n.SliceAxis(projected, 2, widths[..i].Sum(), widths[i]), heads);
+        Heads query = Part(0), key = Part(1), value = Part(2);
+        DimExpr past = DimExpr.Zero;
+        if (Has(n, 4))
+        {
+            Value state = n.Value(4);
+            if (state.Type.Rank != 5)
+            {
+                throw ImportException.Invalid($"the past {state.Type} is not [2, batch, heads, length, width]");
+            }
+            past = state.Type.Shape[3];
+            Value Half(int i) => n.Reshape(n.SliceAxis(state, 0, i, 1), state.Type.Shape.Skip(1));
+            key = key.After(n, Half(0));
+            value = value.After(n, Half(1));
+        }
+        if (n.OutputCount > 1 && n.Proto.Output[1].Length > 0)
+        {
+            Value One(Heads x) => n.Reshape(x.HeadMajor(n).Tensor, [DimExpr.One, x.Batch, x.Count, x.Length, x.Width]);
+            n.Return(n.Emit(new Concat(0), One(key), One(value)), 1);
+        }
+        var attention = new AttentionBuilder(n, query, key, value, Scale(n, query.Width)) { CausalOffset = n.Int("unidirectional", 0) != 0 ? past : null };
+        AddMasks(n, attention, 3, 5, past);
+        n.Return(attention.Fused().Merge(n));
+    }
+
+    private static void MultiHead(NodeContext n, MultiHeadInputs at)
+    {
+        RefuseAttribute(n, "past_present_share_buffer");
+        DimExpr heads = HeadCount(n, "num_heads");
+        (Heads query, Heads key, Heads value) = Separate(n, heads, at.Bias);
+        DimExpr past = DimExpr.Zero;
+        if (Has(n, at.PastKey) && Has(n, at.PastValue))
+        {
+            Value pastKey = n.Value(at.PastKey), pastValue = n.Value(at.PastValue);
+            past = pastKey.Type.Rank == 4 ? pastKey.Type.Shape[2] : DimExpr.Zero;
+            key = key.After(n, pastKey);
+            value = value.After(n, Fitting.Fit(n, pastValue, [value.Batch, value.Count, past, value.Width], "the past of the values"));
+        }
+        for (int output = 1; output <= 2; output++)
+        {
+            n.ReturnIfNamed(() => (output == 1 ? key : value).HeadMajor(n).Tensor, output);
+        }
+        var attention = new AttentionBuilder(n, query, key, value, Scale(n, query.Width)) { CausalOffset = n.Int("unidirectional", 0) != 0 ? past : null };
+        AddMasks(n, attention, at.Mask, at.ScoreBias, past);
+        n.ReturnIfNamed(attention.Scores, 3);
+        n.Return(attention.Fused().Merge(n));
+    }
+
+    /// <summary>
+    /// Queries, keys and values as heads: separate [batch, length, width], keys and values already in heads, or packed as
+    /// [batch, length, heads, 2 or 3, width]; the bias of the three stands in one vector.
+    /// </summary>
+    private static (Heads Query, Heads Key, Heads Value) Separate(NodeContext n, DimExpr heads, int biasInput)
+    {
+        Value first = n.Value(0);
+        Value? bias = Has(n, biasInput) ? n.Value(biasInput) : null;
+        DimExpr taken = DimExpr.Zero;
+        Value Biased(Value x)
+        {
+            if (bias is null)
+            {
+                return x;
+            }
+            DimExpr width = x.Type.Shape.Last, start = taken;
+            taken += width;
+            return n.Add(x, n.SliceAxis(bias, 0, start, width));
+        }
+        Value Packed(Value x, int part) => n.Reshape(n.SliceAxis(x, 3, part, 1), [x.Type.Shape[0], x.Type.Shape[1], x.Type.Shape[2] * x.Type.Shape[4]]);
+        Heads Whole(Value x) => Heads.Split(n, Biased(x), heads);
+        if (first.Type.Rank == 5)
+        {
+            return (Whole(Packed(first, 0)), Whole(Packed(first, 1)), Whole(Packed(first, 2)));
+        }
+        Heads query = Whole(first);
+        if (!Has(n, 1))
+        {
+            throw ImportException.Invalid("there is no key beside the query");
+        }
+        Value second = n.Value(1);
+        if (second.Type.Rank == 5)
+        {
+            return (query, Whole(Packed(second, 0)), Whole(Packed(second, 1)));
+        }
+        // Keys and values of an encoder come ready as heads; the bias does not apply to them.
+        return second.Type.Rank == 4 ? (query, new Heads(second, HeadLayout.BHSD), new Heads(n.Value(2), HeadLayout.BHSD)) : (query, Whole(second), Whole(n.Value(2)));
+    }
+
+    /// <summary>
+    /// The mask of integers in each of its shapes, and the bias of the scores. Hidden keys get mask_filter_value added
+    /// to their scores, so a row that sees no key is spread over all of them, as ONNX Runtime does.
+    /// </summary>
+    private static void AddMasks(NodeContext n, AttentionBuilder attention, int maskInput, int biasInput, DimExpr past)
+    {
+        if (Has(n, maskInput))
+        {
+            attention.Penalize(Visible(n, attention, n.Value(maskInput), past), n.Float("mask_filter_value", -10000), "the mask");
+        }
+        if (Has(n, biasInput))
+        {
+            attention.AddToScores(n.Value(biasInput), "the attention bias");
+        }
+    }
+
+    private static Value Visible(NodeContext n, AttentionBuilder attention, Value mask, DimExpr past)
+    {
+        (DimExpr batch, DimExpr queries, DimExpr keys) = (attention.ScoreShape[0], attention.ScoreShape[2], attention.ScoreShape[3]);
+        EquatableArray<DimExpr> shape = mask.Type.Shape;
+        Value Nonzero(Value x) => n.Binary(BinaryOp.Greater, x, n.Scalar(x.Type.Element, 0));
+        switch (shape.Count)
+        {
+            case 1 when shape[0] == batch:
+            case 1 when batch.ConstantValue is null && shape[0].SymbolName is not null:
+                return n.Binary(BinaryOp.Less, n.Positions(keys, 4, 3), n.Integers(Fitting.Fit(n, mask, [batch], "the mask"), batch, 1, 1, 1));
+            case 1 when shape[0] == batch * 2:
+                Value end = n.SliceAxis(mask, 0, DimExpr.Zero, batch), start = n.SliceAxis(mask, 0, batch, batch), positions = n.Positions(keys, 4, 3);
+                return n.Binary(BinaryOp.And, n.Binary(BinaryOp.Less, positions, n.Integers(end, batch, 1, 1, 1)),
+                    n.Binary(BinaryOp.GreaterOrEqual, positions, n.Integers(start, batch, 1, 1, 1)));
+            case 2:
+                return Nonzero(n.Reshape(FitKeys(n, Fitting.FitBroadcast(n, mask, [batch, shape[1]], "the mask"), keys, past), [shape[0].Is(1) ? 1 : batch, 1, 1, keys]));
+            case 3:
+                return Nonzero(n.Reshape(Fitting.Fit(n, mask, [batch, queries, keys], "the mask"), [batch, 1, queries, keys]));
+            default:
+                throw ImportException.Invalid($"a mask {mask.Type} is not supported, [batch], [2·batch], [batch, keys] and [batch, queries, keys] are");
+        }
+    }
+
+    /// <summary>A mask of the keys that is known to cover the new keys only is refused; other names for the same length are fitted.</summary>
+    private static Value FitKeys(NodeContext n, Value mask, DimExpr keys, DimExpr past) => !past.Is(0) && mask.Type.Shape[1] == keys - past
+        ? throw ImportException.Invalid($"the mask covers {mask.Type.Shape[1]} keys of {keys}; it must cover the past too")
+        : Fitting.Fit(n, mask, [mask.Type.Shape[0], keys], "the mask");
+
+    private static void RefuseAttribute(NodeContext n, string name)
+    {
+        if (n.Int(name, 0) != 0)
+        {
+            throw ImportException.Invalid($"{name} is not supported", "export the model again without it");
+        }
+    }
+}
