@@ -78,4 +78,7 @@ public sealed class ExportedModelTests : ModelTests
 
     [DataFact("models/whisper-decoder")]
     public void Whisper_decoder() => Check("whisper-decoder", "tx1", Precision.F32, classifies: false);
+
+    [DataFact("models/gpt2-tiny-past")]
+    public void Gpt2_of_onnx_runtime_with_past() => Check("gpt2-tiny-past", "tx1", Precision.F32, classifies: false);
 }
