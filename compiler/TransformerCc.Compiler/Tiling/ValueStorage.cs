@@ -22,7 +22,6 @@ internal sealed class ValueStorage
     private readonly Dictionary<Value, ElementType> _formats = [];
     private readonly Dictionary<Value, DramTensor> _tensors = [];
     private readonly Dictionary<Value, List<Value>> _aliases = [];
-    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
 
     public ValueStorage(Graph graph, Precision precision, TileProgram program)
     {
@@ -30,7 +29,6 @@ internal sealed class ValueStorage
         _precision = precision;
         _program = program;
         _uses = graph.Uses();
-        _names.UnionWith(graph.Inputs.Select(i => i.Name).Concat(graph.Outputs.Select(o => o.Name)));
         foreach (Node node in graph.Nodes)
         {
             foreach (Value v in node.Outputs)
@@ -126,21 +124,12 @@ internal sealed class ValueStorage
             _graph.IsOutput(alias) || _uses.GetValueOrDefault(alias, []).Exists(user => user.Op is not Reshape && !nodes.Contains(user)));
     }
 
-    /// <summary>Tensor names are symbols of the binary; a value in between may be called what the model calls an output.</summary>
-    private string ScratchName(string name)
-    {
-        while (!_names.Add(name))
-        {
-            name += "_";
-        }
-        return name;
-    }
-
     private static DramTensor OutputTensor(GraphOutput output) =>
         new(output.Name, TensorKind.Output, output.Value.Type.Element, [.. output.Value.Type.Shape]);
 
     private void Declare(Value root, DramTensor tensor)
     {
+        // Tensor names are symbols of the binary; a model may use one name for an input and an output.
         _tensors[root] = tensor;
         _program.Tensors.Add(tensor);
     }
