@@ -12,8 +12,7 @@ internal sealed partial class NodeContext
     /// <summary>Adds a node to the graph, marked as coming from this node of the model.</summary>
     public Value Emit(Operator op, params ReadOnlySpan<Value> inputs)
     {
-        string name = scope.Prefix + (proto.Output.FirstOrDefault(o => o.Length > 0) ?? proto.OpType);
-        Value result = session.Graph.Add(op, inputs.ToArray(), [Label], name).Output;
+        Value result = EmitNode(op, inputs).Output;
         if (result.Type.Element == ElementType.F64 && op is GraphIR.Operators.Unary or GraphIR.Operators.Binary or GraphIR.Operators.Reduce
             or GraphIR.Operators.MatMul or GraphIR.Operators.Conv or GraphIR.Operators.Softmax or GraphIR.Operators.CumSum or GraphIR.Operators.Norm)
         {
@@ -21,6 +20,10 @@ internal sealed partial class NodeContext
         }
         return result;
     }
+
+    /// <summary>The same for an operator with several results.</summary>
+    public Node EmitNode(Operator op, params ReadOnlySpan<Value> inputs) =>
+        session.Graph.Add(op, inputs.ToArray(), [Label], scope.Prefix + (proto.Output.FirstOrDefault(o => o.Length > 0) ?? proto.OpType));
 
     public Value Unary(UnaryOp function, Value x) => Emit(new Unary(function), x);
 
@@ -62,6 +65,9 @@ internal sealed partial class NodeContext
 
     /// <summary>A constant without dimensions.</summary>
     public Value Scalar(ElementType type, double value) => session.Graph.Constant(TensorMath.FromDoubles(type, [], [value]), Label);
+
+    /// <summary>A length as an i64 without dimensions.</summary>
+    public Value Length(DimExpr length) => length.ConstantValue is { } value ? Scalar(ElementType.I64, value) : Emit(new ShapeValue([length], []));
 
     public Value Constant(Tensor tensor) => session.Graph.Constant(tensor, Label);
 }
