@@ -35,7 +35,7 @@ public sealed class FusionGraphTests
         Assert.True(folders.Length - wrong.Length >= Floor * folders.Length, string.Join('\n', wrong));
     }
 
-    private const double Floor = 0.85;
+    private const double Floor = 0.95;
 
     private static string? Problem(string folder)
     {

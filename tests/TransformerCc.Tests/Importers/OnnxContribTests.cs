@@ -109,4 +109,44 @@ public sealed class OnnxContribTests
         Assert.Equal("f32[2, batch, 2, past + seq, 2]", graph.Outputs[1].Value.Type.ToString());
         Assert.Contains(graph.Nodes, n => n.Op is Attention { CausalOffset.SymbolName: "past" });
     }
+
+    /// <summary>Two rows of the batch: one with a past of two keys, the other with none; a cache longer than either.</summary>
+    [Fact]
+    public void Grouped_attention_appends_behind_each_rows_own_past()
+    {
+        OnnxBuilder Builder(string outputs) => new OnnxBuilder().Input("q", 1, 2, 1, 2).Input("k", 1, 2, 1, 1).Input("v", 1, 2, 1, 1).Input("pk", 1, 2, 1, 4, 1).Input("pv", 1, 2, 1, 4, 1)
+            .Initializer("last", 6, [2], System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>([2, 0])).Initializer("total", 6, [], [3, 0, 0, 0])
+            .Node(Microsoft, "GroupQueryAttention", "q k v pk pv last total", outputs, Int("num_heads", 2), Int("kv_num_heads", 1));
+        (string, long[], float[])[] inputs = [("q", [2, 1, 2], [0, 0, 0, 0]), ("k", [2, 1, 1], [1, 1]), ("v", [2, 1, 1], [30, 40]),
+            ("pk", [2, 1, 4, 1], new float[8]), ("pv", [2, 1, 4, 1], [1, 2, 3, 4, 5, 6, 7, 8])];
+        Same(Run(Builder("_ _ y"), inputs), 1, 2, 30, 4, 40, 6, 7, 8);
+        Same(Run(Builder("y"), inputs), 11, 11, 40, 40);
+    }
+
+    [Fact]
+    public void Grouped_attention_has_windows_caps_and_sinks()
+    {
+        OnnxBuilder Builder(params Compiler.Importers.Onnx.Proto.AttributeProto[] attributes) => new OnnxBuilder().Input("x", 1, 1, 3, 3).Floats("sink", [1], 0)
+            .Initializer("last", 6, [1], [2, 0, 0, 0]).Initializer("total", 6, [], [3, 0, 0, 0])
+            .Node(Microsoft, "GroupQueryAttention", "x _ _ _ _ last total _ _ _ _ sink", "y", [Int("num_heads", 1), Int("kv_num_heads", 1), .. attributes]);
+        (string, long[], float[]) x = ("x", [1, 3, 3], [0, 0, 3, 0, 0, 6, 0, 0, 9]);
+        Same(Run(Builder(), x), 1.5, 3, 4.5);
+        Same(Run(Builder(Int("local_window_size", 2), Float("softcap", 5)), x), 1.5, 3, 5);
+    }
+
+    [Fact]
+    public void Grouped_attention_of_an_exported_decoder_stays_symbolic()
+    {
+        Graph graph = new OnnxBuilder().Input("x", 1, "batch", "seq", 8).Input("pk", 1, "batch", 1, "past", 2).Input("pv", 1, "batch", 1, "past", 2).Input("mask", 7, "batch", "total")
+            .Floats("cos", [16, 1], new float[16]).Floats("sin", [16, 1], new float[16]).Longs("one", [1], 1).Longs("at", [], 1)
+            .Node("ReduceSum", "mask one", "count", Int("keepdims", 1)).Node("Sub", "count one", "last64").Node("Cast", "last64", "last", Int("to", 6))
+            .Node("Shape", "mask", "shape").Node("Gather", "shape at", "total64").Node("Cast", "total64", "total", Int("to", 6))
+            .Node(Microsoft, "GroupQueryAttention", "x _ _ pk pv last total cos sin", "y present_key present_value", Int("num_heads", 2), Int("kv_num_heads", 1), Int("do_rotary", 1))
+            .Output("y").Output("present_key").Output("present_value").Import();
+        Assert.Empty(GraphVerifier.Verify(graph));
+        Assert.Equal("f32[batch, seq, 4]", graph.Outputs[0].Value.Type.ToString());
+        Assert.Contains("past", graph.Outputs[1].Value.Type.ToString(), StringComparison.Ordinal);
+        CompiledAgreement.Check(Compiler.GraphPasses.GraphPipeline.Run(graph, new Compiler.GraphPasses.PassContext()), TestChips.Default, Compiler.Precision.F32,
+            [new Dictionary<string, long> { ["batch"] = 1, ["seq"] = 2, ["past"] = 3, ["total"] = 5 }], 1);
+    }
 }

@@ -26,6 +26,7 @@ internal static class OperatorTable
         ContribAttentionOperators.Entries,
         AttentionOperators.Entries,
         RotaryOperators.Entries,
+        GroupQueryOperators.Entries,
     }.SelectMany(family => family).ToLookup(e => (e.Domain, e.Name));
 
     /// <summary>The operator set of ONNX itself has two names.</summary>
