@@ -18,24 +18,32 @@ public sealed class FusionGraphTests
     /// <summary>Half the goldens' rounding, where they are as small as float16 goes.</summary>
     private const double SmallestHalf = 5.960464477539063e-8;
 
-    /// <summary>
-    /// Scores beyond 10⁴ (random keys of up to 60 in a head of 16): one rounding of a score in f32 moves the result by
-    /// 10⁻³, so agreement to 10⁻⁴ would be chance.
-    /// </summary>
-    private static readonly string[] s_illConditioned = ["gpt2_attention_add_opt_skiplayernorm", "gpt2_attention_opt_skiplayernorm"];
+    private const double Floor = 0.95;
+
+    /// <summary>Graphs that do not agree, with the reason.</summary>
+    private static readonly Dictionary<string, string> s_known = new(StringComparer.Ordinal)
+    {
+        ["gpt2_attention_add_opt_skiplayernorm"] = "scores beyond 10^4: one rounding of a score in f32 moves the result by 10^-3",
+        ["gpt2_attention_opt_skiplayernorm"] = "scores beyond 10^4: one rounding of a score in f32 moves the result by 10^-3",
+        ["dynamic_quantize_matmul_uint8_bias"] = "its cases broadcast C over N in one and make them equal in the other: two binaries",
+    };
+
+    /// <summary>A vector of C that is one number, and a mask table of 1024 positions for past and new tokens together.</summary>
+    private static readonly Dictionary<string, DimensionLimit> s_pastState = new(StringComparer.Ordinal)
+    {
+        ["C"] = DimensionLimit.To(1), ["seq_len"] = DimensionLimit.AtMost(512), ["past_sequence_length"] = DimensionLimit.AtMost(512),
+    };
 
     [DataFact(Suite)]
-    public void Every_graph_that_compiles_agrees_and_95_percent_do()
+    public void At_least_95_percent_agree_and_the_others_have_a_reason()
     {
         string[] folders = [.. Directory.GetDirectories(TestData.Get(Suite)).Order(StringComparer.Ordinal)];
         var problems = new string?[folders.Length];
         Parallel.For(0, folders.Length, i => problems[i] = Problem(folders[i]));
-        string[] wrong = [.. folders.Zip(problems).Where(p => p.Second is not null).Select(p => $"{Path.GetFileName(p.First)}: {p.Second}")];
-        Assert.Empty(wrong.Where(w => !w.Contains("TCC1101", StringComparison.Ordinal) && !s_illConditioned.Contains(w.Split(':')[0])));
+        (string Name, string? Problem)[] wrong = [.. folders.Select(f => Path.GetFileName(f)).Zip(problems).Where(p => p.Second is not null)];
+        Assert.Empty(wrong.Where(w => !s_known.ContainsKey(w.Name)));
         Assert.True(folders.Length - wrong.Length >= Floor * folders.Length, string.Join('\n', wrong));
     }
-
-    private const double Floor = 0.95;
 
     private static string? Problem(string folder)
     {
@@ -43,7 +51,7 @@ public sealed class FusionGraphTests
         try
         {
             VerificationResult result = ModelVerifier.VerifyModel(Path.Combine(folder, "model.onnx"),
-                new CompileOptions { Chip = ChipDescriptions.Load(ChipDescriptions.DefaultName), Precision = Precision.F32 }, new VerifyOptions { CasesFolder = folder }, []);
+                new CompileOptions { Chip = ChipDescriptions.Load(ChipDescriptions.DefaultName), Precision = Precision.F32, Import = Options(folder) }, new VerifyOptions { CasesFolder = folder }, []);
             return result.Cases.SelectMany(c => c.Outputs.Where(o => !Agrees(o, card.RootElement.GetProperty("outputs").GetProperty(o.Name))).Select(o => $"{c.Name} {o.Name} {o.Problem} {o.Errors.MaxAbsolute:G3}")).FirstOrDefault();
         }
         catch (DiagnosticException e)
@@ -51,6 +59,9 @@ public sealed class FusionGraphTests
             return e.Message;
         }
     }
+
+    private static ImportOptions Options(string folder) =>
+        new() { Bindings = Path.GetFileName(folder).StartsWith("attention_past_state", StringComparison.Ordinal) ? s_pastState : new Dictionary<string, DimensionLimit>() };
 
     private static bool Agrees(OutputComparison output, JsonElement card)
     {
