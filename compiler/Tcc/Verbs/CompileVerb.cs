@@ -58,6 +58,12 @@ internal static class CompileVerb
             {
                 options.PrintTo!.Write(Disassembler.Print(result.Image, withSource: true));
             }
+            if (result.Image is not null)
+            {
+                // No binary leaves the tool that the static check has not passed.
+                tool.BeginPhase("check", parse.GetValue(verbose));
+                DeadlockCheck.Run(result.Image);
+            }
             if (parse.GetValue(output) is string path && result.Image is not null)
             {
                 tool.BeginPhase("write", parse.GetValue(verbose));
