@@ -19,7 +19,8 @@ internal static class CompiledAgreement
 
     private const double BF16Cosine = 0.999;
 
-    public static void Check(Graph graph, ChipDescription chip, Precision precision, IEnumerable<IReadOnlyDictionary<string, long>> sizes, ulong seed)
+    /// <param name="given">Inputs that are not random.</param>
+    public static void Check(Graph graph, ChipDescription chip, Precision precision, IEnumerable<IReadOnlyDictionary<string, long>> sizes, ulong seed, IReadOnlyDictionary<string, Tensor>? given = null)
     {
         CompiledGraph compiled = CompiledGraph.Of(graph, chip, precision);
         Assert.Empty(StaticChecks.Run(compiled.Image.EntryPoints[0]));
@@ -27,7 +28,8 @@ internal static class CompiledAgreement
         foreach (IReadOnlyDictionary<string, long> size in sizes)
         {
             string where = string.Join(", ", size.Select(s => $"{s.Key}={s.Value}"));
-            IReadOnlyDictionary<string, Tensor> inputs = RandomInputs.Create(graph, size, seed);
+            IReadOnlyDictionary<string, Tensor> random = RandomInputs.Create(graph, size, seed);
+            var inputs = random.ToDictionary(i => i.Key, i => given?.GetValueOrDefault(i.Key) ?? i.Value);
             IReadOnlyDictionary<string, Tensor> expected = GraphEvaluator.Evaluate(graph, inputs, size);
             RunResult run = new Session(program).Run(inputs, new RunOptions { Check = true, Set = size });
             Assert.True(run.Findings.Count == 0, $"{where}: {string.Join("\n", run.Findings)}");

@@ -338,6 +338,133 @@ internal static class SmallGraphs
             output "y" = %y
             output "again" = %f
             """),
+        new("integers", "n=1; n=300", """
+            dim n in 1..512
+            input %x : i64[n, 7]
+            input %y : i32[n, 7]
+            const %three : i64[] = 3
+            const %minus : i64[7] = {-3, -2, -1, 1, 2, 3, 4}
+            %a : i64[n, 7] = binary(%x, %minus) {function = mul}
+            %b : i64[n, 7] = binary(%a, %three) {function = sub}
+            %d : i64[n, 7] = binary(%b, %minus) {function = div}
+            %m : i64[n, 7] = binary(%b, %three) {function = mod}
+            %r : i64[n, 7] = binary(%b, %three) {function = rem}
+            %g : i64[n, 7] = unary(%b) {function = negate}
+            %s : i64[n, 7] = unary(%b) {function = sign}
+            %c : i64[n, 7] = cast(%y) {to = i64}
+            %e : bool[n, 7] = binary(%x, %c) {function = equal}
+            %l : bool[n, 7] = binary(%b, %g) {function = less}
+            %o : bool[n, 7] = binary(%e, %l) {function = or}
+            %k : bool[n, 7] = unary(%o) {function = not}
+            %w : i64[n, 7] = select(%k, %d, %m)
+            %f : f32[n, 7] = cast(%o) {to = f32}
+            %t : i64[n] = reduce(%w) {function = sum, axes = [1]}
+            %top : i64[n, 1] = reduce(%f) {function = arg_max, axes = [1], keep_dims}
+            output "w" = %w
+            output "r" = %r
+            output "s" = %s
+            output "k" = %k
+            output "f" = %f
+            output "t" = %t
+            output "top" = %top
+            """),
+        new("outer", "n=1 m=1; n=5 m=9; n=150 m=130", """
+            dim n in 1..256
+            dim m in 1..256
+            input %x : f32[n, 1]
+            input %y : f32[1, m]
+            input %a : f32[n, 1, m, 1]
+            input %b : f32[1, 3, 1, 4]
+            %p : f32[n, m] = binary(%x, %y) {function = mul}
+            %s : f32[n, m] = softmax(%p) {axis = 1}
+            %q : f32[n, 3, m, 4] = binary(%a, %b) {function = add}
+            %r : f32[n] = reduce(%q) {function = sum, axes = [1, 2, 3]}
+            %l : bool[n, m] = binary(%x, %y) {function = less_or_equal}
+            output "s" = %s
+            output "q" = %q
+            output "r" = %r
+            output "l" = %l
+            """),
+        new("gathers", "n=1 m=1; n=4 m=9; n=90 m=300", """
+            dim n in 1..128
+            dim m in 1..512
+            input %x : f32[n, 6, 5]
+            input %i : i64[m]
+            input %j : i32[2, m]
+            const %table : i64[2, 3] = {5, -6, 7, 8, 9, -10}
+            const %last : i64[] = -1
+            const %back : i64[3] = {-1, 0, -6}
+            %rows : f32[n, 5] = gather(%x, %last) {axis = 1}
+            %some : f32[n, 3, 5] = gather(%x, %back) {axis = 1}
+            %inner : f32[n, 6] = gather(%x, %last) {axis = 2}
+            %first : f32[6, 5] = gather(%x, %last) {axis = 0}
+            %taken : i64[m, 3] = gather(%table, %i) {axis = 0}
+            %pairs : i64[2, m, 3] = gather(%table, %j) {axis = 0}
+            output "rows" = %rows
+            output "some" = %some
+            output "inner" = %inner
+            output "first" = %first
+            output "taken" = %taken
+            output "pairs" = %pairs
+            """),
+        new("narrow_types", "n=1; n=70", """
+            dim n in 1..128
+            input %h : f16[n, 12]
+            input %b : bf16[n, 12]
+            input %u : u8[n, 12]
+            const %w : f16[12, 9] = #w
+            const %v : f32[12, 9] = #v
+            %c : f32[n, 12] = cast(%h) {to = f32}
+            %l : f16[n, 9] = linear(%h, %w)
+            %m : f32[n, 9] = linear(%c, %v)
+            %g : f16[n, 9] = cast(%m) {to = f16}
+            %s : f16[n, 9] = binary(%l, %g) {function = add}
+            %t : bf16[n, 12] = binary(%b, %b) {function = mul}
+            %z : bf16[12, n] = transpose(%t) {permutation = [1, 0]}
+            %f : f32[n, 12] = cast(%u) {to = f32}
+            %y : f32[n, 12] = binary(%f, %c) {function = mul}
+            output "s" = %s
+            output "z" = %z
+            output "y" = %y
+            """),
+        new("vectors", "n=1; n=300", """
+            dim n in 1..512
+            input %x : f32[24]
+            input %y : f32[n]
+            const %w : f32[24, 10] = #w
+            const %scale : f32[24] = #scale
+            const %m : f32[3, 24, 5] = #m
+            input %z : f32[3, n, 24]
+            %a : f32[24] = norm(%x, %scale) {kind = rms, epsilon = 1E-05}
+            %l : f32[10] = linear(%a, %w)
+            %s : f32[n] = softmax(%y) {axis = 0}
+            %t : f32[] = reduce(%s) {function = max, axes = [0]}
+            %u : f32[n] = binary(%s, %t) {function = div}
+            %p : f32[3, n, 5] = matmul(%z, %m)
+            %d : f32[3, n, 8] = pad(%p) {before = [0, 0, 2], after = [0, 0, 1]}
+            output "l" = %l
+            output "u" = %u
+            output "d" = %d
+            """),
+        new("wide_heads", "length=1; length=150", """
+            dim length in 1..256
+            input %q : f32[1, length, 8, 72]
+            input %k : f32[1, length, 1, 72]
+            input %v : f32[1, length, 1, 136]
+            %a : f32[1, length, 8, 136] = attention(%q, %k, %v) {query = bshd, key = bshd, value = bshd, result = bshd, scale = 0.1, mask = none, causal_offset = [-2]}
+            output "a" = %a
+            """),
+        new("many_rows_of_few", "n=1; n=3000", """
+            dim n in 1..4096
+            input %x : f32[n, 2, 3]
+            const %c : f32[2, 1] = {2, -3}
+            %a : f32[n, 2, 3] = binary(%x, %c) {function = mul}
+            %b : f32[n, 2, 1] = reduce(%a) {function = mean, axes = [2], keep_dims}
+            %d : f32[n, 2, 3] = binary(%a, %b) {function = sub}
+            %e : f32[n, 6] = reshape(%d) {shape = [n, 6]}
+            %f : f32[n, 6] = softmax(%e) {axis = 1}
+            output "f" = %f
+            """),
         new("block", "batch=1 length=1; batch=2 length=7; batch=1 length=140", """
             dim batch in 1..4
             dim length in 1..256
