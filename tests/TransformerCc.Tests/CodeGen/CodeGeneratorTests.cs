@@ -4,17 +4,12 @@ using TransformerCc.Isa.AssemblyLanguage;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Numerics;
-using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Tensors;
-using TransformerCc.Runtime;
-using TransformerCc.Runtime.Emulation;
-using TransformerCc.Runtime.Loader;
 using TransformerCc.Tests.Tiling;
-using TransformerCc.Verification;
 
 namespace TransformerCc.Tests.CodeGen;
 
-/// <summary>The program and the weight section of small graphs, and the traces that lead back to the model's nodes.</summary>
+/// <summary>The program and the weight section of small graphs.</summary>
 public sealed class CodeGeneratorTests
 {
     private static CompiledGraph Compile(string name, Precision precision = Precision.BF16) => CompiledGraph.Of(SmallGraphs.Named(name).Parse(), TestChips.Edge, precision);
@@ -55,22 +50,6 @@ public sealed class CodeGeneratorTests
             NumericFormat.NarrowFromF32(ElementType.BF16, w.AsSpan<float>().Slice(k * 80, 80), expected.AsSpan(0, 160));
             Assert.Equal(expected, bytes[((int)order[0] + (k * rowBytes))..((int)order[0] + ((k + 1) * rowBytes))]);
         }
-    }
-
-    /// <summary>Fault seeding: the trap of a bad address tells the node of the model.</summary>
-    [Fact]
-    public void Bad_address_traps_with_the_name_of_the_node()
-    {
-        CompiledGraph compiled = Compile("linear");
-        EntryPoint entry = compiled.Image.EntryPoints[0];
-        int at = Enumerable.Range(0, entry.Instructions.Length).First(i => entry.Instructions[i] is VectorUnary && compiled.Image.Debug[entry.Instructions[i].Tag].Node == "h");
-        var unary = (VectorUnary)entry.Instructions[at];
-        Instruction bad = unary with { Dst = unary.Dst with { Address = new ScratchAddress(MemorySpace.Asp, (uint)TestChips.Edge.Memory.AspBytes) } };
-        using LoadedProgram program = LoadedProgram.Load(compiled.Image with { EntryPoints = [entry with { Instructions = entry.Instructions.SetItem(at, bad) }] }, TestChips.Edge);
-        var size = new Dictionary<string, long> { ["n"] = 3 };
-        TrapException e = Assert.Throws<TrapException>(() => new Session(program).Run(RandomInputs.Create(compiled.Graph, size, 1)));
-        Assert.Equal((TrapKind.OutOfSpace, at), (e.Trap.Kind, e.Trap.Index));
-        Assert.Contains("linear of node h, from /ffn/up", e.Diagnostics[0].Location, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,13 +1,4 @@
 using TransformerCc.Compiler;
-using TransformerCc.Compiler.GraphIR;
-using TransformerCc.Compiler.GraphIR.Evaluation;
-using TransformerCc.Isa.Instructions;
-using TransformerCc.Isa.Operands;
-using TransformerCc.Isa.Tensors;
-using TransformerCc.Runtime;
-using TransformerCc.Runtime.Checking;
-using TransformerCc.Runtime.Loader;
-using TransformerCc.Verification;
 
 namespace TransformerCc.Tests.Tiling;
 
