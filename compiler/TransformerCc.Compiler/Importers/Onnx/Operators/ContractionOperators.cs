@@ -1,11 +1,15 @@
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Isa.Symbolic;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
 /// <summary>Sums of products: matrix multiplication and convolution.</summary>
 internal static class ContractionOperators
 {
+    /// <summary>Each position of a computed kernel is a node of its own.</summary>
+    private const long MaximumComputedTaps = 1024;
+
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
         new("MatMul", n => n.Return(Multiply(n, n.Value(0), n.Value(1)))),
@@ -67,6 +71,44 @@ internal static class ContractionOperators
             pads[i + spatial] = total - pads[i];
         }
         var conv = new Conv(strides.ToEquatableArray(), pads.Take(spatial).ToEquatableArray(), pads.Skip(spatial).ToEquatableArray(), dilations.ToEquatableArray(), n.Optional(2) is not null);
-        n.Return(conv.HasBias ? n.Emit(conv, x, w, n.Value(2)) : n.Emit(conv, x, w));
+        n.Return(!w.IsConstant ? WithComputedWeights(n, conv, x, w) : conv.HasBias ? n.Emit(conv, x, w, n.Value(2)) : n.Emit(conv, x, w));
+    }
+
+    /// <summary>
+    /// The machine streams constant weights; computed ones are multiplied with the patches as a matrix:
+    /// y[b, o, p] = Σ w[o, (tap, c)] · patches[b, (tap, c), p].
+    /// </summary>
+    private static Value WithComputedWeights(NodeContext n, Conv conv, Value x, Value w)
+    {
+        EquatableArray<DimExpr> shape = conv.Infer(conv.HasBias ? EquatableArray.Create([x.Type, w.Type, n.Type(2)]) : EquatableArray.Create([x.Type, w.Type]))[0].Shape;
+        int spatial = conv.Strides.Count;
+        long[] kernel = [.. w.Type.Shape.Skip(2).Select(d => d.ConstantValue ?? throw ImportException.Invalid($"the size of the kernel {w.Type} must be constant"))];
+        long taps = kernel.Aggregate(1L, (p, k) => checked(p * k));
+        if (taps > MaximumComputedTaps)
+        {
+            throw ImportException.Invalid($"a kernel of {taps} positions that is no constant is not supported, up to {MaximumComputedTaps} are");
+        }
+        Value padded = conv.PadsBefore.Concat(conv.PadsAfter).All(p => p == 0) ? x
+            : n.Emit(new Pad(new[] { 0L, 0 }.Concat(conv.PadsBefore).ToEquatableArray(), new[] { 0L, 0 }.Concat(conv.PadsAfter).ToEquatableArray()), x);
+        var patches = new Value[taps];
+        for (long tap = 0; tap < taps; tap++)
+        {
+            var start = new DimExpr[spatial];
+            long rest = tap;
+            for (int axis = spatial - 1; axis >= 0; axis--)
+            {
+                start[axis] = rest % kernel[axis] * conv.Dilations[axis];
+                rest /= kernel[axis];
+            }
+            patches[tap] = n.Emit(new Slice(
+                new[] { DimExpr.Zero, DimExpr.Zero }.Concat(start).ToEquatableArray(),
+                new[] { x.Type.Shape[0], x.Type.Shape[1] }.Concat(shape.Skip(2)).ToEquatableArray(),
+                new[] { 1L, 1 }.Concat(conv.Strides).ToEquatableArray()), padded);
+        }
+        DimExpr depth = taps * x.Type.Shape[1];
+        Value matrix = n.Reshape(n.Transpose(w, [0, .. Enumerable.Range(2, spatial).Select(i => (long)i), 1]), [shape[1], depth]);
+        Value columns = n.Reshape(taps == 1 ? patches[0] : n.Emit(new Concat(1), patches), [shape[0], depth, DimExpr.Product(shape.Skip(2))]);
+        Value y = n.Reshape(n.Emit(new MatMul(), matrix, columns), shape);
+        return conv.HasBias ? n.Add(y, n.Reshape(n.Value(2), [shape[1], .. conv.Strides.Select(_ => DimExpr.One)])) : y;
     }
 }

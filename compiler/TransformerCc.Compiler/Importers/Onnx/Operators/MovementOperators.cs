@@ -19,7 +19,6 @@ internal static class MovementOperators
         new("Tile", Tile),
         new("Concat", n => n.Return(n.InputCount == 1 ? n.Value(0)
             : n.Emit(new Concat(AxisRules.Normalize(n.Int("axis", 1), n.Rank(0))), [.. Enumerable.Range(0, n.InputCount).Select(n.Value)]))) { MinimumOpset = 4, Fold = FoldConcat },
-        new("Pad", Pad),
         new("Trilu", n => n.Return(n.Emit(new Trilu(n.Int("upper", 1) != 0, n.Optional(1) is null ? 0 : n.Integers(1, "the diagonal")[0]), n.Value(0)))),
         new("DepthToSpace", n => DepthAndSpace(n, toSpace: true)),
         new("SpaceToDepth", n => DepthAndSpace(n, toSpace: false)),
@@ -108,41 +107,6 @@ internal static class MovementOperators
         Value x = n.Reshape(n.Value(0), shape.SelectMany(d => new[] { DimExpr.One, d }));
         x = n.Broadcast(x, shape.SelectMany((d, i) => new[] { repeats[i], d }));
         n.Return(n.Reshape(x, shape.Select((d, i) => repeats[i] * d)));
-    }
-
-    /// <summary>Pads are an attribute before operator set 11, an input since; axes may limit them since 18. Negative pads crop.</summary>
-    private static void Pad(NodeContext n)
-    {
-        if (n.Text("mode", "constant") is var mode && mode != "constant")
-        {
-            throw ImportException.Invalid($"mode '{mode}' is not supported, only constant padding is");
-        }
-        long[] pads = n.IntsOrInput("pads", 1) ?? throw ImportException.Invalid("has no pads");
-        int rank = n.Rank(0);
-        int[] axes = n.Optional(3) is null ? [.. Enumerable.Range(0, rank)] : [.. n.Integers(3, "axes").Select(a => AxisRules.Normalize(a, rank))];
-        if (pads.Length != axes.Length * 2)
-        {
-            throw ImportException.Invalid($"{pads.Length} pads for {axes.Length} dimensions");
-        }
-        var before = new long[rank];
-        var after = new long[rank];
-        for (int i = 0; i < axes.Length; i++)
-        {
-            before[axes[i]] = pads[i];
-            after[axes[i]] = pads[i + axes.Length];
-        }
-        Value x = n.Value(0);
-        for (int i = 0; i < rank; i++)
-        {
-            if (before[i] < 0 || after[i] < 0)
-            {
-                (long front, long back) = (long.Min(before[i], 0), long.Min(after[i], 0));
-                x = n.SliceAxis(x, i, -front, x.Type.Shape[i] + front + back);
-            }
-        }
-        Value? value = n.Optional(2) is not null ? n.Reshape(n.Value(2), []) : n.Attribute("value") is { } a ? n.Scalar(x.Type.Element, a.F) : null;
-        var pad = new Pad(before.Select(p => long.Max(p, 0)).ToEquatableArray(), after.Select(p => long.Max(p, 0)).ToEquatableArray());
-        n.Return(value is null ? n.Emit(pad, x) : n.Emit(pad, x, value));
     }
 
     /// <summary>Blocks of b×b pixels to and from channels: [B, C, H, W], DCR order of channels by default.</summary>

@@ -16,6 +16,9 @@ internal static class NormalizationOperators
         new("SimplifiedLayerNormalization", n => Normalize(n, NormKind.Rms)),
         new("SimplifiedLayerNormalization", n => Normalize(n, NormKind.Rms)) { Domain = "com.microsoft" },
         new("BatchNormalization", BatchNormalization) { MinimumOpset = 7 },
+        new("GroupNormalization", n => Groups(n, n.OptionalInt("num_groups") ?? throw ImportException.Invalid("has no num_groups"))),
+        new("InstanceNormalization", n => Groups(n, null)),
+        new("MeanVarianceNormalization", MeanVariance),
     ];
 
     /// <summary>The dimensions from the axis on are one row; the graph's norm works on the last dimension.</summary>
@@ -54,6 +57,35 @@ internal static class NormalizationOperators
 
     /// <summary>Leading dimensions of 1 beyond a rank say nothing and are dropped.</summary>
     private static Value Trailing(NodeContext n, Value x, int rank) => x.Type.Rank <= rank ? x : n.Reshape(x, x.Type.Shape.Skip(x.Type.Rank - rank));
+
+    /// <summary>
+    /// Layer norm over the channels of each group and all positions, then scale and shift of each channel; null means a
+    /// group for each channel. Before operator set 21 group normalization has one scale for each group.
+    /// </summary>
+    private static void Groups(NodeContext n, long? count)
+    {
+        Value x = n.Value(0);
+        EquatableArray<DimExpr> shape = x.Type.Shape;
+        if (shape.Count < 2 || shape[1].ConstantValue is not { } channels || count is <= 0 || channels % (count ?? 1) != 0)
+        {
+            throw ImportException.Invalid($"{count} groups of the channels of {x.Type} are not possible");
+        }
+        DimExpr groups = count ?? channels, each = channels / (count ?? channels), width = each * DimExpr.Product(shape.Skip(2));
+        Value rows = n.Emit(new Norm(NormKind.Layer, n.Float("epsilon", 1e-5f), false), n.Reshape(x, [shape[0], groups, width]), n.Broadcast(n.Scalar(x.Type.Element, 1), [width]));
+        DimExpr[] perChannel = [channels, .. shape.Skip(2).Select(_ => DimExpr.One)];
+        Value Channel(Value v) => n.Reshape(v.Type.Shape.Last == channels ? v : n.Broadcast(n.Reshape(v, [groups, DimExpr.One]), [groups, each]), perChannel);
+        n.Return(n.Add(n.Multiply(n.Reshape(rows, shape), Channel(n.Value(1))), Channel(n.Value(2))));
+    }
+
+    /// <summary>(x − E x) / (√E (x − E x)² + 10⁻⁹), the definition of the specification's function body.</summary>
+    private static void MeanVariance(NodeContext n)
+    {
+        Value x = n.Value(0);
+        long[] axes = AxisRules.Normalize(n.Ints("axes") ?? [0, 2, 3], x.Type.Rank);
+        Value centred = n.Subtract(x, n.Reduce(ReduceOp.Mean, x, axes, true));
+        Value deviation = n.Unary(UnaryOp.Sqrt, n.Reduce(ReduceOp.Mean, n.Multiply(centred, centred), axes, true));
+        n.Return(n.Divide(centred, n.Add(deviation, n.Scalar(x.Type.Element, 1e-9))));
+    }
 
     /// <summary>Inference: (x − mean) · scale / √(variance + ε) + shift, per channel (dimension 1).</summary>
     private static void BatchNormalization(NodeContext n)

@@ -14,6 +14,7 @@ internal static class OperatorTable
         LogicOperators.Entries,
         ShapeOperators.Entries,
         MovementOperators.Entries,
+        PadOperators.Entries,
         IndexingOperators.Entries,
         PositionOperators.Entries,
         ReductionOperators.Entries,

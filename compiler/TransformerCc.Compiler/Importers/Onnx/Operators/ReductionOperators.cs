@@ -22,6 +22,9 @@ internal static class ReductionOperators
         new("ReduceL2", n => Reduce(n, x => x, ReduceOp.SumSquares, y => n.Unary(UnaryOp.Sqrt, y))),
         new("ReduceLogSum", n => Reduce(n, x => x, ReduceOp.Sum, y => n.Unary(UnaryOp.Log, y))),
         new("ReduceLogSumExp", LogSumExp),
+        new("GlobalAveragePool", n => n.Return(n.Reduce(ReduceOp.Mean, n.Value(0), Spatial(n), true))),
+        new("GlobalMaxPool", n => n.Return(n.Reduce(ReduceOp.Max, n.Value(0), Spatial(n), true))),
+        new("LpNormalization", LpNormalization),
         new("ArgMax", n => Extreme(n, ReduceOp.ArgMax)),
         new("ArgMin", n => Extreme(n, ReduceOp.ArgMin)),
         new("Softmax", n => n.Return(AlongAxis(n, Softmax))),
@@ -31,6 +34,23 @@ internal static class ReductionOperators
     ];
 
     private static OperatorEntry Reduction(string name, ReduceOp function) => new(name, n => Reduce(n, x => x, function, y => y));
+
+    /// <summary>All dimensions after batch and channels.</summary>
+    private static IEnumerable<long> Spatial(NodeContext n) => Enumerable.Range(2, int.Max(0, n.Rank(0) - 2)).Select(i => (long)i);
+
+    /// <summary>x / ‖x‖ₚ; a row of zeros stays one.</summary>
+    private static void LpNormalization(NodeContext n)
+    {
+        Value x = n.Value(0);
+        long[] axes = [AxisRules.Normalize(n.Int("axis", -1), x.Type.Rank)];
+        Value length = n.Int("p", 2) switch
+        {
+            1 => n.Reduce(ReduceOp.SumAbs, x, axes, true),
+            2 => n.Unary(UnaryOp.Sqrt, n.Reduce(ReduceOp.SumSquares, x, axes, true)),
+            var p => throw ImportException.Invalid($"p = {p} is not supported, 1 and 2 are"),
+        };
+        n.Return(n.Divide(x, n.Select(n.Binary(BinaryOp.Equal, length, n.Scalar(x.Type.Element, 0)), n.Scalar(x.Type.Element, 1), length)));
+    }
 
     /// <summary>Axes are an attribute or, since operator set 13 or 18, an input; none means all, or nothing at all if so asked.</summary>
     private static long[]? Axes(NodeContext n, int rank)
