@@ -60,9 +60,8 @@ public static class ConformanceRunner
             instructions += run.Statistics.Instructions;
             foreach ((string name, Tensor golden) in goldens.OrderBy(g => g.Key, StringComparer.Ordinal))
             {
-                Tolerance rule = Rule(options.Precision, golden.Type);
                 OutputComparison result = run.Outputs.TryGetValue(name, out Tensor? actual)
-                    ? OutputComparison.Compare(name, actual, golden, rule) : OutputComparison.Incomparable(name, "is no output of the binary");
+                    ? OutputComparison.Compare(name, actual, golden, Rule(options.Precision)) : OutputComparison.Incomparable(name, "is no output of the binary");
                 if (!result.Passed)
                 {
                     return Failed(test, constants, $"output {name}: {result.Problem ?? FormattableString.Invariant($"largest error {result.Errors.MaxAbsolute:G3} of {result.Errors.MaxGolden:G3}")}", instructions);
@@ -72,9 +71,8 @@ public static class ConformanceRunner
         return new(test.Name, isFolded ? ConformanceOutcome.Folded : ConformanceOutcome.Passed, null, [.. constants.Keys], instructions);
     }
 
-    /// <summary>The tolerance of the coarser of the compile precision and the output's own type.</summary>
-    public static Tolerance Rule(Precision precision, ElementType output) =>
-        Tolerance.Of(precision == Precision.F32 || output.Size() == 1 ? output : ElementType.BF16);
+    /// <summary>The rule of the compile precision; outputs of a coarser type have that type's.</summary>
+    public static Tolerance Rule(Precision precision) => Tolerance.Of(precision == Precision.F32 ? ElementType.F32 : ElementType.BF16);
 
     /// <summary>Compiles, giving constants one by one as they are demanded.</summary>
     private static CompilationResult Compile(ConformanceTest test, CompileOptions options, Dictionary<string, Tensor> inputs, SortedDictionary<string, Tensor> constants)

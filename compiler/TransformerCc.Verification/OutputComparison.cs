@@ -28,7 +28,7 @@ public sealed record OutputComparison(string Name, ErrorMeasures Errors, double?
             return new(name, errors, null, actual.Data.Span.SequenceEqual(golden.Data.Span));
         }
         int width = golden.Rank == 0 ? 1 : (int)golden.Shape[^1];
-        return new(name, errors, width > 1 ? AgreementOfArgmax(a, g, width) : null, tolerance.Accepts(errors, a, g));
+        return new(name, errors, width > 1 ? AgreementOfArgmax(a, g, width) : null, tolerance.For(golden.Type).Accepts(errors, a, g));
     }
 
     public static OutputComparison Incomparable(string name, string problem) =>

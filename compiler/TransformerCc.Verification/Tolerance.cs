@@ -14,6 +14,9 @@ public abstract record Tolerance
         _ => new ScaledTolerance(1e-1, 0.99),
     };
 
+    /// <summary>The rule for an output of a type: a rule of a precision yields to that of a coarser type, one the user gave does not.</summary>
+    public virtual Tolerance For(ElementType output) => this;
+
     /// <summary>Whether one float output passes.</summary>
     internal abstract bool Accepts(ErrorMeasures errors, ReadOnlySpan<double> actual, ReadOnlySpan<double> golden);
 
@@ -24,6 +27,8 @@ public abstract record Tolerance
 /// <summary>Largest error ≤ <paramref name="Scale"/> × the output's largest |golden|, and cosine ≥ <paramref name="Cosine"/>.</summary>
 public sealed record ScaledTolerance(double Scale, double? Cosine) : Tolerance
 {
+    public override Tolerance For(ElementType output) => output.IsFloat() && Of(output) is ScaledTolerance own && own.Scale > Scale ? own : this;
+
     internal override bool Accepts(ErrorMeasures errors, ReadOnlySpan<double> actual, ReadOnlySpan<double> golden) =>
         errors.MaxAbsolute <= Scale * errors.MaxGolden && (Cosine is not double least || errors.Cosine >= least);
 

@@ -16,7 +16,7 @@ internal sealed record FailureDocument(int ExitCode, IReadOnlyList<DiagnosticDoc
 internal sealed record VerificationDocument(string Against, string Rule, bool Passed, IReadOnlyList<CaseDocument> Cases, IReadOnlyList<DiagnosticDocument> Diagnostics)
 {
     public static VerificationDocument Of(VerificationResult r, DiagnosticList diagnostics) =>
-        new(r.Against, r.Rule.ToString(), r.Passed, [.. r.Cases.Select(CaseDocument.Of)], [.. diagnostics.Select(DiagnosticDocument.Of)]);
+        new(r.Against, Verbs.VerifyVerb.RuleText(r.Rule), r.Passed, [.. r.Cases.Select(CaseDocument.Of)], [.. diagnostics.Select(DiagnosticDocument.Of)]);
 }
 
 internal sealed record CaseDocument(string Name, string Shapes, bool Passed, long Instructions, IReadOnlyList<OutputDocument> Outputs, IReadOnlyList<string> Findings)

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using TransformerCc.Compiler;
 using TransformerCc.Isa;
-using TransformerCc.Isa.Tensors;
 using TransformerCc.Tool.Output;
 using TransformerCc.Verification;
 
@@ -36,7 +35,7 @@ internal static class ConformanceVerb
                     tool.Output.WriteLine(Line(result));
                 }
             }
-            string rule = $"{ConformanceRunner.Rule(options.Precision, ElementType.F32)}; 16-bit outputs: {ConformanceRunner.Rule(options.Precision, ElementType.F16)}";
+            string rule = VerifyVerb.RuleText(ConformanceRunner.Rule(options.Precision));
             if (text)
             {
                 tool.Output.WriteLine($"against the golden outputs; {rule}");

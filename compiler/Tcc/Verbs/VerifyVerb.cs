@@ -4,6 +4,7 @@ using TransformerCc.Compiler;
 using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Tensors;
 using TransformerCc.Tool.Output;
 using TransformerCc.Verification;
 
@@ -71,6 +72,9 @@ internal static class VerifyVerb
         return option;
     }
 
+    /// <summary>The rule, with the one of 16-bit outputs where that is another.</summary>
+    public static string RuleText(Tolerance rule) => rule.For(ElementType.F16) is var coarse && coarse == rule ? $"{rule}" : $"{rule}; 16-bit outputs: {coarse}";
+
     private static void WriteText(TextWriter output, VerificationResult result)
     {
         var table = new TextTable("case", "output", ">max abs error", ">max rel error", ">cosine", ">SNR dB", ">argmax", "verdict");
@@ -91,7 +95,7 @@ internal static class VerifyVerb
                 output.WriteLine($"{c.Name}: {finding}");
             }
         }
-        output.WriteLine($"against {result.Against}; {result.Rule}");
+        output.WriteLine($"against {result.Against}; {RuleText(result.Rule)}");
         output.WriteLine($"{result.Cases.Count(c => c.Passed)} of {result.Cases.Count} cases pass");
     }
 }
