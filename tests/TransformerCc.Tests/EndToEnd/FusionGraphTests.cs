@@ -15,7 +15,7 @@ public sealed class FusionGraphTests
 {
     private const string Suite = "conformance/ort-fusion";
 
-    /// <summary>Half the goldens' rounding, where they are as small as float16 goes.</summary>
+    /// <summary>A golden as small as float16 goes may be rounded by one step of it.</summary>
     private const double SmallestHalf = 5.960464477539063e-8;
 
     private const double Floor = 0.95;

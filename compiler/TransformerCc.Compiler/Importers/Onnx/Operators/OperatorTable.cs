@@ -28,6 +28,7 @@ internal static class OperatorTable
         AttentionOperators.Entries,
         RotaryOperators.Entries,
         GroupQueryOperators.Entries,
+        BlockQuantizedOperators.Entries,
     }.SelectMany(family => family).ToLookup(e => (e.Domain, e.Name));
 
     /// <summary>The operator set of ONNX itself has two names.</summary>
