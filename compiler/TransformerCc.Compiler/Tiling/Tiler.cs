@@ -6,6 +6,7 @@ using TransformerCc.Compiler.TileIR;
 using TransformerCc.Isa;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Symbolic;
 
 namespace TransformerCc.Compiler.Tiling;
 
@@ -66,7 +67,7 @@ public sealed class Tiler
                 Pad when node.Inputs.Count > 1 && !node.Inputs[1].IsConstant => "the padding value is not constant",
                 Conv when !node.Inputs[1].IsConstant => "the weights of a convolution are computed",
                 Conv when node.Inputs[0].Type.Shape[1].ConstantValue is null => "the channels of a convolution are dynamic",
-                Attention when node.Inputs[0].Type.Shape.Concat(node.Inputs[2].Type.Shape).Count(d => d.IsConstant) < 4 => "heads or head width are dynamic",
+                Attention a when !ConstantHeads(a.Query, node.Inputs[0]) || !ConstantHeads(a.Value, node.Inputs[2]) => "heads or head width are dynamic",
                 Rope when node.Output.Type.Shape.Last.ConstantValue is null => "the head width is dynamic",
                 _ => null,
             };
@@ -79,6 +80,12 @@ public sealed class Tiler
         {
             throw new DiagnosticException(diagnostics);
         }
+    }
+
+    private static bool ConstantHeads(HeadLayout layout, Value value)
+    {
+        (_, DimExpr heads, _, DimExpr width) = layout.Split(value.Type.Shape.AsSpan());
+        return heads.IsConstant && width.IsConstant;
     }
 
     private void Lower(Graph graph)

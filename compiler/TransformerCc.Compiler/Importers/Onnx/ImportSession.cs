@@ -142,11 +142,38 @@ internal sealed class ImportSession
             Diagnostics.Add(Diagnostic.Note(ImportCodes.ExpandedWeights,
                 "weights quantised in blocks are multiplied out at compile time: the values are the model's, the binary holds them in the compile precision", Nodes(_expandedWeights)));
         }
+        CheckSizes();
         Dimensions.Report();
 
         static string Nodes(List<string> labels) =>
             $"nodes {string.Join(", ", labels.Take(MaximumNamesListed))}{(labels.Count > MaximumNamesListed ? $" and {labels.Count - MaximumNamesListed} more" : "")}";
     }
+
+    /// <summary>
+    /// Sizes that no machine holds are refused here, so that the arithmetic on sizes after the import needs no care. The
+    /// limit is on the constant factors of an element count: bounds of symbolic dimensions are only bounds.
+    /// </summary>
+    private void CheckSizes()
+    {
+        foreach ((Value value, string location) in Graph.Inputs.Select(v => (v, $"input {v.Name}")).Concat(Graph.Nodes.SelectMany(n => n.Outputs.Select(v => (v, $"node {string.Join(", ", n.Sources)}")))))
+        {
+            bool fits;
+            try
+            {
+                fits = value.Type.Shape.All(Fits) && Fits(value.Type.Count);
+            }
+            catch (OverflowException)
+            {
+                fits = false;
+            }
+            if (!fits)
+            {
+                Report(ImportCodes.Limit, $"{value} is {value.Type}: at most 2^40 elements are possible", location);
+            }
+        }
+    }
+
+    private static bool Fits(DimExpr size) => size.Terms.All(t => t.Coefficient is >= -TensorReader.MaximumElements and <= TensorReader.MaximumElements);
 
     private void Import(NodeProto proto, NodeScope scope)
     {

@@ -26,6 +26,10 @@ public static class OnnxImporter
         {
             session.Report(ImportCodes.Structure, "the model has no outputs", model.Name, "name the tensors wanted with --outputs");
         }
+        foreach (string name in outputs.GroupBy(name => name, StringComparer.Ordinal).Where(g => g.Count() > 1).Select(g => g.Key))
+        {
+            session.Report(ImportCodes.Structure, $"two outputs are called '{name}'", "outputs");
+        }
         session.Run(model.Node, outputs, scope);
         foreach (string name in outputs)
         {

@@ -12,8 +12,9 @@ namespace TransformerCc.Compiler.Importers.Onnx;
 /// <param name="bytes">The bytes of that file, into which a tensor without its large data points.</param>
 internal sealed class TensorReader(string path, ReadOnlyMemory<byte> bytes)
 {
+    public const long MaximumElements = 1L << 40;
+
     private const int MaximumRank = 16;
-    private const long MaximumElements = 1L << 40;
 
     /// <exception cref="DiagnosticException">The data is missing, of another size, or of a type the graph does not have.</exception>
     public Tensor Read(TensorProto proto, string name)

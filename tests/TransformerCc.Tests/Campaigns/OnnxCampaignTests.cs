@@ -1,0 +1,56 @@
+using System.Globalization;
+
+namespace TransformerCc.Tests.Campaigns;
+
+/// <summary>Malformed models end in success or a diagnostic: never in another exception, a hang, or without memory.</summary>
+public sealed class OnnxCampaignTests
+{
+    /// <summary>ONNX:FIRSTSEED:COUNT, e.g. onnx:1:5000, starts the long campaign.</summary>
+    private const string Variable = "TCC_CAMPAIGN";
+
+    private const ulong ShortCount = 400;
+    private const int MostReported = 20;
+
+    /// <summary>Generous: other tests run beside this one.</summary>
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public void Models_that_mutants_are_made_of_compile()
+    {
+        using var campaign = new OnnxCampaign(OnnxSeeds.Small, s_limit);
+        for (int i = 0; i < OnnxSeeds.Small.Count; i++)
+        {
+            Assert.Null(campaign.Problem(OnnxSeeds.Small[i], $"model {i}"));
+            Assert.True(campaign.Compiled == i + 1, $"model {i}: {campaign.Rejection}");
+        }
+    }
+
+    [Fact]
+    public void Short_campaign() => Run(new OnnxCampaign(OnnxSeeds.Small, s_limit), 1, ShortCount);
+
+    [Fact]
+    public void Long_campaign_when_asked_for()
+    {
+        if (Environment.GetEnvironmentVariable(Variable)?.Split(':') is ["onnx", string first, string count])
+        {
+            Run(new OnnxCampaign(OnnxSeeds.All(), s_limit), ulong.Parse(first, CultureInfo.InvariantCulture), ulong.Parse(count, CultureInfo.InvariantCulture));
+        }
+    }
+
+    private static void Run(OnnxCampaign campaign, ulong first, ulong count)
+    {
+        var problems = new List<string>();
+        using (campaign)
+        {
+            for (ulong seed = first; seed < first + count && problems.Count < MostReported; seed++)
+            {
+                if (campaign.Problem(seed) is { } problem)
+                {
+                    problems.Add(problem);
+                }
+            }
+        }
+        Assert.True(problems.Count == 0, string.Join("\n\n", problems));
+        Assert.True(campaign.Compiled > (int)(count / 20), $"only {campaign.Compiled} of {count} mutants compiled: the mutations are too coarse to reach the later stages");
+    }
+}
