@@ -45,7 +45,7 @@ internal static class OnnxSeeds
             .Node("Pad", "x pads p", "a").Node("Tile", "a repeats", "t").Node("Trilu", "t", "l", Int("upper", 0)).Node("CumSum", "l axis", "c").Node("Flatten", "c", "y", Int("axis", 1)).Output("y");
         yield return new OnnxBuilder().Input("x", 1, 1, 3, 8).Floats("w", [4, 3, 3], Ramp(36)).Floats("b", [4], Ramp(4))
             .Node("Conv", "x w b", "c", Ints("kernel_shape", 3), Ints("pads", 1, 1), Ints("strides", 2), Ints("dilations", 1), Int("group", 1)).Node("Relu", "c", "y").Output("y");
-        yield return new OnnxBuilder().Input("x", 1, 1, 3, 8, 8).Floats("w", [4, 3, 4, 4], Ramp(192)).Node("Conv", "x w", "c", Ints("kernel_shape", 4, 4), Ints("strides", 4, 4)).Node("GlobalAveragePool", "c", "y").Output("y");
+        yield return new OnnxBuilder().Input("x", 1, 1, 3, 8, 8).Floats("w", [4, 3, 4, 4], Ramp(192)).Node("Conv", "x w", "c", Ints("kernel_shape", 4, 4), Ints("strides", 4, 4)).Node("ReduceMean", "c", "y", Ints("axes", 2, 3)).Output("y");
         yield return new OnnxBuilder().Input("x", 1, 4, 8).Floats("w", [6, 8], Ramp(48)).Floats("c", [6], Ramp(6)).Floats("lo", [], -1).Floats("hi", [], 1)
             .Node("Gemm", "x w c", "g", Int("transB", 1), Float("alpha", 2), Float("beta", 0.5f)).Node("Clip", "g lo hi", "l").Node("Greater", "l lo", "m").Node("Where", "m l hi", "o").Node("LogSoftmax", "o", "y").Output("y");
         yield return new OnnxBuilder(13).Input("x", 1, 2, 3, 4).Longs("start", [], 0).Longs("limit", [], 4).Longs("delta", [], 1).Floats("values", [2], 0, 1).Longs("depth", [], 4)

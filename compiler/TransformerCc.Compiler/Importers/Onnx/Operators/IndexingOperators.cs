@@ -153,6 +153,10 @@ internal static class IndexingOperators
         if (sizes is null)
         {
             long parts = n.Int("num_outputs", n.OutputCount);
+            if (parts != n.OutputCount)
+            {
+                throw ImportException.Invalid($"num_outputs is {parts}, the node has {n.OutputCount}");
+            }
             DimExpr part = DimExpr.CeilDiv(extent, parts);
             // An extent that the parts divide has an equal last part too, and then no rounding stays in the expressions.
             DimExpr even = DimExpr.FloorDiv(extent, parts);

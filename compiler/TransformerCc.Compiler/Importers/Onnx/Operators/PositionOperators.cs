@@ -42,7 +42,7 @@ internal static class PositionOperators
     private static void GatherND(NodeContext n)
     {
         Value data = n.Value(0), indices = n.Value(1);
-        int batch = (int)n.Int("batch_dims", 0), depth = Depth(data, indices, batch);
+        int batch = checked((int)n.Int("batch_dims", 0)), depth = Depth(data, indices, batch);
         Value rows = n.Emit(new Gather(0), Table(n, data, depth), Tuples(n, data, indices, batch));
         n.Return(n.Reshape(rows, [.. indices.Type.Shape.Take(indices.Type.Rank - 1), .. data.Type.Shape.Skip(depth)]));
     }
