@@ -145,6 +145,31 @@ public sealed class OnnxDiagnosticsTests
     }
 
     [Fact]
+    public void Two_outputs_of_one_name_are_refused()
+    {
+        Diagnostic error = Assert.Single(new OnnxBuilder().Input("x", 1, 2).Node("Relu", "x", "y").Output("y").Output("y").ImportErrors());
+
+        Assert.Equal(ImportCodes.Structure, error.Code);
+    }
+
+    [Theory]
+    [InlineData(1L << 41, 1)]
+    [InlineData(1L << 40, 1L << 40)]
+    [InlineData(long.MaxValue, long.MaxValue)]
+    public void Sizes_that_no_machine_holds_are_refused(long rows, long columns)
+    {
+        Assert.All(new OnnxBuilder().Input("x", 1, rows, columns, "n").Node("Relu", "x", "y").Output("y").ImportErrors(), e => Assert.Equal(ImportCodes.Limit, e.Code));
+    }
+
+    [Fact]
+    public void Split_into_another_number_of_parts_is_refused()
+    {
+        Diagnostic error = Assert.Single(new OnnxBuilder(18).Input("x", 1, 4).Node("Split", "x", "a b", Int("num_outputs", -1)).Output("a").ImportErrors());
+
+        Assert.Equal(ImportCodes.BadNode, error.Code);
+    }
+
+    [Fact]
     public void Arithmetic_on_double_is_a_warning_that_names_the_nodes()
     {
         var diagnostics = new DiagnosticList();
