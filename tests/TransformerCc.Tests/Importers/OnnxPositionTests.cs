@@ -106,6 +106,15 @@ public sealed class OnnxPositionTests
     }
 
     [Fact]
+    public void Quantisation_saturates_to_what_is_narrower_than_a_byte()
+    {
+        const int Int4 = 22, Uint2 = 25;
+        Assert.Equal([-6, -2, 2, 6, 7, 7], Run(X().Floats("s", [], 0.25f).Initializer("z", Int4, [], [0x0A]).Node("QuantizeLinear", "x s z", "y")));
+        Assert.Equal([0, 1, 2, 3, 3, 3], Run(X().Floats("s", [], 1).Node("QuantizeLinear", "x s", "y", Int("output_dtype", Uint2))));
+        Assert.Equal([-448, -448, -448, 448, 448, 448], Run(X().Floats("half", [], 2.5f).Node("Sub", "x half", "c").Floats("s", [], 0.001f).Node("QuantizeLinear", "c s", "y", Int("output_dtype", 17))));
+    }
+
+    [Fact]
     public void Blocks_of_scales_run_along_their_axis()
     {
         OnnxBuilder Blocked() => X().Floats("s", [2, 2], 1, 0.5f, 2, 1).Initializer("q", 3, [2, 4], Bytes(1, 2, 3, 4, 5, 6, 7, -8)).Initializer("z", 3, [2, 2], Bytes(0, 1, 0, -1));

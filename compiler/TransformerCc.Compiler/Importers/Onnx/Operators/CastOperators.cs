@@ -10,8 +10,8 @@ internal static class CastOperators
 {
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("Cast", n => n.Return(Convert(n, OnnxElementTypes.Require(n.Int("to", 0))))) { Fold = (n, _) => Fold(n, OnnxElementTypes.Require(n.Int("to", 0))) },
-        new("CastLike", n => n.Return(Convert(n, n.Type(1).Element))) { Fold = (n, _) => Fold(n, n.Type(1).Element) },
+        new("Cast", n => n.Return(Convert(n, n.Value(0), OnnxElementTypes.Require(n.Int("to", 0))))) { Fold = (n, _) => Fold(n, OnnxElementTypes.Require(n.Int("to", 0))) },
+        new("CastLike", n => n.Return(Convert(n, n.Value(0), n.Type(1).Element))) { Fold = (n, _) => Fold(n, n.Type(1).Element) },
     ];
 
     private static Contents? Fold(NodeContext n, ElementType to) => n.Contents(0)?.Map(to, x => n.Exact.Cast(to, x));
@@ -21,13 +21,12 @@ internal static class CastOperators
     /// float 8) is composed: saturating E5M2 takes infinities along; without saturation what would round beyond the
     /// largest value becomes infinity in E5M2 and NaN in the others.
     /// </summary>
-    private static Value Convert(NodeContext n, ElementType to)
+    public static Value Convert(NodeContext n, Value x, ElementType to)
     {
         if (to == ElementType.F8E8M0 && n.Text("round_mode", "up") is not "up" and var mode)
         {
             throw ImportException.Invalid($"round_mode '{mode}' is not supported, 'up' is");
         }
-        Value x = n.Value(0);
         if (Overflow(to) is not { } overflow || !x.Type.Element.IsFloat() || x.Type.Element.Size() == 1)
         {
             return n.Cast(x, to);

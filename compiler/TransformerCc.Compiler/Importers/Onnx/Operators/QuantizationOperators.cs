@@ -67,10 +67,19 @@ internal static class QuantizationOperators
     {
         if (target.IsFloat())
         {
-            return n.Cast(x, target);
+            return CastOperators.Convert(n, x, target);
         }
-        Value rounded = n.Unary(UnaryOp.Round, x);
-        return n.Cast(zero is null ? rounded : n.Add(rounded, n.Cast(zero, ElementType.F32)), target);
+        Value shifted = n.Unary(UnaryOp.Round, x);
+        shifted = zero is null ? shifted : n.Add(shifted, n.Cast(zero, ElementType.F32));
+        return n.Cast(target.Bits() < 8 ? Clamp(n, shifted, target) : shifted, target);
+    }
+
+    /// <summary>Conversion to integers narrower than a byte wraps, so it is given none outside their range.</summary>
+    private static Value Clamp(NodeContext n, Value x, ElementType target)
+    {
+        bool isSigned = target is ElementType.I4 or ElementType.I2;
+        double values = 1 << target.Bits(), low = isSigned ? -values / 2 : 0;
+        return n.Binary(BinaryOp.Min, n.Binary(BinaryOp.Max, x, n.Scalar(ElementType.F32, low)), n.Scalar(ElementType.F32, low + values - 1));
     }
 
     /// <summary>(A − a)·(B − b) = A·B − a·Σ_k B − b·Σ_k A + K·a·b, in int32.</summary>
