@@ -57,6 +57,11 @@ public sealed class Tiler
     private static void CheckSupported(Graph graph)
     {
         var diagnostics = new DiagnosticList();
+        foreach (GraphOutput output in graph.Outputs.Where(o => graph.Inputs.Exists(i => i.Name == o.Name)))
+        {
+            diagnostics.Add(Diagnostic.Error("TCC3011", $"an input and an output are both called '{output.Name}': the tensors of a binary have names of their own", $"output {output.Name}",
+                "leave the output out: name the others with --outputs"));
+        }
         foreach (Node node in graph.Nodes)
         {
             string? reason = node.Op switch

@@ -1,4 +1,5 @@
 using System.Globalization;
+using TransformerCc.Tests.Importers;
 
 namespace TransformerCc.Tests.Campaigns;
 
@@ -23,6 +24,21 @@ public sealed class OnnxCampaignTests
             Assert.Null(campaign.Problem(OnnxSeeds.Small[i], $"model {i}"));
             Assert.True(campaign.Compiled == i + 1, $"model {i}: {campaign.Rejection}");
         }
+    }
+
+    [Fact]
+    public void An_output_with_the_name_of_an_input_is_refused() =>
+        Rejected("TCC3011", new OnnxBuilder().Input("x", 1, 2).Node("Relu", "x", "y").Output("y").Output("x"));
+
+    [Fact]
+    public void Attention_with_values_of_unknown_width_is_refused() =>
+        Rejected("TCC3010", new OnnxBuilder(23).Input("q", 1, 1, 2, 3, 4).Input("k", 1, 1, 2, 3, 4).Input("v", 1, 1, 2, 3, "width").Node("Attention", "q k v", "y").Output("y"));
+
+    private static void Rejected(string code, OnnxBuilder model)
+    {
+        using var campaign = new OnnxCampaign([], s_limit);
+        Assert.Null(campaign.Problem(model.Bytes(), code));
+        Assert.Contains(code, campaign.Rejection, StringComparison.Ordinal);
     }
 
     [Fact]
