@@ -25,7 +25,8 @@ internal sealed class RowRegionLowering
         _context = context;
         _region = region;
         _groups = region.Groups();
-        TileRows = (int)long.Min(tileRows, context.Bound(_groups[^1].Length));
+        // Of no rows at all a tile still has one; the loop around it does not run.
+        TileRows = (int)long.Clamp(context.Bound(_groups[^1].Length), 1, tileRows);
     }
 
     /// <summary>Rows of a full tile.</summary>

@@ -34,6 +34,14 @@ public sealed class OnnxCampaignTests
     public void Attention_with_values_of_unknown_width_is_refused() =>
         Rejected("TCC3010", new OnnxBuilder(23).Input("q", 1, 1, 2, 3, 4).Input("k", 1, 1, 2, 3, 4).Input("v", 1, 1, 2, 3, "width").Node("Attention", "q k v", "y").Output("y"));
 
+    [Fact]
+    public void A_product_of_no_rows_compiles()
+    {
+        using var campaign = new OnnxCampaign([], s_limit);
+        Assert.Null(campaign.Problem(new OnnxBuilder().Input("x", 1, 0, 4).Floats("w", [4, 4], new float[16]).Node("MatMul", "x w", "y").Output("y").Bytes(), "no rows"));
+        Assert.True(campaign.Compiled == 1, campaign.Rejection);
+    }
+
     private static void Rejected(string code, OnnxBuilder model)
     {
         using var campaign = new OnnxCampaign([], s_limit);

@@ -64,7 +64,7 @@ public sealed record Attention(HeadLayout Query, HeadLayout Key, HeadLayout Valu
         ShapeRules.ExpectEqual(width, keyWidth, "the head width of q", "the head width of k");
         ShapeRules.ExpectEqual(keyHeads, valueHeads, "the heads of k", "the heads of v");
         ShapeRules.ExpectEqual(keys, values, "the length of k", "the length of v");
-        ShapeRules.Expect(queryHeads.ConstantValue is { } h && keyHeads.ConstantValue is > 0 and { } hk && h % hk == 0,
+        ShapeRules.Expect(queryHeads.ConstantValue is > 0 and { } h && keyHeads.ConstantValue is > 0 and { } hk && h % hk == 0,
             $"{queryHeads} query heads must be a constant multiple of {keyHeads} key heads");
         if (masked)
         {
