@@ -115,6 +115,18 @@ internal static class SmallGraphs
             %a : f32[1, length, 2, 8] = attention(%q, %q, %q, %mask) {query = bshd, key = bshd, value = bshd, result = bshd, scale = 1, mask = additive, causal_offset = [0]}
             output "a" = %a
             """),
+        new("soft_cap", "batch=1 length=1; batch=2 length=9; batch=1 length=140", """
+            dim batch in 1..8
+            dim length in 1..256
+            input %q : f32[batch, length, 4, 16]
+            input %k : f32[batch, length, 2, 16]
+            input %v : f32[batch, length, 2, 16]
+            input %mask : f32[length, length]
+            %a : f32[batch, length, 4, 16] = attention(%q, %k, %v) {query = bshd, key = bshd, value = bshd, result = bshd, scale = 0.5, mask = none, causal_offset = [0], soft_cap = 0.75}
+            %b : f32[batch, length, 4, 16] = attention(%q, %k, %v, %mask) {query = bshd, key = bshd, value = bshd, result = bshd, scale = 1, mask = additive, soft_cap = 2}
+            output "a" = %a
+            output "b" = %b
+            """),
         new("rope", "batch=1 length=1; batch=2 length=5; batch=2 length=150", """
             dim batch in 1..8
             dim length in 1..512
