@@ -3,7 +3,7 @@ using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.GraphIR.Operators;
 
-/// <summary>f(x) of every element; <paramref name="Parameter"/> is the cap of <see cref="UnaryOp.SoftCap"/>.</summary>
+/// <summary>f(x) of every element; <paramref name="Parameter"/> is the cap of <see cref="UnaryOp.SoftCap"/> and the factor of <see cref="UnaryOp.Scale"/>.</summary>
 public sealed record Unary(UnaryOp Function, float Parameter = 0) : Operator, IOperator<Unary>
 {
     public static string OperatorName => "unary";

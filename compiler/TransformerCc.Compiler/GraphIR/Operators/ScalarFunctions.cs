@@ -30,6 +30,7 @@ public static class ScalarFunctions
         UnaryOp.Cos => Math.Cos(x),
         UnaryOp.Relu => Math.Max(x, 0),
         UnaryOp.SoftCap => parameter * Math.Tanh(x / parameter),
+        UnaryOp.Scale => x * parameter,
         UnaryOp.Not => x == 0 ? 1 : 0,
         _ => throw new ShapeException($"unknown function {function}"),
     };
