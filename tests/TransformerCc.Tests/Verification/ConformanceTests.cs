@@ -55,6 +55,23 @@ public sealed class ConformanceTests : IDisposable
         Snapshot.Match(run.Output);
     }
 
+    /// <summary>Tensors without elements and without dimensions, outputs that are inputs or constants.</summary>
+    [Fact]
+    public void Edges_of_shapes()
+    {
+        TensorProto none = Floats().WithDims(0, 2), both = Floats(1, 2).WithDims(1, 2);
+        Write("concat-empty", new OnnxBuilder().Input("a", 1, 0, 2).Input("b", 1, 1, 2).Output("c", 1, 1, 2).Node("Concat", "a b", "c", OnnxBuilder.Int("axis", 0)), [none, both], [both]);
+        Write("constant", new OnnxBuilder().Input("a", 1, 2).Floats("k", [2], 5, 6).Output("c", 1, 2).Output("k", 1, 2).Node("Neg", "a", "c"), [Floats(1, 2)], [Floats(-1, -2), Floats(5, 6)]);
+        Write("empty", new OnnxBuilder().Input("a", 1, 0, 2).Input("b", 1, 1, 2).Output("c", 1, 0, 2).Node("Add", "a b", "c"), [none, both], [none]);
+        Write("identity", new OnnxBuilder().Input("a", 1, 2).Output("c", 1, 2).Node("Identity", "a", "c"), [Floats(1, 2)], [Floats(1, 2)]);
+        Write("pass-through", new OnnxBuilder().Input("a", 1, 2).Output("a", 1, 2).Output("c", 1, 2).Node("Neg", "a", "c"), [Floats(1, 2)], [Floats(1, 2), Floats(-1, -2)]);
+        Write("reduce-empty", new OnnxBuilder(opset: 11).Input("a", 1, 0, 2).Output("c", 1, 1, 2).Node("ReduceSum", "a", "c", OnnxBuilder.Ints("axes", 0)), [none], [Floats(0, 0).WithDims(1, 2)]);
+        Write("scalar", new OnnxBuilder().Input("a", 7).Input("b", 7).Output("c", 7).Node("Mul", "a b", "d").Node("Neg", "d", "c"), [Longs(3).WithDims(), Longs(4).WithDims()], [Longs(-12).WithDims()]);
+        Write("softmax-empty", new OnnxBuilder().Input("a", 1, 0, 2).Output("c", 1, 0, 2).Node("Softmax", "a", "c", OnnxBuilder.Int("axis", -1)), [none], [none]);
+        Write("twice", new OnnxBuilder().Input("a", 1, 2).Output("c", 1, 2).Output("d", 1, 2).Node("Neg", "a", "c").Node("Identity", "c", "d"), [Floats(1, 2)], [Floats(-1, -2), Floats(-1, -2)]);
+        Snapshot.Match(ToolRun.Of("conformance", _folder.FullName, "--precision", "f32").Output);
+    }
+
     [Fact]
     public void Json_has_the_reasons()
     {
