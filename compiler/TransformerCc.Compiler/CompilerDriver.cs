@@ -24,6 +24,19 @@ public static class CompilerDriver
     /// </summary>
     public static CompilationResult Compile(string modelPath, CompileOptions options, DiagnosticList diagnostics)
     {
+        try
+        {
+            return Run(modelPath, options, diagnostics);
+        }
+        catch (OverflowException)
+        {
+            // Sizes and addresses are computed with checks; what exceeds 64 bits is no tensor that any chip could hold.
+            throw new DiagnosticException(Diagnostic.Error("TCC3012", "a size or an address of the model exceeds 64 bits", modelPath, "bound the dimensions of the model (--bind)"));
+        }
+    }
+
+    private static CompilationResult Run(string modelPath, CompileOptions options, DiagnosticList diagnostics)
+    {
         var observer = new StageObserver(options);
 
         observer.Begin("import");

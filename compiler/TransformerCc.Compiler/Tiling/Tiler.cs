@@ -75,6 +75,7 @@ public sealed class Tiler
                 Conv when node.Inputs[0].Type.Shape[1].ConstantValue is null => "the channels of a convolution are dynamic",
                 Attention a when !ConstantHeads(a.Query, node.Inputs[0]) || !ConstantHeads(a.Value, node.Inputs[2]) => "heads or head width are dynamic",
                 Rope when node.Output.Type.Shape.Last.ConstantValue is null => "the head width is dynamic",
+                Rope when node.Output.Type.Shape.Any(d => d.ConstantValue > ushort.MaxValue) => $"heads and their width are at most {ushort.MaxValue}",
                 _ => null,
             };
             if (reason is not null)

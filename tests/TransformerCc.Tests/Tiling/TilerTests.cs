@@ -58,6 +58,22 @@ public sealed class TilerTests
         Assert.Equal(["/sums", "/first", "/middle", "/border"], e.Diagnostics.Select(d => d.Location));
     }
 
+    /// <summary>The instruction holds heads and widths in 16 bits.</summary>
+    [Fact]
+    public void Wider_heads_than_the_instruction_holds_are_refused()
+    {
+        Graph graph = GraphTexts.Parse("""
+            dim n in 1..16
+            input %x : f32[1, n, 1, 131072]
+            input %c : f32[n, 65536]
+            input %s : f32[n, 65536]
+            %y : f32[1, n, 1, 131072] = rope(%x, %c, %s) {kind = half, layout = bshd} from "/rope"
+            output "y" = %y
+            """);
+        DiagnosticException e = Assert.Throws<DiagnosticException>(() => Tiler.Lower(graph, TestChips.Default, Precision.F32));
+        Assert.Equal(("TCC3010", "/rope"), (Assert.Single(e.Diagnostics).Code, e.Diagnostics[0].Location));
+    }
+
     [Fact]
     public void Too_small_a_chip_names_every_node_and_its_buffers()
     {

@@ -74,12 +74,15 @@ internal static class IndexingOperators
         });
     }
 
+    /// <summary>A step beyond every length picks one element, as any other such step does.</summary>
+    private static long Reachable(long step) => long.Clamp(step, -int.MaxValue, int.MaxValue);
+
     private static void Slice(NodeContext n)
     {
         (DimExpr[] starts, DimExpr[] sizes, long[] steps) = Bounds(n);
         Value x = n.Value(0);
         bool isWhole = Array.TrueForAll(starts, s => s.Is(0)) && Array.TrueForAll(steps, s => s == 1) && sizes.SequenceEqual(x.Type.Shape);
-        n.Return(isWhole ? x : n.Emit(new Slice(starts.ToEquatableArray(), sizes.ToEquatableArray(), steps.ToEquatableArray()), x));
+        n.Return(isWhole ? x : n.Emit(new Slice(starts.ToEquatableArray(), sizes.ToEquatableArray(), steps.Select(Reachable).ToEquatableArray()), x));
     }
 
     private static Contents? FoldSlice(NodeContext n, int output)

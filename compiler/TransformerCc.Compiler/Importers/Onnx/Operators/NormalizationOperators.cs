@@ -70,6 +70,10 @@ internal static class NormalizationOperators
         {
             throw ImportException.Invalid($"{count} groups of the channels of {x.Type} are not possible");
         }
+        if (n.Value(1).Type.Rank != 1 || n.Value(2).Type.Rank != 1)
+        {
+            throw ImportException.Invalid($"scale {n.Value(1).Type} and bias {n.Value(2).Type} must have one dimension");
+        }
         DimExpr groups = count ?? channels, each = channels / (count ?? channels), width = each * DimExpr.Product(shape.Skip(2));
         Value rows = n.Emit(new Norm(NormKind.Layer, n.Float("epsilon", 1e-5f), false), n.Reshape(x, [shape[0], groups, width]), n.Broadcast(n.Scalar(x.Type.Element, 1), [width]));
         DimExpr[] perChannel = [channels, .. shape.Skip(2).Select(_ => DimExpr.One)];
