@@ -1,5 +1,6 @@
 using System.Collections;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Google.Protobuf.Reflection;
 using TransformerCc.Compiler.Importers.Onnx.Proto;
 
@@ -96,7 +97,7 @@ internal static class OnnxMutator
             (1, { Input.Count: > 0 }) => random.Pick(other.Input),
             _ => graph.Initializer.Count > 0 ? random.Pick(graph.Initializer).Name : "",
         };
-        IList<string> names = random.OneIn(4) ? node.Output : node.Input;
+        RepeatedField<string> names = random.OneIn(4) ? node.Output : node.Input;
         if (names.Count > 0)
         {
             names[random.Below(names.Count)] = name;

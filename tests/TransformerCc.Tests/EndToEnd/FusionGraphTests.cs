@@ -31,7 +31,9 @@ public sealed class FusionGraphTests
     /// <summary>A vector of C that is one number, and a mask table of 1024 positions for past and new tokens together.</summary>
     private static readonly Dictionary<string, DimensionLimit> s_pastState = new(StringComparer.Ordinal)
     {
-        ["C"] = DimensionLimit.To(1), ["seq_len"] = DimensionLimit.AtMost(512), ["past_sequence_length"] = DimensionLimit.AtMost(512),
+        ["C"] = DimensionLimit.To(1),
+        ["seq_len"] = DimensionLimit.AtMost(512),
+        ["past_sequence_length"] = DimensionLimit.AtMost(512),
     };
 
     [DataFact(Suite)]
