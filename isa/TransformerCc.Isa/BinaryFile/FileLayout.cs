@@ -1,6 +1,6 @@
 namespace TransformerCc.Isa.BinaryFile;
 
-/// <summary>The sections of a TX1 binary, each exactly once, in this order. The numbers are in the file and never change.</summary>
+/// <summary>The sections of a TX1 binary, each exactly once, in the order of <see cref="FileLayout.Kinds"/>. The numbers are in the file and never change.</summary>
 public enum SectionKind
 {
     /// <summary>Names of entry points and how many instructions each has.</summary>
@@ -13,12 +13,14 @@ public enum SectionKind
     Options = 5,
     /// <summary>Last, so that it can be streamed; page aligned, so that it can be mapped.</summary>
     Weights = 6,
+    /// <summary>Vocabulary and rules of a language model; empty without.</summary>
+    Tokenizer = 7,
 }
 
 /// <summary>A section as the table has it; offset and length in bytes.</summary>
 public sealed record FileSection(SectionKind Kind, long Offset, long Length)
 {
-    /// <summary>The name in texts: entries, text, symbols, debug, options, weights.</summary>
+    /// <summary>The name in texts: entries, text, symbols, debug, options, tokenizer, weights.</summary>
     public string Name => Kind switch
     {
         SectionKind.Entries => "entries",
@@ -26,6 +28,7 @@ public sealed record FileSection(SectionKind Kind, long Offset, long Length)
         SectionKind.Symbols => "symbols",
         SectionKind.Debug => "debug",
         SectionKind.Options => "options",
+        SectionKind.Tokenizer => "tokenizer",
         _ => "weights",
     };
 }
@@ -40,7 +43,7 @@ public sealed record FileSection(SectionKind Kind, long Offset, long Length)
 /// </summary>
 internal static class FileLayout
 {
-    public const uint Version = 1;
+    public const uint Version = 2;
 
     public const int VersionAt = 8, SectionCountAt = 12, FileLengthAt = 16, FingerprintAt = 24, ChipNameAt = 56, TableHashAt = 128, HeaderHashAt = 160, HeaderSize = 192;
 
@@ -53,7 +56,10 @@ internal static class FileLayout
     /// <summary>Line ends and the DOS end-of-file character show a file that passed as text, as in PNG.</summary>
     public static ReadOnlySpan<byte> Magic => "TX1\0\r\n\u001a\n"u8;
 
-    public static IReadOnlyList<SectionKind> Kinds { get; } = Enum.GetValues<SectionKind>();
+    public static IReadOnlyList<SectionKind> Kinds { get; } =
+    [
+        SectionKind.Entries, SectionKind.Text, SectionKind.Symbols, SectionKind.Debug, SectionKind.Options, SectionKind.Tokenizer, SectionKind.Weights,
+    ];
 
     public static int TableSize => Kinds.Count * EntrySize;
 
@@ -72,4 +78,7 @@ internal static class FileLimits
 
     /// <summary>Bytes of UTF-8.</summary>
     public const int NameBytes = 1 << 12, ExpressionBytes = 1 << 12, LongTextBytes = 1 << 20;
+
+    /// <summary>The largest vocabularies have 2^18 tokens.</summary>
+    public const int Tokens = 1 << 22, Merges = 1 << 22, TokenBytes = 1 << 16, CharacterMapBytes = 1 << 24, TokenizerBytes = 1 << 29;
 }

@@ -20,6 +20,10 @@ internal static class ImageRules
         CheckDimensions();
         CheckTensors();
         CheckTags();
+        foreach ((string code, FormattableString message) in image.Tokenizer is null ? [] : TokenizerSection.Check(image.Tokenizer))
+        {
+            Report(code, message);
+        }
         return diagnostics;
 
         void Report(string code, FormattableString message) => diagnostics.Add(Diagnostic.Error(code, message.ToString(CultureInfo.InvariantCulture), location));

@@ -28,7 +28,7 @@ internal sealed class ProgramFileReader(MappedFile file, string path, long lengt
                 "compile the model for this chip, or name the other one with --chip");
         }
         ReadTable();
-        SectionReader symbolReader = Reader(SectionKind.Symbols), debugReader = Reader(SectionKind.Debug), optionReader = Reader(SectionKind.Options);
+        SectionReader symbolReader = Reader(SectionKind.Symbols), debugReader = Reader(SectionKind.Debug), optionReader = Reader(SectionKind.Options), tokenizerReader = Reader(SectionKind.Tokenizer);
         (int parameters, ImmutableArray<DimensionSymbol> dimensions, ImmutableArray<TensorSymbol> tensors) = ImageSections.ReadSymbols(ref symbolReader);
         var image = new ProgramImage
         {
@@ -41,6 +41,7 @@ internal sealed class ProgramFileReader(MappedFile file, string path, long lengt
             Weights = new MappedWeightSection(file, _sections[SectionKind.Weights].Offset, _sections[SectionKind.Weights].Length),
             Debug = ImageSections.ReadDebug(ref debugReader),
             Options = ImageSections.ReadOptions(ref optionReader),
+            Tokenizer = TokenizerSection.Read(ref tokenizerReader),
         };
         DiagnosticList violations = ImageRules.Check(image, path);
         return violations.HasErrors ? throw new DiagnosticException(violations) : image;

@@ -55,6 +55,7 @@ public static class ProgramFileWriter
             case SectionKind.Symbols: ImageSections.WriteSymbols(small, image); break;
             case SectionKind.Debug: ImageSections.WriteDebug(small, image.Debug); break;
             case SectionKind.Options: ImageSections.WriteOptions(small, image.Options); break;
+            case SectionKind.Tokenizer: TokenizerSection.Write(small, image.Tokenizer); break;
             case SectionKind.Text:
                 foreach (EntryPoint e in image.EntryPoints)
                 {

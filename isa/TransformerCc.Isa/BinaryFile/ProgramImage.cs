@@ -30,6 +30,9 @@ public sealed record ProgramImage
 
     /// <summary>The options of the compilation as written, for <c>inspect</c>.</summary>
     public required ImmutableArray<string> Options { get; init; }
+
+    /// <summary>Of a language model that came with one.</summary>
+    public TokenizerData? Tokenizer { get; init; }
 }
 
 /// <param name="Name">"main"; later "prefill" and "decode".</param>

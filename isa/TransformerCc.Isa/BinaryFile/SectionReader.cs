@@ -14,6 +14,8 @@ internal ref struct SectionReader(ReadOnlySpan<byte> bytes, string section, stri
     private readonly ReadOnlySpan<byte> _bytes = bytes;
     private int _at;
 
+    public readonly bool IsEmpty => _bytes.IsEmpty;
+
     public int UInt32(string what, int limit)
     {
         uint value = BinaryPrimitives.ReadUInt32LittleEndian(Take(sizeof(uint), what));
@@ -21,6 +23,11 @@ internal ref struct SectionReader(ReadOnlySpan<byte> bytes, string section, stri
     }
 
     public long Int64(string what) => BinaryPrimitives.ReadInt64LittleEndian(Take(sizeof(long), what));
+
+    public float Single(string what) => BinaryPrimitives.ReadSingleLittleEndian(Take(sizeof(float), what));
+
+    /// <summary>A count of bytes, then the bytes.</summary>
+    public ReadOnlySpan<byte> Raw(string what, int limit) => Take(UInt32($"the length of {what}", limit), what);
 
     /// <summary>A count of things that take at least <paramref name="smallest"/> bytes each in what is left.</summary>
     public int Count(string what, int limit, int smallest)

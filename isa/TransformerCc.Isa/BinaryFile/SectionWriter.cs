@@ -23,6 +23,14 @@ internal sealed class SectionWriter
         _bytes.Advance(sizeof(long));
     }
 
+    public void Single(float value)
+    {
+        BinaryPrimitives.WriteSingleLittleEndian(_bytes.GetSpan(sizeof(float)), value);
+        _bytes.Advance(sizeof(float));
+    }
+
+    public void Raw(ReadOnlySpan<byte> bytes) => _bytes.Write(bytes);
+
     public void Text(string value)
     {
         UInt32(Encoding.UTF8.GetByteCount(value));

@@ -15,7 +15,7 @@ namespace TransformerCc.Tests.Isa.BinaryFile;
 /// </summary>
 public sealed class DamagedFileTests : IDisposable
 {
-    private const int Entries = 0, Text = 1, Symbols = 2, Debug = 3, Options = 4, Weights = 5;
+    private const int Entries = 0, Text = 1, Symbols = 2, Debug = 3, Options = 4, Tokenizer = 5, Weights = 6;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("tcc-damaged").FullName;
     private readonly byte[] _good;
@@ -33,7 +33,7 @@ public sealed class DamagedFileTests : IDisposable
     [Fact]
     public void Truncation_is_refused_at_every_length()
     {
-        for (int length = 0; length < _good.Length; length += length < 700 ? 1 : 61)
+        for (int length = 0; length < _good.Length; length += length < 800 ? 1 : 61)
         {
             Assert.Contains(Refusal(_good[..length]), (string[])["TCC4053"]);
         }
@@ -53,7 +53,7 @@ public sealed class DamagedFileTests : IDisposable
                 < 8 => code == "TCC4051",
                 < 12 => code == "TCC4052",
                 < 192 => code == "TCC4054",
-                < 576 => code == "TCC4055",
+                < 640 => code == "TCC4055",
                 _ => code is "TCC4058" or "TCC4060",
             }, $"byte {at}: {code}");
         }
@@ -93,6 +93,10 @@ public sealed class DamagedFileTests : IDisposable
         Assert.Equal("TCC4068", Refusal(Seal(f => f[Find(f, "batch")] = (byte)'c')));
         Assert.Equal("TCC4067", Refusal(Seal(f => "spills"u8.CopyTo(f.AsSpan(Find(f, "tokens"))))));
         Assert.Equal("TCC4066", Refusal(Seal(f => f[(int)Offset(f, Symbols)] = 3)));
+        Assert.Equal("TCC4063", Refusal(Seal(f => f[Find(f, "\u2581sample")] = 0xFF)));
+        Assert.Equal("TCC4061", Refusal(Seal(f => f[(int)Offset(f, Tokenizer)] = 0xFF)));
+        Assert.Equal("TCC4062", Refusal(Seal(f => f[(int)Offset(f, Tokenizer) + 3] = 0xFF)));
+        Assert.Equal("TCC4062", Refusal(Seal(f => f.AsSpan(Find(f, "\u2581sample") - 20, 4).Fill(0xFF))));
     }
 
     [Fact]
@@ -107,7 +111,7 @@ public sealed class DamagedFileTests : IDisposable
                 for (int n = random.Next(1, 4); n > 0; n--)
                 {
                     // Mostly numbers at the start of sections, where counts and lengths are.
-                    int at = random.Next(3) == 0 ? random.Next(576, small) : (int)Offset(f, random.Next(Weights)) + random.Next(48);
+                    int at = random.Next(3) == 0 ? random.Next(640, small) : (int)Offset(f, random.Next(Weights)) + random.Next(48);
                     f[int.Min(at, small - 1)] = random.Next(4) switch { 0 => 0, 1 => 0xFF, 2 => 0x7F, _ => (byte)random.Next(256) };
                 }
             });
@@ -137,7 +141,7 @@ public sealed class DamagedFileTests : IDisposable
         {
             change(file);
         }
-        for (int section = 0; section < 6; section++)
+        for (int section = 0; section <= Weights; section++)
         {
             long offset = Offset(file, section), length = BinaryPrimitives.ReadInt64LittleEndian(file.AsSpan(Entry(section) + 16));
             if (offset >= 0 && length >= 0 && offset <= file.Length && length <= file.Length - offset)
@@ -145,7 +149,7 @@ public sealed class DamagedFileTests : IDisposable
                 SHA256.HashData(file.AsSpan((int)offset, (int)length), file.AsSpan(Entry(section) + 32, 32));
             }
         }
-        SHA256.HashData(file.AsSpan(192, 6 * 64), file.AsSpan(128));
+        SHA256.HashData(file.AsSpan(192, 7 * 64), file.AsSpan(128));
         SHA256.HashData(file.AsSpan(0, 160), file.AsSpan(160));
         return file;
     }

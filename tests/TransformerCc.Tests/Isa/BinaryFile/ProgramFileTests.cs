@@ -33,6 +33,13 @@ public sealed class ProgramFileTests : IDisposable
         Assert.Equal(image.Debug.ToArray(), read.Debug.ToArray());
         Assert.Equal(image.Options.ToArray(), read.Options.ToArray());
         Assert.Equal(Bytes(image.Weights), Bytes(read.Weights));
+        TokenizerData written = image.Tokenizer!, back = read.Tokenizer!;
+        Assert.Equal(written.Tokens.ToArray(), back.Tokens.ToArray());
+        Assert.Equal(written.Scores.ToArray(), back.Scores.ToArray());
+        Assert.Equal(written.Types.ToArray(), back.Types.ToArray());
+        Assert.Equal(written.Merges.ToArray(), back.Merges.ToArray());
+        Assert.Equal(written.CharacterMap.ToArray(), back.CharacterMap.ToArray());
+        Assert.Equal(WithoutArrays(written), WithoutArrays(back));
     }
 
     [Fact]
@@ -65,9 +72,10 @@ public sealed class ProgramFileTests : IDisposable
     [Fact]
     public void A_program_without_weights_or_tensors_is_a_program()
     {
-        ProgramFileWriter.Write(SampleImage.Create() with { Weights = BytesWeightSection.Empty, Tensors = [], Dimensions = [], Options = [], ParameterCount = 1 }, FilePath);
+        ProgramFileWriter.Write(SampleImage.Create() with { Weights = BytesWeightSection.Empty, Tensors = [], Dimensions = [], Options = [], Tokenizer = null, ParameterCount = 1 }, FilePath);
         using ProgramFile file = ProgramFile.Open(FilePath);
         Assert.Equal(0, file.Image.Weights.Length);
+        Assert.Null(file.Image.Tokenizer);
         Assert.True(ProgramFile.IsProgram(FilePath));
         File.WriteAllText(FilePath, "a model");
         Assert.False(ProgramFile.IsProgram(FilePath));
@@ -106,12 +114,23 @@ public sealed class ProgramFileTests : IDisposable
         Refused("TCC4062", good with { Tensors = [tokens with { Shape = [.. Enumerable.Repeat(DimExpr.One, 33)] }] });
         Refused("TCC4064", good with { Tensors = [tokens with { Shape = [DimExpr.Symbol("batch size")] }] });
         Refused("TCC4062", good with { Debug = [] });
+        Refused("TCC4062", good with { Tokenizer = good.Tokenizer! with { Tokens = [] } });
+        Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Scores = [1] } });
+        Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Scores = [1, 2, 3, float.NaN] } });
+        Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Types = [TokenType.Normal] } });
+        Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Types = [.. good.Tokenizer.Types.Select(_ => (TokenType)7)] } });
+        Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Bos = -1 } });
+        Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Separator = 4 } });
+        Refused("TCC4063", good with { Tokenizer = good.Tokenizer with { Merges = [new string('x', (1 << 16) + 1)] } });
         Refused("TCC4057", good with { Weights = new UnevenWeights() });
         Assert.Empty(Directory.GetFiles(_folder));
 
         void Refused(string code, ProgramImage image) =>
             Assert.Contains(code, Assert.Throws<DiagnosticException>(() => ProgramFileWriter.Write(image, FilePath)).Diagnostics.Select(d => d.Code));
     }
+
+    /// <summary>The rest compares as a record does.</summary>
+    private static TokenizerData WithoutArrays(TokenizerData t) => t with { Tokens = [], Scores = [], Types = [], Merges = [], CharacterMap = [] };
 
     private static byte[] Bytes(WeightSection weights)
     {

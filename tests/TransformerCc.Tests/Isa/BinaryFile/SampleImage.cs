@@ -34,6 +34,22 @@ internal static class SampleImage
             Weights = new BytesWeightSection(weights),
             Debug = [new("", "", ""), new("linear", "/MatMul", "/MatMul,/Add"), new("attention/scores", "/attn", "")],
             Options = ["model.onnx", "--chip tx1"],
+            Tokenizer = new TokenizerData
+            {
+                Model = "llama",
+                Pre = "default",
+                Tokens = ["<unk>", "<0x0A>", "\u2581sample", ""],
+                Scores = [0, -1.5f, float.NegativeInfinity, seed],
+                Types = [TokenType.Unknown, TokenType.Byte, TokenType.Normal, TokenType.Control],
+                Merges = ["s a", "sa m"],
+                CharacterMap = [1, 2, 3],
+                Bos = 0,
+                Eos = 3,
+                Mask = 2,
+                AddBos = true,
+                AddSpacePrefix = false,
+                ChatTemplate = "{{ messages }}",
+            },
         };
     }
 }
