@@ -3,6 +3,7 @@ using TransformerCc.Compiler.TileIR;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.CodeGen;
@@ -77,7 +78,9 @@ internal readonly struct OperandResolver(TileStatement statement, MemoryPlan pla
         return new VectorOperand(Place(tile.Buffer, tile.Offset), registers.Operand(tile.RowStride), tile.Format, tile.ColumnStride);
     }
 
-    public ElementType Format(string name, ElementType? value) => Get<FormatOperand>(name).Format;
+    public ElementType Format(string name, ElementType? value) => Get<FormatOperand>(name).Format.Element;
+
+    public WeightFormat Weights(string name, WeightFormat? value) => Get<FormatOperand>(name).Format;
 
     public Engine Engine(string name, Engine? value) => Get<EngineOperand>(name).Engine;
 

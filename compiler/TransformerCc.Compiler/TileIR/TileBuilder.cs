@@ -3,6 +3,7 @@ using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.TileIR;
@@ -108,8 +109,9 @@ public sealed class TileBuilder(TileProgram program)
         Emit<Copy>([("dst", new ScratchOperand(dst.Buffer, dst.Offset)), ("dst_format", new FormatOperand(dst.Format)), ("src", new ScratchOperand(src.Buffer, src.Offset)), ("src_format", new FormatOperand(src.Format)),
             .. Extent("count", count), .. Extent("dst", dst.Stride), .. Extent("src", src.Stride)]);
 
-    public void Gather(VectorTile dst, StridedDram table, DimExpr tableRows, ScratchOperand indices, ElementType indexFormat, DimExpr rows, DimExpr columns) =>
-        Emit<Gather>(("dst", Place(dst)), ("dst_format", new FormatOperand(dst.Format)), ("dst_row", Dim(dst.RowStride)), ("table", new DramOperand(table.Tensor, table.Offset)), ("table_format", new FormatOperand(table.Tensor.Type)),
+    /// <param name="tableFormat">The blocks of the table; null for elements of the tensor's type.</param>
+    public void Gather(VectorTile dst, StridedDram table, DimExpr tableRows, ScratchOperand indices, ElementType indexFormat, DimExpr rows, DimExpr columns, WeightFormat? tableFormat = null) =>
+        Emit<Gather>(("dst", Place(dst)), ("dst_format", new FormatOperand(dst.Format)), ("dst_row", Dim(dst.RowStride)), ("table", new DramOperand(table.Tensor, table.Offset)), ("table_format", new FormatOperand(tableFormat ?? table.Tensor.Type)),
             ("table_row", Dim(table.Stride.Middle)), ("table_rows", Dim(tableRows)), ("indices", indices), ("index_format", new FormatOperand(indexFormat)), ("rows", Dim(rows)), ("columns", Dim(columns)));
 
     public void Scatter(ScatterMode mode, StridedDram dst, DimExpr tableRows, VectorTile src, ScratchOperand indices, ElementType indexFormat, DimExpr rows, DimExpr columns) =>
@@ -121,7 +123,7 @@ public sealed class TileBuilder(TileProgram program)
         Emit<Fill>(("dst", dst), ("format", new FormatOperand(format)), ("row", Dim(rowStride)), ("rows", Dim(rows)), ("columns", Dim(columns)), ("value", Dim(bits)));
 
     /// <param name="arrays">Number of arrays, from the first.</param>
-    public void MatMul(VectorTile a, ScratchOperand w, ElementType wFormat, DimExpr wRowStride, PanelLayout layout, ScratchOperand result, long resultRowStride, DimExpr m, DimExpr k, DimExpr n, AccumulateMode mode, int arrays) =>
+    public void MatMul(VectorTile a, ScratchOperand w, WeightFormat wFormat, DimExpr wRowStride, PanelLayout layout, ScratchOperand result, long resultRowStride, DimExpr m, DimExpr k, DimExpr n, AccumulateMode mode, int arrays) =>
         Emit<MatMul>(("a", Place(a)), ("a_format", new FormatOperand(a.Format)), ("a_row", Dim(a.RowStride)), ("w", w), ("w_format", new FormatOperand(wFormat)), ("w_row", Dim(wRowStride)), ("layout", ChoiceOperand.Of(layout)),
             ("result", result), ("result_row", Dim(resultRowStride)), ("m", Dim(m)), ("k", Dim(k)), ("n", Dim(n)), ("mode", ChoiceOperand.Of(mode)), ("array", new NumberOperand(0)), ("arrays", new NumberOperand(arrays)));
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.TileIR;
@@ -40,9 +41,10 @@ public sealed record DimOperand(DimExpr Value) : TileOperand
     public override string ToString() => Value.ToString();
 }
 
-public sealed record FormatOperand(ElementType Format) : TileOperand
+/// <summary>A format of elements, or of weights in blocks.</summary>
+public sealed record FormatOperand(WeightFormat Format) : TileOperand
 {
-    public override string ToString() => Format.Name();
+    public override string ToString() => Format.Name;
 }
 
 public sealed record FloatOperand(float Value) : TileOperand

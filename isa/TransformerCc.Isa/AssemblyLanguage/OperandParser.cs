@@ -4,6 +4,7 @@ using Antlr4.Runtime;
 using TransformerCc.Isa.AssemblyLanguage.Generated;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Isa.AssemblyLanguage;
@@ -88,6 +89,9 @@ internal readonly struct OperandParser(TasmParser.InstructionContext line, int i
 
     public ElementType Format(string name, ElementType? value) =>
         TryWord(name, out IToken? word) && ElementTypes.TryParse(word.Text, out ElementType type) ? type : Expected<ElementType>(name, "a format such as f32, bf16 or i64");
+
+    public WeightFormat Weights(string name, WeightFormat? value) =>
+        TryWord(name, out IToken? word) && WeightFormat.TryParse(word.Text, out WeightFormat format) ? format : Expected<WeightFormat>(name, "a format of weights such as f32, bf16 or q4_k");
 
     public Engine Engine(string name, Engine? value) => Choice<Engine>(name, e => e.Name());
 

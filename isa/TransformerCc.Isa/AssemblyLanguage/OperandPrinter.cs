@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Isa.AssemblyLanguage;
@@ -30,6 +31,8 @@ internal readonly struct OperandPrinter(StringBuilder text) : IOperandVisitor
     public VectorOperand Vector(string name, VectorOperand? value) => Print(name, value);
 
     public ElementType Format(string name, ElementType? value) => Print(name, value, value.GetValueOrDefault().Name());
+
+    public WeightFormat Weights(string name, WeightFormat? value) => Print(name, value);
 
     public Engine Engine(string name, Engine? value) => Print(name, value, value.GetValueOrDefault().Name());
 

@@ -44,6 +44,10 @@ public static class OperandLayout
     public const int Vector = 10;
 
     public const int Format = 1;
+
+    /// <summary>The code of an element format, or of a block format from 64 on.</summary>
+    public const int Weights = 1;
+
     public const int Enum = 1;
     public const int Engine = 1;
 

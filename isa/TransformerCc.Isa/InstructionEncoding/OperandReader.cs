@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Isa.InstructionEncoding;
@@ -68,6 +69,12 @@ internal ref struct OperandReader(ReadOnlySpan<byte> bytes) : IOperandVisitor
     }
 
     public ElementType Format(string name, ElementType? value) => Enum(name, value);
+
+    public WeightFormat Weights(string name, WeightFormat? value)
+    {
+        var format = new WeightFormat(Take(OperandLayout.Weights)[0]);
+        return format.IsDefined ? format : Refuse<WeightFormat>(name, string.Create(CultureInfo.InvariantCulture, $"{format.Code} is no format of weights"));
+    }
 
     public Engine Engine(string name, Engine? value) => Enum(name, value);
 

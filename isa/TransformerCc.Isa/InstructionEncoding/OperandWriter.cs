@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Isa.InstructionEncoding;
@@ -90,6 +91,14 @@ internal ref struct OperandWriter(Span<byte> bytes, string mnemonic) : IOperandV
     }
 
     public ElementType Format(string name, ElementType? value) => Enum(name, value);
+
+    public WeightFormat Weights(string name, WeightFormat? value)
+    {
+        WeightFormat format = value.GetValueOrDefault();
+        Require(format.IsDefined, name, $"{format} is no format of weights");
+        Take(OperandLayout.Weights)[0] = format.Code;
+        return format;
+    }
 
     public Engine Engine(string name, Engine? value) => Enum(name, value);
 

@@ -1,4 +1,5 @@
 using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Isa.Instructions;
@@ -76,16 +77,16 @@ public sealed record Store(DramAddress Dst, ElementType DstFormat, ScratchAddres
 
 /// <summary>Rows of a DRAM table chosen by indices that lie in ASP.</summary>
 /// <remarks>Embedding look-up, and any gather along the leading axis of a table. The table's row count bounds the indices.</remarks>
-public sealed record Gather(ScratchAddress Dst, ElementType DstFormat, Dim DstRowStride, DramAddress Table, ElementType TableFormat, Dim TableRowStride, Dim TableRows,
+public sealed record Gather(ScratchAddress Dst, ElementType DstFormat, Dim DstRowStride, DramAddress Table, WeightFormat TableFormat, Dim TableRowStride, Dim TableRows,
     ScratchAddress Indices, ElementType IndexFormat, Dim Rows, Dim Columns) : Instruction<Gather>, IInstruction<Gather>
 {
     public static InstructionInfo Info { get; } = new(0x23, "gather", Engine.DmaIn, "dma", "Fetches table rows from DRAM by index.",
-        "for i < rows:\n  r = ASP[indices + i*size(index_format)];  if r < 0: r += table_rows\n  trap unless 0 <= r < table_rows\n  for c < columns: ASP[dst + i*dst_row + c*size] = convert(DRAM[table + r*table_row + c*size])",
+        "for i < rows:\n  r = ASP[indices + i*size(index_format)];  if r < 0: r += table_rows\n  trap unless 0 <= r < table_rows\n  for c < columns: ASP[dst + i*dst_row + c*size] = convert(DRAM[table + r*table_row + c*size])\na row in blocks: element c is decoded from block c / block_length, scale * code - minimum, both rounded to f32",
         "gather index out of range");
 
     public static Gather Operands<TVisitor>(ref TVisitor v, Gather? i) where TVisitor : struct, IOperandVisitor, allows ref struct =>
         new(v.Scratch("dst", i?.Dst, MemorySpace.Asp), v.Format("dst_format", i?.DstFormat), v.Dim("dst_row", i?.DstRowStride),
-            v.Dram("table", i?.Table), v.Format("table_format", i?.TableFormat), v.Dim("table_row", i?.TableRowStride), v.Dim("table_rows", i?.TableRows),
+            v.Dram("table", i?.Table), v.Weights("table_format", i?.TableFormat), v.Dim("table_row", i?.TableRowStride), v.Dim("table_rows", i?.TableRows),
             v.Scratch("indices", i?.Indices, MemorySpace.Asp), v.Format("index_format", i?.IndexFormat), v.Dim("rows", i?.Rows), v.Dim("columns", i?.Columns));
 
     /// <summary>The whole table counts as read: which rows are is data.</summary>
@@ -96,7 +97,7 @@ public sealed record Gather(ScratchAddress Dst, ElementType DstFormat, Dim DstRo
         f.Block(Indices, 1, 0, rows * IndexFormat.Size(), isWrite: false, IndexFormat.Size());
         if (rows > 0)
         {
-            f.Dram(f.Value(Table), f.Value(TableRows), f.Value(TableRowStride), columns * TableFormat.Size(), isWrite: false, TableFormat.Size());
+            f.Dram(f.Value(Table), f.Value(TableRows), f.Value(TableRowStride), FootprintBuilder<TSink>.RowBytes(TableFormat, columns), isWrite: false, TableFormat.Block is null ? TableFormat.Element.Size() : 1);
         }
         f.Block(Dst, rows, f.Value(DstRowStride), columns * DstFormat.Size(), isWrite: true, DstFormat.Size());
     }

@@ -1,4 +1,5 @@
 using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Isa.Instructions;
@@ -14,6 +15,9 @@ internal readonly ref struct FootprintBuilder<TSink>(ReadOnlySpan<long> register
     public long Value(ScratchAddress a) => _registers[a.Base.Index] + a.Offset;
 
     public long Value(DramAddress a) => _registers[a.Base.Index] + a.Offset;
+
+    /// <summary>Bytes of a row of weights; negative, and so refused, where the count is no dimension.</summary>
+    public static long RowBytes(WeightFormat format, long elements) => elements is >= 0 and <= Dim.MaxImmediate ? format.RowBytes(elements) : -1;
 
     /// <summary>rows rectangles of rowBytes, rowStride apart.</summary>
     public void Block(ScratchAddress a, long rows, long rowStride, long rowBytes, bool isWrite, long alignment) =>

@@ -1,4 +1,5 @@
 using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Isa.Instructions;
@@ -73,7 +74,7 @@ public abstract record Instruction<TSelf> : Instruction where TSelf : Instructio
 
 /// <summary>
 /// Visits operands by kind. Each kind knows its encoded width: Reg 1, Byte 1, UInt16 2, Dim 4, Int64 8, Float 4, Scratch 6, Dram 7,
-/// Vector 10, Format 1, Enum 1, Engine 1, Offset 4 bytes.
+/// Vector 10, Format 1, Weights 1, Enum 1, Engine 1, Offset 4 bytes.
 /// </summary>
 public interface IOperandVisitor
 {
@@ -90,6 +91,8 @@ public interface IOperandVisitor
     DramAddress Dram(string name, DramAddress? value);
     VectorOperand Vector(string name, VectorOperand? value);
     ElementType Format(string name, ElementType? value);
+    /// <summary>A format of weights: elements or blocks.</summary>
+    WeightFormat Weights(string name, WeightFormat? value);
     Engine Engine(string name, Engine? value);
     TEnum Enum<TEnum>(string name, TEnum? value) where TEnum : struct, Enum;
 }

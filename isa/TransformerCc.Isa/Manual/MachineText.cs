@@ -52,6 +52,7 @@ internal static class MachineText
         ("dram", OperandLayout.Dram, "register 1 byte, offset 6: the address is register + offset"),
         ("vector", OperandLayout.Vector, "memory (0 asp, 1 acc) in bits 0 to 1 and format in bits 2 to 7 of byte 0; register in bits 0 to 5 and column stride in bit 6 of byte 1; offset 4 bytes; row stride as dim"),
         ("format", OperandLayout.Format, "format of elements, by its code"),
+        ("weights", OperandLayout.Weights, "format of elements, or of blocks, by its code"),
         ("engine", OperandLayout.Engine, "engine, by its number"),
         ("choice", OperandLayout.Enum, "one of the values listed with the operand"),
     ];

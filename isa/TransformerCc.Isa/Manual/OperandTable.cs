@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using TransformerCc.Isa.InstructionEncoding;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Isa.Manual;
@@ -48,6 +49,8 @@ internal readonly struct OperandTable() : IOperandVisitor
     public VectorOperand Vector(string name, VectorOperand? value) => Note<VectorOperand>(name, "vector", OperandLayout.Vector);
 
     public ElementType Format(string name, ElementType? value) => Note<ElementType>(name, "format", OperandLayout.Format);
+
+    public WeightFormat Weights(string name, WeightFormat? value) => Note<WeightFormat>(name, "weights", OperandLayout.Weights);
 
     public Engine Engine(string name, Engine? value) => Note<Engine>(name, "engine", OperandLayout.Engine);
 

@@ -1,4 +1,5 @@
 using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Numerics;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Tensors;
 using TransformerCc.Runtime.Emulation;
@@ -71,8 +72,15 @@ internal static unsafe class DmaKernels
             {
                 continue;
             }
-            x.Checker?.TableRow(x.Registers[i.Table.Base.Index] + i.Table.Offset + (row * tableStride), (long)columns * i.TableFormat.Size(), isWrite: false);
-            StridedMove.Convert(x, i.DstFormat, dst + (r * dstStride), i.TableFormat, table + (row * tableStride), columns);
+            x.Checker?.TableRow(x.Registers[i.Table.Base.Index] + i.Table.Offset + (row * tableStride), i.TableFormat.RowBytes(columns), isWrite: false);
+            if (i.TableFormat.Block is { } block)
+            {
+                Span<float> values = x.Rows.Floats(0, columns);
+                block.Decode(new ReadOnlySpan<byte>(table + (row * tableStride), checked((int)block.RowBytes(columns))), values);
+                NumericFormat.NarrowFromF32(i.DstFormat, values, new Span<byte>(dst + (r * dstStride), checked(columns * i.DstFormat.Size())));
+                continue;
+            }
+            StridedMove.Convert(x, i.DstFormat, dst + (r * dstStride), i.TableFormat.Element, table + (row * tableStride), columns);
         }
     }
 

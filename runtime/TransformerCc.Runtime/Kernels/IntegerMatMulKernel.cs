@@ -9,7 +9,7 @@ namespace TransformerCc.Runtime.Kernels;
 /// <summary>mm of 8-bit integers: exact products, sums in int32 that wrap, so the order of additions does not show.</summary>
 internal static unsafe class IntegerMatMulKernel
 {
-    public static bool Multiplies(MatMul i) => i.AFormat is ElementType.I8 or ElementType.U8 && i.WFormat is ElementType.I8 or ElementType.U8;
+    public static bool Multiplies(MatMul i) => i.AFormat is ElementType.I8 or ElementType.U8 && i.WFormat.Element is ElementType.I8 or ElementType.U8;
 
     /// <summary>Counts are checked and not 0, except k.</summary>
     public static void Run(EngineContext x, MatMul i, int m, int k, int n)
@@ -46,7 +46,7 @@ internal static unsafe class IntegerMatMulKernel
         {
             for (int c = 0; c < n; c++)
             {
-                panel[(r * n) + c] = Widen(i.WFormat, isTransposed ? w[(c * stride) + r] : w[(r * stride) + c]);
+                panel[(r * n) + c] = Widen(i.WFormat.Element, isTransposed ? w[(c * stride) + r] : w[(r * stride) + c]);
             }
         }
         return panel;

@@ -44,7 +44,7 @@ internal static unsafe class MatMulKernel
             ARowStride = aStride,
             W = x.Pointer(i.W),
             WRowStride = x.Value(i.WRowStride),
-            WFormat = i.WFormat,
+            WFormat = i.WFormat.Element,
             Layout = i.Layout,
             Result = (float*)result,
             ResultRowStride = resultStride / sizeof(float),
@@ -99,9 +99,9 @@ internal static unsafe class MatMulKernel
         {
             throw new TrapSignal(TrapKind.IllegalInstruction, FormattableString.Invariant($"arrays {i.FirstArray} to {i.FirstArray + i.ArrayCount - 1} of the chip's {x.Chip.Matrix.Arrays}"));
         }
-        if (!IsMultiplied(i.AFormat) || !IsMultiplied(i.WFormat))
+        if (!IsMultiplied(i.AFormat) || i.WFormat.Block is not null || !IsMultiplied(i.WFormat.Element))
         {
-            throw new TrapSignal(TrapKind.IllegalInstruction, $"the matrix engine does not multiply {i.AFormat.Name()} by {i.WFormat.Name()}");
+            throw new TrapSignal(TrapKind.IllegalInstruction, $"the matrix engine does not multiply {i.AFormat.Name()} by {i.WFormat.Name}");
         }
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Runtime.Loader;
@@ -62,6 +63,7 @@ internal readonly struct DimRegisterVisitor(List<byte> registers) : IOperandVisi
     public ScratchAddress Scratch(string name, ScratchAddress? value, params ReadOnlySpan<MemorySpace> allowed) => value.GetValueOrDefault();
     public DramAddress Dram(string name, DramAddress? value) => value.GetValueOrDefault();
     public ElementType Format(string name, ElementType? value) => value.GetValueOrDefault();
+    public WeightFormat Weights(string name, WeightFormat? value) => value.GetValueOrDefault();
     public Engine Engine(string name, Engine? value) => value.GetValueOrDefault();
     public TEnum Enum<TEnum>(string name, TEnum? value) where TEnum : struct, Enum => value.GetValueOrDefault();
 }

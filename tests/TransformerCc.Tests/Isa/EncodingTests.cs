@@ -3,6 +3,7 @@ using TransformerCc.Isa;
 using TransformerCc.Isa.InstructionEncoding;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 using Xunit;
 
@@ -131,6 +132,7 @@ public sealed class EncodingTests
         public readonly DramAddress Dram(string name, DramAddress? value) => default;
         public readonly VectorOperand Vector(string name, VectorOperand? value) => default;
         public readonly ElementType Format(string name, ElementType? value) => default;
+        public readonly WeightFormat Weights(string name, WeightFormat? value) => default;
         public readonly Engine Engine(string name, Engine? value) => default;
         public readonly TEnum Enum<TEnum>(string name, TEnum? value) where TEnum : struct, Enum => default;
     }

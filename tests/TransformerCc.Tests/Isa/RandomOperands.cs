@@ -1,5 +1,6 @@
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Tests.Isa;
@@ -49,6 +50,9 @@ internal struct RandomOperands(int seed) : IOperandVisitor
         new(Scratch(name, null, MemorySpace.Asp, MemorySpace.Acc), Dim(name, null), Format(name, null), (byte)_random.Next(2));
 
     public readonly ElementType Format(string name, ElementType? value) => Enum<ElementType>(name, null);
+
+    public readonly WeightFormat Weights(string name, WeightFormat? value) =>
+        _random.Next(2) == 0 ? Format(name, null) : BlockFormat.All[_random.Next(BlockFormat.All.Count)];
 
     public readonly Engine Engine(string name, Engine? value) => Enum<Engine>(name, null);
 

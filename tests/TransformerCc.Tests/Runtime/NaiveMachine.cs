@@ -104,7 +104,7 @@ internal sealed class NaiveMachine(byte[][] memories, long dramBase, long[] regi
             for (long c = 0; c < Value(i.Columns); c++)
             {
                 Convert(MemorySpace.Asp, At(i.Dst) + (r * Value(i.DstRowStride)) + (c * i.DstFormat.Size()), i.DstFormat,
-                    MemorySpace.Dram, At(i.Table) + (index * Value(i.TableRowStride)) + (c * i.TableFormat.Size()), i.TableFormat);
+                    MemorySpace.Dram, At(i.Table) + (index * Value(i.TableRowStride)) + (c * i.TableFormat.Element.Size()), i.TableFormat.Element);
             }
         }
     }
@@ -154,7 +154,7 @@ internal sealed class NaiveMachine(byte[][] memories, long dramBase, long[] regi
             for (long n = 0; n < Value(i.N); n++)
             {
                 long result = At(i.Result) + (row * Value(i.ResultRowStride)) + (4 * n);
-                if (i.AFormat is ElementType.I8 or ElementType.U8 && i.WFormat is ElementType.I8 or ElementType.U8)
+                if (i.AFormat is ElementType.I8 or ElementType.U8 && i.WFormat.Element is ElementType.I8 or ElementType.U8)
                 {
                     IntegerDot(i, row, n, result);
                     continue;
@@ -167,7 +167,7 @@ internal sealed class NaiveMachine(byte[][] memories, long dramBase, long[] regi
                     {
                         float a = ReadFloat(MemorySpace.Asp, At(i.A) + (row * Value(i.ARowStride)) + (k * i.AFormat.Size()), i.AFormat);
                         (long major, long minor) = i.Layout == PanelLayout.KByN ? (k, n) : (n, k);
-                        p = MathF.FusedMultiplyAdd(a, ReadFloat(i.W.Space, At(i.W) + (major * Value(i.WRowStride)) + (minor * i.WFormat.Size()), i.WFormat), p);
+                        p = MathF.FusedMultiplyAdd(a, ReadFloat(i.W.Space, At(i.W) + (major * Value(i.WRowStride)) + (minor * i.WFormat.Element.Size()), i.WFormat.Element), p);
                     }
                     acc += p;
                 }
@@ -182,7 +182,7 @@ internal sealed class NaiveMachine(byte[][] memories, long dramBase, long[] regi
         for (long k = 0; k < Value(i.K); k++)
         {
             (long major, long minor) = i.Layout == PanelLayout.KByN ? (k, n) : (n, k);
-            acc += ReadInteger(MemorySpace.Asp, At(i.A) + (row * Value(i.ARowStride)) + k, i.AFormat) * ReadInteger(i.W.Space, At(i.W) + (major * Value(i.WRowStride)) + minor, i.WFormat);
+            acc += ReadInteger(MemorySpace.Asp, At(i.A) + (row * Value(i.ARowStride)) + k, i.AFormat) * ReadInteger(i.W.Space, At(i.W) + (major * Value(i.WRowStride)) + minor, i.WFormat.Element);
         }
         Write(MemorySpace.Acc, result, ElementType.I32, acc);
     }
