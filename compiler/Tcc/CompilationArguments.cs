@@ -46,6 +46,12 @@ internal sealed class CompilationArguments
     public void AddTo(Command verb)
     {
         AddTargetTo(verb);
+        AddModelOptionsTo(verb);
+    }
+
+    /// <summary>Only what is said about one model, nothing about what it is compiled for.</summary>
+    public void AddModelOptionsTo(Command verb)
+    {
         foreach (Option option in (Option[])[_bind, _shape, _const, _outputs, _context])
         {
             verb.Add(option);
@@ -67,15 +73,18 @@ internal sealed class CompilationArguments
     {
         Chip = ChipDescriptions.Load(GivenChip(parse) ?? ChipDescriptions.DefaultName),
         Precision = ReadPrecision(parse.GetValue(_precision)!),
-        Import = new ImportOptions
-        {
-            Bindings = Pairs(parse, _bind).ToDictionary(p => p.Name, p => ReadBinding(p.Value)),
-            InputShapes = Pairs(parse, _shape).ToDictionary(p => p.Name, p => (IReadOnlyList<long>)[.. ReadShape(p.Value)!]),
-            Constants = Pairs(parse, _const).ToDictionary(p => p.Name, p => NpyFile.Read(p.Value)),
-            Outputs = parse.GetValue(_outputs) ?? [],
-            DefaultBound = parse.GetValue(_context) ?? new ImportOptions().DefaultBound,
-        },
+        Import = ReadImport(parse),
         Recorded = Recorded(parse),
+    };
+
+    /// <exception cref="DiagnosticException">A constant cannot be read.</exception>
+    public ImportOptions ReadImport(ParseResult parse) => new()
+    {
+        Bindings = Pairs(parse, _bind).ToDictionary(p => p.Name, p => ReadBinding(p.Value)),
+        InputShapes = Pairs(parse, _shape).ToDictionary(p => p.Name, p => (IReadOnlyList<long>)[.. ReadShape(p.Value)!]),
+        Constants = Pairs(parse, _const).ToDictionary(p => p.Name, p => NpyFile.Read(p.Value)),
+        Outputs = parse.GetValue(_outputs) ?? [],
+        DefaultBound = parse.GetValue(_context) ?? new ImportOptions().DefaultBound,
     };
 
     /// <summary>What the binary keeps of the options: everything that shapes it, nothing about the machine it was made on.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using TransformerCc.Compiler.Analysis;
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.Importers.Onnx;
 using TransformerCc.Isa;
@@ -13,8 +14,11 @@ internal static class InspectVerb
     public static Verb Create(ToolContext tool)
     {
         var file = CommonOptions.File("FILE", "A binary, or a model");
+        var compilation = new CompilationArguments();
         var json = CommonOptions.Json();
-        var verb = new Verb("inspect", "Show what a binary or a model holds.", "tcc inspect model.onnx --json") { file, json };
+        var verb = new Verb("inspect", "Show what a binary or a model holds.", "tcc inspect model.onnx --bind seq=..512") { file };
+        compilation.AddModelOptionsTo(verb);
+        verb.Add(json);
         verb.SetAction(parse =>
         {
             string path = parse.GetValue(file)!;
@@ -27,9 +31,16 @@ internal static class InspectVerb
             else
             {
                 var diagnostics = new DiagnosticList();
-                Graph graph = OnnxImporter.Import(path, new ImportOptions(), diagnostics);
-                var document = ModelDocument.Of(path, graph, diagnostics);
-                tool.Report(diagnostics);
+                ImportOptions options = compilation.ReadImport(parse);
+                OnnxModelFile model = OnnxModelFile.Open(path);
+                Graph graph = OnnxImporter.ImportReachable(model, options, diagnostics);
+                // Options that name nothing are the caller's mistake; everything else is what the summary is for.
+                if (diagnostics.Exists(d => d.Code == ImportCodes.Option))
+                {
+                    throw new DiagnosticException([.. diagnostics.Where(d => d.Code == ImportCodes.Option)]);
+                }
+                var document = ModelDocument.Of(path, ModelInspection.Of(graph, diagnostics), SourceDocument.Of(OnnxModelFacts.Of(model)), options, diagnostics);
+                tool.Report(diagnostics.Where(d => d.Severity != DiagnosticSeverity.Error));
                 Print(tool.Output, parse.GetValue(json), document, ToolJson.Default.ModelDocument, document.WriteText);
             }
             return 0;

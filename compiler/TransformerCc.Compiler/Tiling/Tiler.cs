@@ -39,7 +39,10 @@ public sealed class Tiler
     /// </summary>
     public static TileProgram Lower(Graph graph, ChipDescription chip, Precision precision)
     {
-        CheckSupported(graph);
+        if (Obstacles(graph) is { HasErrors: true } obstacles)
+        {
+            throw new DiagnosticException(obstacles);
+        }
         var program = new TileProgram { Chip = chip, Dimensions = graph.Dimensions, Weights = new WeightStream(), Ring = Ring(chip) };
         var storage = new ValueStorage(graph, precision, program);
         var tiler = new Tiler(new TilingContext(chip, graph, program, storage));
@@ -54,7 +57,8 @@ public sealed class Tiler
         return [.. Enumerable.Range(0, slots).Select(i => new TileBuffer($"ring{i}", MemorySpace.Wsp, bytes))];
     }
 
-    private static void CheckSupported(Graph graph)
+    /// <summary>Every operator of an optimised graph that has no lowering, with the reason.</summary>
+    public static DiagnosticList Obstacles(Graph graph)
     {
         var diagnostics = new DiagnosticList();
         foreach (GraphOutput output in graph.Outputs.Where(o => graph.Inputs.Exists(i => i.Name == o.Name)))
@@ -83,10 +87,7 @@ public sealed class Tiler
                 diagnostics.Add(Diagnostic.Error("TCC3010", $"{node.Op.Name} cannot be lowered: {reason}", string.Join(", ", node.Sources), "end the graph before it with --outputs"));
             }
         }
-        if (diagnostics.HasErrors)
-        {
-            throw new DiagnosticException(diagnostics);
-        }
+        return diagnostics;
     }
 
     private static bool ConstantHeads(HeadLayout layout, Value value)

@@ -53,6 +53,9 @@ internal sealed class ImportSession
 
     public ExactArithmetic Exact { get; }
 
+    /// <summary>What nodes read that could not be imported: computed tensors at which the graph would have to end.</summary>
+    public List<Imported> Ends { get; } = [];
+
     public NodeScope MainScope() => new(null, Opsets(_file.Model.OpsetImport), "");
 
     public void Report(string code, string message, string? location, string? help = null) => Diagnostics.Add(Diagnostic.Error(code, message, location, help));
@@ -214,6 +217,10 @@ internal sealed class ImportSession
         catch (Exception e) when (e is OverflowException or DivideByZeroException)
         {
             Report(ImportCodes.BadNode, $"{proto.OpType}: a size or an attribute is out of range ({e.Message})", node.Location);
+        }
+        if (node.Results().Any(r => r.Value is null))
+        {
+            Ends.AddRange(node.Present.Where(i => i.Value is { Producer: not null }));
         }
         foreach ((string name, Imported? value) in node.Results())
         {

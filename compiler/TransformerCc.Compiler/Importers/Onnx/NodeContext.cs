@@ -42,7 +42,7 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
     public int OutputCount => _results.Length;
 
     /// <summary>The types of the inputs that are present.</summary>
-    public IReadOnlyList<TensorType> InputTypes => [.. _inputs.Where(i => i is not null).Select(i => i!.Type)];
+    public IReadOnlyList<TensorType> InputTypes => [.. Present.Select(i => i.Type)];
 
     /// <summary>Finds the inputs; false when one could not be imported, so that this node cannot be either.</summary>
     public bool ResolveInputs()
@@ -66,6 +66,9 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
     public Imported? Optional(int index) => index < _inputs.Length ? _inputs[index] : null;
 
     public Imported Input(int index) => Optional(index) ?? throw ImportException.Invalid($"input {index} is missing");
+
+    /// <summary>The inputs that are present and could be imported.</summary>
+    public IEnumerable<Imported> Present => _inputs.OfType<Imported>();
 
     public IEnumerable<Imported> Inputs => Enumerable.Range(0, InputCount).Select(Input);
 
@@ -143,7 +146,7 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
     {
         if (output < _results.Length)
         {
-            ImmutableSortedSet<string> sources = _inputs.Where(i => i is not null).Aggregate(ImmutableSortedSet<string>.Empty, (s, i) => s.Union(i!.DataSources));
+            ImmutableSortedSet<string> sources = Present.Aggregate(ImmutableSortedSet<string>.Empty, (s, i) => s.Union(i.DataSources));
             Forward(new Imported(Proto.Output[output], value.Type) { Value = value, DataSources = sources, Contents = contents }, output);
         }
     }

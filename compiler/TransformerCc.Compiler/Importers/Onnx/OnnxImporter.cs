@@ -17,6 +17,28 @@ public static class OnnxImporter
 
     public static Graph Import(OnnxModelFile file, ImportOptions options, DiagnosticList diagnostics)
     {
+        ImportSession session = Translate(file, options, diagnostics);
+        return session.Diagnostics.HasErrors
+            ? throw new DiagnosticException([.. session.Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)])
+            : session.Graph;
+    }
+
+    /// <summary>
+    /// As much of a model as can be imported: where an obstacle stands, the graph ends at the tensors before it. Errors go
+    /// to <paramref name="diagnostics"/> with everything else.
+    /// </summary>
+    public static Graph ImportReachable(OnnxModelFile file, ImportOptions options, DiagnosticList diagnostics)
+    {
+        ImportSession session = Translate(file, options, diagnostics);
+        foreach (Imported end in session.Ends.Where(e => !session.Graph.Outputs.Exists(o => o.Name == e.Name)).DistinctBy(e => e.Name))
+        {
+            session.Graph.Outputs.Add(new GraphOutput(end.Name, session.Materialize(end)));
+        }
+        return session.Graph;
+    }
+
+    private static ImportSession Translate(OnnxModelFile file, ImportOptions options, DiagnosticList diagnostics)
+    {
         GraphProto model = file.Model.Graph;
         var session = new ImportSession(file, options);
         NodeScope scope = session.MainScope();
@@ -44,9 +66,7 @@ public static class OnnxImporter
         }
         session.Finish();
         diagnostics.AddRange(session.Diagnostics);
-        return session.Diagnostics.HasErrors
-            ? throw new DiagnosticException([.. session.Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)])
-            : session.Graph;
+        return session;
     }
 
     private static void DeclareInputs(ImportSession session, NodeScope scope, GraphProto model)
