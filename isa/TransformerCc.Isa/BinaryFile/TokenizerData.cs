@@ -76,6 +76,17 @@ public sealed record TokenizerData
 
     public bool? RemoveExtraWhitespaces { get; init; }
 
+    /// <summary><c>normalizer.lowercase</c> of WordPiece.</summary>
+    public bool? Lowercase { get; init; }
+
+    /// <summary><c>normalizer.strip_accents</c> of WordPiece.</summary>
+    public bool? StripAccents { get; init; }
+
+    /// <summary><c>general.architecture</c> and <c>general.name</c>, empty when absent: some models' special tokens take the spaces beside them, which no key says.</summary>
+    public string Architecture { get; init; } = "";
+
+    public string ModelName { get; init; } = "";
+
     /// <summary><c>tokenizer.chat_template</c>: the Jinja text.</summary>
     public string? ChatTemplate { get; init; }
 

@@ -34,10 +34,12 @@ internal static class TokenizerSection
         {
             w.UInt32(id is int i ? i + 1 : 0);
         }
-        foreach (bool? flag in (bool?[])[t.AddBos, t.AddEos, t.AddSeparator, t.AddSpacePrefix, t.RemoveExtraWhitespaces])
+        foreach (bool? flag in (bool?[])[t.AddBos, t.AddEos, t.AddSeparator, t.AddSpacePrefix, t.RemoveExtraWhitespaces, t.Lowercase, t.StripAccents])
         {
             w.UInt32((int)(flag switch { null => Flag.Absent, false => Flag.No, true => Flag.Yes }));
         }
+        w.Text(t.Architecture);
+        w.Text(t.ModelName);
         w.UInt32(t.ChatTemplate is null ? 0 : 1);
         w.Text(t.ChatTemplate ?? "");
 
@@ -87,6 +89,10 @@ internal static class TokenizerSection
             AddSeparator = Optional(ref r),
             AddSpacePrefix = Optional(ref r),
             RemoveExtraWhitespaces = Optional(ref r),
+            Lowercase = Optional(ref r),
+            StripAccents = Optional(ref r),
+            Architecture = r.Text("the architecture", FileLimits.NameBytes),
+            ModelName = r.Text("the name of the model", FileLimits.NameBytes),
         };
         bool hasTemplate = r.UInt32("whether there is a chat template", 1) == 1;
         string template = r.Text("the chat template", FileLimits.LongTextBytes);
@@ -124,7 +130,7 @@ internal static class TokenizerSection
         {
             yield return (FileCodes.Tokenizer, $"the {name} token has the id {id}, the tokenizer has {t.Tokens.Length} tokens");
         }
-        if (new[] { t.Model, t.Pre }.Any(n => Encoding.UTF8.GetByteCount(n) > FileLimits.NameBytes) || t.Tokens.Concat(t.Merges).Any(s => Encoding.UTF8.GetByteCount(s) > FileLimits.TokenBytes)
+        if (new[] { t.Model, t.Pre, t.Architecture, t.ModelName }.Any(n => Encoding.UTF8.GetByteCount(n) > FileLimits.NameBytes) || t.Tokens.Concat(t.Merges).Any(s => Encoding.UTF8.GetByteCount(s) > FileLimits.TokenBytes)
             || Encoding.UTF8.GetByteCount(t.ChatTemplate ?? "") > FileLimits.LongTextBytes)
         {
             yield return (FileCodes.Text, $"a text of the tokenizer is too long: names have at most {FileLimits.NameBytes} bytes, tokens and merges {FileLimits.TokenBytes}, the chat template {FileLimits.LongTextBytes}");

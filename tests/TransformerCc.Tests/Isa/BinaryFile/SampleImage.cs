@@ -48,6 +48,8 @@ internal static class SampleImage
                 Mask = 2,
                 AddBos = true,
                 AddSpacePrefix = false,
+                StripAccents = true,
+                ModelName = "sample",
                 ChatTemplate = "{{ messages }}",
             },
         };
