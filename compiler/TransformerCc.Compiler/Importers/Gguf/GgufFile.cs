@@ -1,0 +1,36 @@
+using TransformerCc.Isa;
+
+namespace TransformerCc.Compiler.Importers.Gguf;
+
+/// <summary>
+/// An opened GGUF model: its metadata, and its tensors as views of the mapped file, or of all files of a split model.
+/// </summary>
+/// <param name="Path">The file that was named.</param>
+/// <param name="Metadata">Keys and values, of the first file when the model is split.</param>
+/// <param name="Tensors">By name, in the order of the files.</param>
+public sealed record GgufFile(string Path, int Version, IReadOnlyDictionary<string, GgufValue> Metadata, IReadOnlyDictionary<string, GgufTensor> Tensors)
+{
+    public static ReadOnlySpan<byte> Magic => "GGUF"u8;
+
+    /// <summary>The default of general.alignment.</summary>
+    public const int DefaultAlignment = 32;
+
+    /// <summary>Whether a file begins as a GGUF file does; false also for a file that cannot be read.</summary>
+    public static bool IsGguf(string path)
+    {
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+            Span<byte> start = stackalloc byte[4];
+            return stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && start.SequenceEqual(Magic);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Opens a model, and the other parts of a split one.</summary>
+    /// <exception cref="DiagnosticException">The file is not valid; each diagnostic has the byte offset.</exception>
+    public static GgufFile Open(string path) => GgufSplit.Join(GgufReader.Read(path), path);
+}

@@ -1,0 +1,58 @@
+using TransformerCc.Isa;
+
+namespace TransformerCc.Compiler.Importers.Gguf;
+
+/// <summary>
+/// The tensors of a model as the architecture asks for them. What is missing, of another shape, or never asked for is
+/// collected, and reported as one diagnostic.
+/// </summary>
+internal sealed class TensorTable(GgufFile file, Architecture architecture)
+{
+    private const int MostListed = 24;
+
+    private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
+    private readonly List<string> _problems = [];
+
+    public bool Has(string name) => file.Tensors.ContainsKey(name);
+
+    /// <summary>A tensor that the architecture needs. It may have leading or trailing dimensions of 1 besides its shape.</summary>
+    public GgufTensor? Need(string name, params ReadOnlySpan<long> shape)
+    {
+        _asked.Add(name);
+        if (!file.Tensors.TryGetValue(name, out GgufTensor? tensor))
+        {
+            _problems.Add($"{name} [{Text(shape)}] is missing");
+            return null;
+        }
+        if (!Drop(tensor.Shape).SequenceEqual(Drop(shape.ToArray())))
+        {
+            _problems.Add($"{name} is [{Text([.. tensor.Shape])}], needed is [{Text(shape)}]");
+            return null;
+        }
+        return tensor with { Shape = shape.ToArray() };
+    }
+
+    /// <summary>A tensor that may be there.</summary>
+    public GgufTensor? Find(string name, params ReadOnlySpan<long> shape) => Has(name) ? Need(name, shape) : null;
+
+    /// <summary>The first dimension of a matrix, e.g. the tokens of the embeddings; null when it is missing.</summary>
+    public long? Rows(string name) => file.Tensors.TryGetValue(name, out GgufTensor? tensor) && tensor.Shape.Count == 2 ? tensor.Shape[0] : null;
+
+    /// <summary>A tensor that is known, and of no use here.</summary>
+    public void Ignore(string name) => _asked.Add(name);
+
+    public void Report(DiagnosticList diagnostics)
+    {
+        _problems.AddRange(file.Tensors.Keys.Where(name => !_asked.Contains(name)).Select(name => $"{name} is not expected"));
+        if (_problems.Count > 0)
+        {
+            string more = _problems.Count > MostListed ? $", and {_problems.Count - MostListed} more" : "";
+            diagnostics.Add(Diagnostic.Error(GgufCodes.Tensors, $"the tensors are not those of the architecture {architecture.Name}: {string.Join("; ", _problems.Take(MostListed))}{more}",
+                file.Path, $"known architectures: {string.Join(", ", Architectures.All.Select(a => a.Name))}"));
+        }
+    }
+
+    private static IEnumerable<long> Drop(IEnumerable<long> shape) => shape.Where(d => d != 1);
+
+    private static string Text(ReadOnlySpan<long> shape) => string.Join(", ", shape.ToArray());
+}
