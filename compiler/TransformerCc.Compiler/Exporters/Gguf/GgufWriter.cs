@@ -48,7 +48,7 @@ public sealed class GgufWriter(int version = 3, int alignment = GgufFile.Default
 
     /// <summary>A tensor of f32.</summary>
     public GgufWriter AddTensor(string name, IReadOnlyList<long> shape, ReadOnlySpan<float> data) =>
-        AddTensor(name, GgufTensorType.Of(0)!, shape, MemoryMarshal.AsBytes(data).ToArray());
+        AddTensor(name, GgufTensorType.F32, shape, MemoryMarshal.AsBytes(data).ToArray());
 
     /// <summary>Writes the file, whole or not at all.</summary>
     /// <exception cref="DiagnosticException">The file cannot be written.</exception>

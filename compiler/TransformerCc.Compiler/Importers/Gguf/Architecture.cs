@@ -52,7 +52,7 @@ public sealed record WindowPattern(long Default, int Period, double? LocalRopeBa
 public sealed record ExpertRouting(bool NormalizesWeights, bool HasShared = false);
 
 /// <summary>
-/// What distinguishes one architecture from another; everything else is the same for all (<see cref="ModelGraph"/>).
+/// What distinguishes one architecture from another; everything else is the same for all (one builder makes the graph).
 /// Facts from the GGUF specification, the converter and the model definitions of llama.cpp (github.com/ggml-org/llama.cpp).
 /// </summary>
 /// <param name="Name">The value of general.architecture.</param>

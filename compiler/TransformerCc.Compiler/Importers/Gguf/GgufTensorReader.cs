@@ -87,12 +87,12 @@ internal static class GgufTensorReader
         {
             return Refuse($"has a dimension that is zero or beyond 63 bits: [{string.Join(", ", shape)}]");
         }
-        if (shape[^1] % type.BlockElements != 0)
+        if (shape[^1] % type.BlockLength != 0)
         {
-            return Refuse($"has rows of {shape[^1]} elements; {type.Name} holds blocks of {type.BlockElements}");
+            return Refuse($"has rows of {shape[^1]} elements; {type.Name} holds blocks of {type.BlockLength}");
         }
         Int128 bytes = type.BlockBytes;
-        foreach (long d in shape.Take(shape.Length - 1).Append(shape[^1] / type.BlockElements))
+        foreach (long d in shape.Take(shape.Length - 1).Append(shape[^1] / type.BlockLength))
         {
             bytes *= d;
             if (bytes > int.MaxValue)

@@ -16,7 +16,7 @@ internal static class RopeTables
     private const double TwoPi = 6.283185307179586;
 
     /// <param name="originalContext">The context the model was trained with, for YaRN.</param>
-    /// <param name="local">Of layers with a window: <paramref name="localBase"/> and no scaling.</param>
+    /// <param name="localBase">For layers with a window: their base; their positions are not scaled.</param>
     /// <param name="factors">Divisors of the frequencies; empty: none.</param>
     public static (Tensor Cos, Tensor Sin) Build(RopeParameters rope, long positions, long originalContext, double? localBase, ReadOnlySpan<float> factors)
     {
