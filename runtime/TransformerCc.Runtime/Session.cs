@@ -14,8 +14,11 @@ public sealed record RunOptions
     /// <summary>Also look for uninitialised reads and races. Several times slower.</summary>
     public bool Check { get; init; }
 
-    /// <summary>Values of dimensions that no input shape shows, or that must differ from it.</summary>
+    /// <summary>Values of dimensions that no input shape shows, or that must differ from it, and of integer inputs that are left out.</summary>
     public IReadOnlyDictionary<string, long> Set { get; init; } = ImmutableDictionary<string, long>.Empty;
+
+    /// <summary>What lives on between runs: read, and continued by the run. Null: the run begins with empty caches of its own.</summary>
+    public SessionState? State { get; init; }
 
     /// <summary>Null: the program's first.</summary>
     public string? EntryPoint { get; init; }
@@ -28,13 +31,13 @@ public sealed record RunResult(IReadOnlyDictionary<string, Tensor> Outputs, RunS
 
 /// <summary>
 /// Runs a program on emulated hardware: binds dimensions from the inputs' shapes, lays out DRAM for the actual sizes,
-/// writes the parameter block, executes, returns the outputs. Every run starts from a fresh machine.
+/// writes the parameter block, executes, returns the outputs. Every run starts from a fresh machine; only a state lives on.
 /// </summary>
 public sealed class Session(LoadedProgram program)
 {
     public LoadedProgram Program => program;
 
-    /// <exception cref="DiagnosticException">The inputs do not match the program (TCC5020–TCC5032).</exception>
+    /// <exception cref="DiagnosticException">The inputs do not match the program (TCC5020–TCC5037); a state is unchanged.</exception>
     /// <exception cref="TrapException">The program failed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public RunResult Run(IReadOnlyDictionary<string, Tensor> inputs, RunOptions? options = null)
@@ -42,12 +45,19 @@ public sealed class Session(LoadedProgram program)
         ArgumentNullException.ThrowIfNull(inputs);
         options ??= new RunOptions();
         PreparedProgram entry = program.EntryPoint(options.EntryPoint);
-        Dictionary<string, long> dimensions = DimensionBinder.Bind(program.Image, inputs, options.Set);
-        using DramLayout layout = DramLayout.Create(program, inputs, dimensions);
+        Dictionary<string, long> dimensions = DimensionBinder.Bind(program.Image, inputs, options.Set, options.State?.Dimensions);
+        inputs = InputFiller.Fill(program.Image, inputs, options.Set, dimensions);
+        StateUse state = StateUse.Begin(program, options.State, inputs, dimensions);
+        using DramLayout layout = DramLayout.Create(program, inputs, dimensions, state.State);
         using var memories = new Memories(program.Chip.Memory, layout.Map);
         using RaceChecker? checker = options.Check ? new RaceChecker(entry, memories) : null;
+        foreach (StateTensor tensor in checker is null ? [] : state.State.Tensors.Values)
+        {
+            checker!.MarkWritten(tensor.Symbol.Name, tensor.Written());
+        }
         var machine = new Machine(entry, program.Chip, memories, layout.Parameters, checker, options.Cancellation);
         machine.Run();
+        state.End();
         checker?.CheckOutputs();
         GC.KeepAlive(program);
         return new RunResult(layout.Outputs, machine.Statistics.ToResult(), checker?.Findings ?? []);

@@ -23,6 +23,15 @@ public sealed class Graph(string name)
     /// <summary>The values the model returns, in order, under the names the user knows.</summary>
     public List<GraphOutput> Outputs { get; } = [];
 
+    /// <summary>Tensors that live on between runs (caches): each is an input whose next content is a value of this run.</summary>
+    public List<GraphState> States { get; } = [];
+
+    /// <summary>Integer inputs that may be left out, with the value that then fills them.</summary>
+    public Dictionary<Value, DimExpr> Fills { get; } = [];
+
+    /// <summary>Values of dimensions that no input shape tells and nobody gives.</summary>
+    public SortedDictionary<string, DimExpr> DimensionDefaults { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Every symbolic dimension with the interval it may take; ordered by name, so that iteration is deterministic.</summary>
     public SortedDictionary<string, DimInterval> Dimensions { get; } = new(StringComparer.Ordinal);
 
@@ -95,7 +104,17 @@ public sealed class Graph(string name)
                 Outputs[i] = Outputs[i] with { Value = replacement };
             }
         }
+        for (int i = 0; i < States.Count; i++)
+        {
+            if (ReferenceEquals(States[i].Next, old))
+            {
+                States[i] = States[i] with { Next = replacement };
+            }
+        }
     }
+
+    /// <summary>What must be computed: the outputs, and the next contents of the states.</summary>
+    public IEnumerable<Value> Results => Outputs.Select(o => o.Value).Concat(States.Select(s => s.Next));
 
     /// <summary>The nodes that read each value; graph outputs are not uses. Recomputed on each call.</summary>
     public Dictionary<Value, List<Node>> Uses()
@@ -136,6 +155,13 @@ public sealed class Graph(string name)
 
 /// <param name="Name">The name in the model.</param>
 public sealed record GraphOutput(string Name, Value Value);
+
+/// <summary>
+/// A tensor in DRAM that lives on between runs. In the graph it is functional: an input, and the value that the input has
+/// in the next run. Only the append that computes <paramref name="Next"/> reads <paramref name="Input"/>, so that it can
+/// be done in place; the verifier checks it.
+/// </summary>
+public sealed record GraphState(Value Input, Value Next);
 
 /// <summary>A tensor that exists once: a graph input, a constant, or the result of a node.</summary>
 public sealed class Value(string name, TensorType type)

@@ -73,7 +73,7 @@ public static class GraphAlgorithms
     }
 
     /// <summary>The nodes that some output of the graph depends on.</summary>
-    public static HashSet<Node> Live(Graph graph) => Ancestors(graph, graph.Outputs.Select(o => o.Value.Producer).OfType<Node>());
+    public static HashSet<Node> Live(Graph graph) => Ancestors(graph, graph.Results.Select(v => v.Producer).OfType<Node>());
 
     /// <summary>The given nodes and every node that they depend on.</summary>
     public static HashSet<Node> Ancestors(Graph graph, IEnumerable<Node> of) =>

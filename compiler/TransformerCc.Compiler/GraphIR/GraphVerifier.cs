@@ -1,6 +1,7 @@
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa;
 using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.GraphIR;
 
@@ -11,7 +12,7 @@ namespace TransformerCc.Compiler.GraphIR;
 public sealed class GraphVerifier
 {
     public const string NameCode = "TCC2001", OrderCode = "TCC2002", CycleCode = "TCC2003", AssignmentCode = "TCC2004", TypeCode = "TCC2005",
-        OperandCode = "TCC2006", SymbolCode = "TCC2007", OutputCode = "TCC2008", DimensionCode = "TCC2009", ConstantCode = "TCC2010";
+        OperandCode = "TCC2006", SymbolCode = "TCC2007", OutputCode = "TCC2008", DimensionCode = "TCC2009", ConstantCode = "TCC2010", StateCode = "TCC2011", FillCode = "TCC2012";
 
     private readonly Graph _graph;
     private readonly DiagnosticList _diagnostics = [];
@@ -28,6 +29,7 @@ public sealed class GraphVerifier
         verifier.Inputs();
         verifier.Nodes();
         verifier.Outputs();
+        verifier.States();
         verifier.Cycles();
         return verifier._diagnostics;
     }
@@ -47,6 +49,11 @@ public sealed class GraphVerifier
             Expect(IsSymbol(name), DimensionCode, $"'{name}' is not a name for a dimension: letters, digits, '_' and '.', not a digit first", where);
             Expect(interval.Lower >= 0 && interval.Lower <= interval.Upper, DimensionCode, $"dimension {name} cannot lie in {interval.Lower}..{interval.Upper}", where);
         }
+        foreach ((string name, DimExpr value) in _graph.DimensionDefaults)
+        {
+            bool known = _graph.Dimensions.ContainsKey(name) && value.Symbols.All(s => s != name && _graph.Dimensions.ContainsKey(s));
+            Expect(known, SymbolCode, $"the value {value} of dimension {name} speaks of an undeclared dimension", $"dim {name}");
+        }
     }
 
     private void Inputs()
@@ -56,6 +63,12 @@ public sealed class GraphVerifier
             string where = $"input {input}";
             Expect(input.Producer is null && !input.IsConstant, AssignmentCode, $"input {input} is computed or constant as well", where);
             Define(input, where);
+        }
+        foreach ((Value input, DimExpr fill) in _graph.Fills)
+        {
+            string where = $"input {input}";
+            Expect(_graph.Inputs.Contains(input) && !input.Type.Element.IsFloat(), FillCode, $"{input} cannot be left out: only integer inputs can", where);
+            Expect(fill.Symbols.All(_graph.Dimensions.ContainsKey), SymbolCode, $"the value {fill} of {input} speaks of an undeclared dimension", where);
         }
     }
 
@@ -118,6 +131,35 @@ public sealed class GraphVerifier
             {
                 Expect(_defined.Contains(output.Value), OutputCode, $"{output.Value} is returned but not computed", where);
             }
+        }
+    }
+
+    /// <summary>A state changes in place: nothing may see its old content after the append, or change it twice.</summary>
+    private void States()
+    {
+        var seen = new HashSet<Value>();
+        Dictionary<Value, List<Node>> uses = _graph.States.Count == 0 ? [] : _graph.Uses();
+        foreach ((Value input, Value next) in _graph.States)
+        {
+            string where = $"state {input}";
+            Expect(seen.Add(input) && seen.Add(next), StateCode, $"{input} or {next} belongs to two states", where);
+            Expect(_graph.Inputs.Contains(input), StateCode, $"{input} is not an input", where);
+            Expect(input.Type == next.Type, StateCode, $"{input} is {input.Type}, its next content {next} is {next.Type}", where);
+            bool appended = next.Producer is { Op: CacheAppend } producer && _graph.Nodes.Contains(producer) && ReferenceEquals(producer.Inputs[0], input);
+            Expect(appended, StateCode, $"{next} is not the result of an append to {input}", where);
+            Expect(!appended || _graph.Inputs.Contains(next.Producer!.Inputs[2]), StateCode, $"the count of past positions of {input} is not an input", where);
+            foreach (Node reader in uses.GetValueOrDefault(next, []))
+            {
+                bool agrees = appended && reader.Op is CachedAttention attention && attention.Circular == ((CacheAppend)next.Producer!.Op).Circular && ReferenceEquals(reader.Inputs[3], next.Producer.Inputs[2]);
+                Expect(agrees, StateCode, $"{next} is read by what is no attention over it with the same past positions and slots", where);
+            }
+            bool alone = !appended || (uses.GetValueOrDefault(input, []) is [var only] && ReferenceEquals(only, next.Producer) && only.Inputs.Count(v => ReferenceEquals(v, input)) == 1);
+            Expect(alone && !_graph.IsOutput(input), StateCode, $"{input} has readers besides the append", where);
+            Expect(!_graph.IsOutput(next), StateCode, $"{next} is an output as well: an output has its own bytes", where);
+        }
+        foreach (Node node in _graph.Nodes.Where(n => n.Op is CacheAppend && !seen.Contains(n.Output)))
+        {
+            Report(StateCode, $"{node.Output} is appended to what is no state", Describe(node));
         }
     }
 

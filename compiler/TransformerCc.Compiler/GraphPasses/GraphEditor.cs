@@ -19,7 +19,7 @@ public sealed class GraphEditor
     public GraphEditor(Graph graph)
     {
         Graph = graph;
-        foreach (Value input in graph.Nodes.SelectMany(n => n.Inputs).Concat(graph.Outputs.Select(o => o.Value)))
+        foreach (Value input in graph.Nodes.SelectMany(n => n.Inputs).Concat(graph.Results))
         {
             Count(input)++;
         }

@@ -38,6 +38,10 @@ public sealed class MergeDuplicates : IGraphPass
         {
             graph.Outputs[i] = graph.Outputs[i] with { Value = Representative(graph.Outputs[i].Value) };
         }
+        for (int i = 0; i < graph.States.Count; i++)
+        {
+            graph.States[i] = graph.States[i] with { Next = Representative(graph.States[i].Next) };
+        }
 
         Value Representative(Value value)
         {

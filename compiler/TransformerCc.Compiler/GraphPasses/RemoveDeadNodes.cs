@@ -9,7 +9,7 @@ public sealed class RemoveDeadNodes : IGraphPass
 
     public void Run(Graph graph, PassContext context)
     {
-        HashSet<Value> needed = [.. graph.Outputs.Select(o => o.Value)];
+        HashSet<Value> needed = [.. graph.Results];
         var kept = new List<Node>();
         foreach (Node node in Enumerable.Reverse(graph.Nodes))
         {

@@ -18,6 +18,9 @@ public sealed class TileProgram
     /// <summary>The model's symbolic dimensions with their intervals.</summary>
     public required SortedDictionary<string, DimInterval> Dimensions { get; init; }
 
+    /// <summary>Values of dimensions that nothing else tells.</summary>
+    public SortedDictionary<string, DimExpr> DimensionDefaults { get; init; } = new(StringComparer.Ordinal);
+
     public List<DramTensor> Tensors { get; } = [];
 
     public required WeightStream Weights { get; init; }
@@ -32,11 +35,17 @@ public sealed class TileProgram
 }
 
 /// <summary>A tensor in DRAM, dense and row-major.</summary>
-/// <param name="Kind">Input, output or scratch; null for a constant, which lies in the weight section.</param>
+/// <param name="Kind">Input, output, scratch or state; null for a constant, which lies in the weight section.</param>
 /// <param name="Type">Storage format.</param>
 /// <param name="WeightOffset">Place in the weight section of a constant.</param>
 public sealed record DramTensor(string Name, TensorKind? Kind, ElementType Type, ImmutableArray<DimExpr> Shape, long WeightOffset = 0)
 {
+    /// <summary>What fills an input that is left out.</summary>
+    public DimExpr? Fill { get; init; }
+
+    /// <summary>What a state holds.</summary>
+    public StateDescription? State { get; init; }
+
     public override string ToString() => $"@{Name}";
 }
 

@@ -43,7 +43,7 @@ public sealed class Tiler
         {
             throw new DiagnosticException(obstacles);
         }
-        var program = new TileProgram { Chip = chip, Dimensions = graph.Dimensions, Weights = new WeightStream(), Ring = Ring(chip) };
+        var program = new TileProgram { Chip = chip, Dimensions = graph.Dimensions, DimensionDefaults = graph.DimensionDefaults, Weights = new WeightStream(), Ring = Ring(chip) };
         var storage = new ValueStorage(graph, precision, program);
         var tiler = new Tiler(new TilingContext(chip, graph, program, storage));
         tiler.Lower(graph);

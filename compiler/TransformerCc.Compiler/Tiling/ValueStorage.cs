@@ -39,7 +39,12 @@ internal sealed class ValueStorage
         }
         foreach (Value input in graph.Inputs)
         {
-            Declare(input, new DramTensor(input.Name, TensorKind.Input, input.Type.Element, [.. input.Type.Shape]));
+            GraphState? state = graph.States.Find(s => ReferenceEquals(s.Input, input));
+            Declare(input, new DramTensor(input.Name, state is null ? TensorKind.Input : TensorKind.State, input.Type.Element, [.. input.Type.Shape])
+            {
+                Fill = graph.Fills.GetValueOrDefault(input),
+                State = state is null ? null : Describe(graph, state),
+            });
         }
         foreach (GraphOutput output in graph.Outputs)
         {
@@ -54,14 +59,23 @@ internal sealed class ValueStorage
     /// <summary>The format that the matrix engine multiplies in.</summary>
     public ElementType MatrixFormat => _precision == Precision.BF16 ? ElementType.BF16 : ElementType.F32;
 
-    /// <summary>The value whose bytes hold this one: what a chain of reshapes started from.</summary>
+    /// <summary>The value whose bytes hold this one: what a chain of reshapes, or an append to a cache, started from.</summary>
     public static Value Root(Value value)
     {
-        while (value.Producer is { Op: Reshape } reshape)
+        while (value.Producer is { Op: Reshape or CacheAppend } same)
         {
-            value = reshape.Inputs[0];
+            value = same.Inputs[0];
         }
         return value;
+    }
+
+    private static StateDescription Describe(Graph graph, GraphState state)
+    {
+        Node append = state.Next.Producer!;
+        var op = (CacheAppend)append.Op;
+        // The widest window counts: what one reader must see is kept for all.
+        long[] windows = [.. graph.Nodes.Where(n => n.Inputs.Contains(state.Next)).Select(n => n.Op is CachedAttention a ? a.Window : 0)];
+        return new(op.Circular ? StateMode.Circular : StateMode.Append, append.Inputs[2].Name, op.New.Split(append.Inputs[1].Type.Shape.AsSpan()).Sequence, windows.Contains(0) ? 0 : windows.DefaultIfEmpty(0).Max());
     }
 
     /// <summary>The storage format.</summary>

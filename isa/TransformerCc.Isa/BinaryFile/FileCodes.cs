@@ -8,5 +8,5 @@ internal static class FileCodes
         SectionKind = "TCC4056", SectionPlace = "TCC4057", SectionDamaged = "TCC4058", WrongChip = "TCC4059", Padding = "TCC4060",
         Malformed = "TCC4061", Count = "TCC4062", Text = "TCC4063", Expression = "TCC4064", Instruction = "TCC4065",
         ParameterRange = "TCC4066", Duplicate = "TCC4067", Symbol = "TCC4068", Tag = "TCC4069", Chip = "TCC4070",
-        Tokenizer = "TCC4071";
+        Tokenizer = "TCC4071", State = "TCC4072";
 }

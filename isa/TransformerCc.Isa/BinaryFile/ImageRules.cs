@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Isa.BinaryFile;
 
@@ -89,6 +90,7 @@ internal static class ImageRules
                     Report(FileCodes.Symbol, $"dimension '{d.Name}' cannot lie between {d.Lower} and {d.Upper}");
                 }
                 CheckParameter("dimension", d.Name, d.ParameterIndex);
+                CheckExpression($"the default of dimension '{d.Name}'", d.Default);
             }
         }
 
@@ -98,6 +100,7 @@ internal static class ImageRules
             foreach (TensorSymbol t in image.Tensors)
             {
                 CheckParameter("tensor", t.Name, t.ParameterIndex);
+                CheckState(t);
                 if (t.Shape.Length > FileLimits.Rank || t.Shape.Any(d => d.ToString().Length > FileLimits.ExpressionBytes))
                 {
                     Report(FileCodes.Count, $"tensor '{t.Name}' has more than {FileLimits.Rank} dimensions, or one whose expression is longer than {FileLimits.ExpressionBytes} characters");
@@ -110,6 +113,46 @@ internal static class ImageRules
                 {
                     Report(FileCodes.Symbol, $"tensor '{t.Name}' has the dimension '{symbol}', which is not declared");
                 }
+            }
+        }
+
+        void CheckExpression(string what, DimExpr? e)
+        {
+            if (e is null)
+            {
+                return;
+            }
+            if (e.ToString().Length > FileLimits.ExpressionBytes || !DimExpr.TryParse(e.ToString(), out DimExpr? parsed, out _) || parsed != e)
+            {
+                Report(FileCodes.Expression, $"{what} cannot be read back");
+            }
+            foreach (string symbol in e.Symbols.Where(s => !image.Dimensions.Any(d => d.Name == s)))
+            {
+                Report(FileCodes.Symbol, $"{what} speaks of '{symbol}', which is not declared");
+            }
+        }
+
+        void CheckState(TensorSymbol t)
+        {
+            CheckExpression($"the fill of tensor '{t.Name}'", t.Fill);
+            if (t.Fill is not null && (t.Kind != TensorKind.Input || t.Type.IsFloat()))
+            {
+                Report(FileCodes.State, $"tensor '{t.Name}' has a fill and is no integer input");
+            }
+            if (t.State is null != (t.Kind != TensorKind.State))
+            {
+                Report(FileCodes.State, $"tensor '{t.Name}' is a state without a description, or the reverse");
+            }
+            if (t.State is not { } state)
+            {
+                return;
+            }
+            CheckExpression($"the length of state '{t.Name}'", state.Length);
+            TensorSymbol? past = image.Tensors.FirstOrDefault(i => i.Name == state.Past && i.Kind == TensorKind.Input);
+            if (t.Shape.Length != StateDescription.Rank || state.Window < 0 || (state.Mode == StateMode.Circular && state.Window == 0)
+                || past is not { Type: ElementType.I64, Shape: [var sequences] } || sequences != t.Shape[StateDescription.BatchAxis])
+            {
+                Report(FileCodes.State, $"state '{t.Name}' needs {StateDescription.Rank} dimensions, a window if it is circular, and an i64 input that counts the positions of each sequence; it names '{state.Past}'");
             }
         }
 

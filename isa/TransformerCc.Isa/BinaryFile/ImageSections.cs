@@ -38,6 +38,7 @@ internal static class ImageSections
             w.Int64(d.Lower);
             w.Int64(d.Upper);
             w.UInt32(d.ParameterIndex);
+            WriteOptional(w, d.Default);
         }
         w.UInt32(image.Tensors.Length);
         foreach (TensorSymbol t in image.Tensors)
@@ -51,22 +52,31 @@ internal static class ImageSections
             {
                 w.Text(d.ToString());
             }
+            WriteOptional(w, t.Fill);
+            w.UInt32(t.State is null ? 0 : 1);
+            if (t.State is { } state)
+            {
+                w.UInt32((int)state.Mode);
+                w.Text(state.Past);
+                w.Text(state.Length.ToString());
+                w.Int64(state.Window);
+            }
         }
     }
 
     public static (int Parameters, ImmutableArray<DimensionSymbol> Dimensions, ImmutableArray<TensorSymbol> Tensors) ReadSymbols(ref SectionReader r)
     {
         int parameters = r.UInt32("the number of parameters", FileLimits.Parameters);
-        var dimensions = new DimensionSymbol[r.Count("the number of dimensions", FileLimits.Dimensions, 24)];
+        var dimensions = new DimensionSymbol[r.Count("the number of dimensions", FileLimits.Dimensions, 28)];
         for (int i = 0; i < dimensions.Length; i++)
         {
-            dimensions[i] = new(r.Text("the name of a dimension", FileLimits.NameBytes), r.Int64("a lower bound"), r.Int64("an upper bound"), r.UInt32("a parameter index", int.MaxValue));
+            dimensions[i] = new(r.Text("the name of a dimension", FileLimits.NameBytes), r.Int64("a lower bound"), r.Int64("an upper bound"), r.UInt32("a parameter index", int.MaxValue)) { Default = ReadOptional(ref r) };
         }
-        var tensors = new TensorSymbol[r.Count("the number of tensors", FileLimits.Tensors, 20)];
+        var tensors = new TensorSymbol[r.Count("the number of tensors", FileLimits.Tensors, 28)];
         for (int i = 0; i < tensors.Length; i++)
         {
             string name = r.Text("the name of a tensor", FileLimits.NameBytes);
-            tensors[i] = new(name, r.Enum<TensorKind>("the kind of a tensor"), r.Enum<ElementType>("an element type"), ParameterIndex: r.UInt32("a parameter index", int.MaxValue), Shape: ReadShape(ref r));
+            tensors[i] = new(name, r.Enum<TensorKind>("the kind of a tensor"), r.Enum<ElementType>("an element type"), ParameterIndex: r.UInt32("a parameter index", int.MaxValue), Shape: ReadShape(ref r)) { Fill = ReadOptional(ref r), State = ReadState(ref r) };
         }
         r.End();
         return (parameters, [.. dimensions], [.. tensors]);
@@ -119,9 +129,29 @@ internal static class ImageSections
         var shape = new DimExpr[r.Count("a rank", FileLimits.Rank, 4)];
         for (int i = 0; i < shape.Length; i++)
         {
-            string text = r.Text("a dimension expression", FileLimits.ExpressionBytes);
-            shape[i] = DimExpr.TryParse(text, out DimExpr? e, out string? error) ? e : throw r.Refuse(FileCodes.Expression, $"'{text}' is no dimension expression: {error}");
+            shape[i] = ReadExpression(ref r);
         }
         return [.. shape];
     }
+
+    private static DimExpr ReadExpression(ref SectionReader r)
+    {
+        string text = r.Text("a dimension expression", FileLimits.ExpressionBytes);
+        return DimExpr.TryParse(text, out DimExpr? e, out string? error) ? e : throw r.Refuse(FileCodes.Expression, $"'{text}' is no dimension expression: {error}");
+    }
+
+    private static void WriteOptional(SectionWriter w, DimExpr? expression)
+    {
+        w.UInt32(expression is null ? 0 : 1);
+        if (expression is not null)
+        {
+            w.Text(expression.ToString());
+        }
+    }
+
+    private static DimExpr? ReadOptional(ref SectionReader r) => r.UInt32("whether an expression follows", 1) == 0 ? null : ReadExpression(ref r);
+
+    private static StateDescription? ReadState(ref SectionReader r) => r.UInt32("whether a state's description follows", 1) == 0
+        ? null
+        : new(r.Enum<StateMode>("the mode of a state"), r.Text("the input that counts positions", FileLimits.NameBytes), ReadExpression(ref r), r.Int64("a window"));
 }

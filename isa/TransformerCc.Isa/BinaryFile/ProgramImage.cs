@@ -39,16 +39,48 @@ public sealed record ProgramImage
 public sealed record EntryPoint(string Name, ImmutableArray<Instruction> Instructions);
 
 /// <summary>A symbolic dimension: the host stores its value in the parameter block before a run.</summary>
-public sealed record DimensionSymbol(string Name, long Lower, long Upper, int ParameterIndex);
+public sealed record DimensionSymbol(string Name, long Lower, long Upper, int ParameterIndex)
+{
+    /// <summary>Its value when no input shape tells it and nobody gives it; null: it must be told.</summary>
+    public DimExpr? Default { get; init; }
+}
 
-public enum TensorKind : byte { Input, Output, Scratch }
+public enum TensorKind : byte { Input, Output, Scratch, State }
 
 /// <summary>
 /// A tensor in DRAM that the host lays out for the actual sizes. Its address goes into the parameter block. Shapes are
-/// expressions over <see cref="ProgramImage.Dimensions"/>. A scratch tensor is spill space, uninitialised at the start.
+/// expressions over <see cref="ProgramImage.Dimensions"/>. A scratch tensor is spill space, uninitialised at the start; a
+/// state keeps its content between the runs of a session.
 /// </summary>
 /// <param name="Type">Element type the user sees (inputs, outputs) and the program reads or writes.</param>
-public sealed record TensorSymbol(string Name, TensorKind Kind, ElementType Type, ImmutableArray<DimExpr> Shape, int ParameterIndex);
+public sealed record TensorSymbol(string Name, TensorKind Kind, ElementType Type, ImmutableArray<DimExpr> Shape, int ParameterIndex)
+{
+    /// <summary>An integer input that may be left out: what then fills it. Null for all others.</summary>
+    public DimExpr? Fill { get; init; }
+
+    /// <summary>What a state holds; null for all others.</summary>
+    public StateDescription? State { get; init; }
+}
+
+/// <summary>Where position p of a sequence lies in a state.</summary>
+public enum StateMode : byte
+{
+    /// <summary>In slot p.</summary>
+    Append,
+    /// <summary>In slot p modulo the number of slots.</summary>
+    Circular,
+}
+
+/// <summary>
+/// A state is a tensor that lives on between runs: a cache of keys or values with the axes batch, head, slot and width. A
+/// run appends <paramref name="Length"/> positions to each sequence, after those that the input <paramref name="Past"/> counts.
+/// </summary>
+/// <param name="Past">An i64 input with one element for each sequence.</param>
+/// <param name="Window">The most positions that a query sees, its own included; 0 for all.</param>
+public sealed record StateDescription(StateMode Mode, string Past, DimExpr Length, long Window)
+{
+    public const int BatchAxis = 0, SlotAxis = 2, Rank = 4;
+}
 
 /// <param name="Operation">The tile operation, e.g. "linear" or "attention/scores".</param>
 /// <param name="Node">The graph node's name.</param>

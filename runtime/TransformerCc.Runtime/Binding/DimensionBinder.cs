@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Symbolic;
@@ -11,9 +12,10 @@ namespace TransformerCc.Runtime.Binding;
 /// </summary>
 internal static class DimensionBinder
 {
-    /// <param name="overrides">Values given by the user, e.g. for a past length that no shape shows.</param>
+    /// <param name="overrides">Values given by the user: of dimensions that no shape shows, and of inputs that are left out.</param>
+    /// <param name="state">Sizes that a state was created for; null without one.</param>
     /// <exception cref="DiagnosticException">TCC5021–TCC5028: every mismatch, by input.</exception>
-    public static Dictionary<string, long> Bind(ProgramImage image, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> overrides)
+    public static Dictionary<string, long> Bind(ProgramImage image, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> overrides, IReadOnlyDictionary<string, long>? state = null)
     {
         var diagnostics = new DiagnosticList();
         List<Equation> equations = MatchInputs(image, inputs, diagnostics);
@@ -24,9 +26,16 @@ internal static class DimensionBinder
             {
                 values[name] = value;
             }
-            else
+            else if (!image.Tensors.Any(t => t.Name == name && t.Fill is not null) || inputs.ContainsKey(name))
             {
-                diagnostics.Add(Diagnostic.Error("TCC5021", $"the program has no dimension '{name}'", null, Known(image)));
+                diagnostics.Add(Diagnostic.Error("TCC5021", $"the program has no dimension '{name}', and no input of this name that is left out", null, Known(image)));
+            }
+        }
+        foreach ((string name, long value) in state ?? ImmutableDictionary<string, long>.Empty)
+        {
+            if (!values.TryAdd(name, value) && values[name] != value)
+            {
+                diagnostics.Add(Diagnostic.Error("TCC5036", $"dimension '{name}' is {values[name]}, the state was created for {value}"));
             }
         }
         foreach (DimensionSymbol d in image.Dimensions.Where(d => d.Lower == d.Upper))
@@ -35,6 +44,10 @@ internal static class DimensionBinder
         }
         while (equations.Exists(e => TrySolve(e, values)))
         {
+        }
+        while (image.Dimensions.FirstOrDefault(d => !values.ContainsKey(d.Name) && d.Default?.Symbols.All(values.ContainsKey) == true) is { Default: { } value } open)
+        {
+            values[open.Name] = Evaluate(value, values, open.Name);
         }
         CheckBounds(image, values, diagnostics);
         if (!diagnostics.HasErrors)
@@ -75,6 +88,10 @@ internal static class DimensionBinder
             string expected = $"{symbol.Type.Name()}{ShapeText(symbol.Shape.Select(e => e.ToString()))}";
             if (!inputs.TryGetValue(symbol.Name, out Tensor? tensor))
             {
+                if (symbol.Fill is not null)
+                {
+                    continue;
+                }
                 diagnostics.Add(Diagnostic.Error("TCC5023", $"input '{symbol.Name}' is missing", null, $"it is {expected}"));
                 continue;
             }
@@ -135,10 +152,13 @@ internal static class DimensionBinder
             }
             else if (value < d.Lower || value > d.Upper)
             {
-                diagnostics.Add(Diagnostic.Error("TCC5027", $"dimension '{d.Name}' is {value}, outside its bounds {d.Lower} to {d.Upper}", null, "compile with larger bounds (--bind, --context, --batch)"));
+                diagnostics.Add(OutOfBounds(d, value));
             }
         }
     }
+
+    public static Diagnostic OutOfBounds(DimensionSymbol d, long value) =>
+        Diagnostic.Error("TCC5027", $"dimension '{d.Name}' is {value}, outside its bounds {d.Lower} to {d.Upper}", null, "compile with larger bounds (--bind, --context, --batch)");
 
     private static void Check(Equation e, Dictionary<string, long> values, DiagnosticList diagnostics)
     {

@@ -34,7 +34,7 @@ internal sealed unsafe class DramLayout : IDisposable
     /// <summary>The output tensors; their bytes are written by the run.</summary>
     public IReadOnlyDictionary<string, Tensor> Outputs => _outputs;
 
-    public static DramLayout Create(LoadedProgram program, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> dimensions)
+    public static DramLayout Create(LoadedProgram program, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> dimensions, SessionState state)
     {
         ProgramImage image = program.Image;
         var layout = new DramLayout(image.ParameterCount);
@@ -49,7 +49,12 @@ internal sealed unsafe class DramLayout : IDisposable
             CheckCapacity(program, sizes.Select(s => (s.Symbol.Name, Bytes(s.Symbol, s.Shape))));
             foreach ((TensorSymbol symbol, long[] shape) in sizes)
             {
-                layout.Parameters[symbol.ParameterIndex] = symbol.Kind == TensorKind.Input ? layout.PlaceInput(symbol.Name, inputs[symbol.Name]) : layout.PlaceWritable(symbol, shape);
+                layout.Parameters[symbol.ParameterIndex] = symbol.Kind switch
+                {
+                    TensorKind.Input => layout.PlaceInput(symbol.Name, inputs[symbol.Name]),
+                    TensorKind.State => layout.PlacePinned(symbol, state.Tensors[symbol.Name].Memory),
+                    _ => layout.PlaceWritable(symbol, shape),
+                };
             }
             return layout;
         }
@@ -76,6 +81,11 @@ internal sealed unsafe class DramLayout : IDisposable
         {
             _outputs.Add(symbol.Name, new Tensor(symbol.Type, shape, bytes));
         }
+        return PlacePinned(symbol, bytes);
+    }
+
+    private long PlacePinned(TensorSymbol symbol, byte[] bytes)
+    {
         _pins.Add(new Memory<byte>(bytes).Pin());
         return Place(symbol.Name, symbol.Kind, bytes.Length, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(bytes)));
     }
@@ -91,7 +101,7 @@ internal sealed unsafe class DramLayout : IDisposable
         return address;
     }
 
-    private static long[] Shape(TensorSymbol t, IReadOnlyDictionary<string, long> dimensions)
+    public static long[] Shape(TensorSymbol t, IReadOnlyDictionary<string, long> dimensions)
     {
         long[] shape = [.. t.Shape.Select(e => DimensionBinder.Evaluate(e, dimensions, t.Name))];
         return Array.TrueForAll(shape, d => d >= 0)
@@ -99,7 +109,7 @@ internal sealed unsafe class DramLayout : IDisposable
             : throw new DiagnosticException(Diagnostic.Error("TCC5030", $"the shape {DimensionBinder.ShapeText(t.Shape.Select(e => e.ToString()))} of '{t.Name}' has a negative size", null, $"it would be [{string.Join(", ", shape)}]"));
     }
 
-    private static long Bytes(TensorSymbol t, long[] shape)
+    public static long Bytes(TensorSymbol t, long[] shape)
     {
         Int128 bytes = t.Type.Size();
         foreach (long d in shape)
@@ -109,15 +119,20 @@ internal sealed unsafe class DramLayout : IDisposable
         return (long)bytes;
     }
 
+    public static void CheckSize(string name, long bytes)
+    {
+        if (bytes > Array.MaxLength)
+        {
+            throw new DiagnosticException(Diagnostic.Error("TCC5031", $"tensor '{name}' of {bytes} bytes exceeds the {Array.MaxLength} bytes that the emulator can hold in one tensor"), FailureKind.DoesNotFit);
+        }
+    }
+
     private static void CheckCapacity(LoadedProgram program, IEnumerable<(string Name, long Bytes)> tensors)
     {
         Int128 total = program.Weights.Length;
         foreach ((string name, long bytes) in tensors)
         {
-            if (bytes > Array.MaxLength)
-            {
-                throw new DiagnosticException(Diagnostic.Error("TCC5031", $"tensor '{name}' of {bytes} bytes exceeds the {Array.MaxLength} bytes that the emulator can hold in one tensor"), FailureKind.DoesNotFit);
-            }
+            CheckSize(name, bytes);
             total += bytes + Guard + Alignment;
         }
         long capacity = program.Chip.Memory.DramBytes;

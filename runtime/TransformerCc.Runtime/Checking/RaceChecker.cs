@@ -46,6 +46,23 @@ internal sealed unsafe class RaceChecker : IDisposable
 
     public IReadOnlyList<Finding> Findings => _findings.Items;
 
+    /// <summary>Before the program: bytes of a state that hold what earlier runs computed.</summary>
+    public void MarkWritten(string state, IEnumerable<(long Start, long Length)> ranges)
+    {
+        // A state without a byte has no segment.
+        if (_memories.Dram.Segments.FirstOrDefault(s => s.Kind == TensorKind.State && s.Name == state) is not { } segment)
+        {
+            return;
+        }
+        foreach ((long start, long length) in ranges)
+        {
+            for (long at = start; at < start + length; at = ((at / Shadow.LineBytes) + 1) * Shadow.LineBytes)
+            {
+                _dram[segment.Index]!.Line(at / Shadow.LineBytes)->Written |= Mask(at, start + length);
+            }
+        }
+    }
+
     /// <summary>An instruction starts, after its acquires.</summary>
     public void Begin(int index, Engine engine, SemaphoreList acquires)
     {

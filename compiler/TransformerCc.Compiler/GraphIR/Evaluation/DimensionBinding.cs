@@ -28,6 +28,10 @@ public static class DimensionBinding
         {
             if (!inputs.TryGetValue(input.Name, out Tensor? tensor))
             {
+                if (graph.Fills.ContainsKey(input) || graph.States.Exists(s => ReferenceEquals(s.Input, input)))
+                {
+                    continue;
+                }
                 diagnostics.Add(Diagnostic.Error(MissingInput, $"the input \"{input.Name}\" is missing: {input.Type}", $"input {input}"));
             }
             else if (tensor.Type != input.Type.Element || tensor.Rank != input.Type.Rank)
@@ -49,6 +53,10 @@ public static class DimensionBinding
             while (equations.Exists(e => Solve(e.Dimension, e.Size, symbols)))
             {
                 // Each round binds a symbol; expressions that hold several wait for the others.
+            }
+            while (graph.DimensionDefaults.FirstOrDefault(d => !symbols.ContainsKey(d.Key) && d.Value.Symbols.All(symbols.ContainsKey)) is { Key: { } name } choice)
+            {
+                symbols[name] = choice.Value.Evaluate(symbols);
             }
             Check(graph, equations, symbols, diagnostics);
         }

@@ -1,5 +1,6 @@
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.GraphIR.Evaluation;
@@ -16,15 +17,25 @@ public static class GraphEvaluator
     private const long MaxElements = 1L << 28;
 
     /// <summary>The outputs by name, for inputs by name. Intermediate values are dropped after their last use.</summary>
+    /// <param name="inputs">Inputs with a fill may be left out.</param>
     /// <param name="dimensions">Values of symbols that the input shapes do not tell.</param>
     /// <param name="observe">Sees every node and its results as they are computed.</param>
+    /// <param name="states">Contents of the states, by the names of their inputs: read and replaced. One that is absent begins as zeros.</param>
     /// <exception cref="DiagnosticException">Inputs do not fit, or a node cannot be evaluated (an index out of range, say).</exception>
     public static IReadOnlyDictionary<string, Tensor> Evaluate(
-        Graph graph, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long>? dimensions = null, Action<Node, IReadOnlyList<Tensor>>? observe = null)
+        Graph graph, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long>? dimensions = null, Action<Node, IReadOnlyList<Tensor>>? observe = null, IDictionary<string, Tensor>? states = null)
     {
-        IReadOnlyDictionary<string, long> symbols = DimensionBinding.Bind(graph, inputs, dimensions);
+        Dictionary<string, Tensor> given = inputs.ToDictionary(StringComparer.Ordinal);
+        foreach (GraphState state in graph.States)
+        {
+            if (states?.TryGetValue(state.Input.Name, out Tensor? content) == true)
+            {
+                given[state.Input.Name] = content;
+            }
+        }
+        IReadOnlyDictionary<string, long> symbols = DimensionBinding.Bind(graph, given, dimensions);
         Dictionary<Value, int> pending = CountUses(graph);
-        var values = graph.Inputs.ToDictionary(v => v, v => inputs[v.Name]);
+        var values = graph.Inputs.ToDictionary(v => v, v => given.TryGetValue(v.Name, out Tensor? tensor) ? tensor : Filled(graph, v, symbols));
         foreach (Node node in graph.Nodes)
         {
             Tensor[] operands = [.. node.Inputs.Select(v => v.ConstantData ?? values[v])];
@@ -42,6 +53,10 @@ public static class GraphEvaluator
                     values.Remove(used);
                 }
             }
+        }
+        foreach (GraphState state in states is null ? [] : graph.States)
+        {
+            states![state.Input.Name] = values[state.Next];
         }
         return graph.Outputs.ToDictionary(o => o.Name, o => o.Value.ConstantData ?? values[o.Value], StringComparer.Ordinal);
     }
@@ -68,10 +83,23 @@ public static class GraphEvaluator
         }
     }
 
+    /// <summary>An input that was left out: its fill, or zeros for a state.</summary>
+    private static Tensor Filled(Graph graph, Value input, IReadOnlyDictionary<string, long> symbols)
+    {
+        long[] shape = TensorMath.Evaluate(input.Type.Shape, symbols);
+        if (Strided.Count(shape) > MaxElements)
+        {
+            throw new DiagnosticException(Diagnostic.Error(TooLarge, $"{input} would hold {Strided.Count(shape)} elements; the reference evaluates up to {MaxElements}"));
+        }
+        return graph.Fills.TryGetValue(input, out DimExpr? fill)
+            ? TensorMath.FromLongs(input.Type.Element, shape, [.. Enumerable.Repeat(fill.Evaluate(symbols), (int)Strided.Count(shape))])
+            : new Tensor(input.Type.Element, shape, new byte[Strided.Count(shape) * input.Type.Element.Size()]);
+    }
+
     private static Dictionary<Value, int> CountUses(Graph graph)
     {
         var uses = new Dictionary<Value, int>();
-        foreach (Value value in graph.Nodes.SelectMany(n => n.Inputs.Distinct()).Concat(graph.Outputs.Select(o => o.Value)))
+        foreach (Value value in graph.Nodes.SelectMany(n => n.Inputs.Distinct()).Concat(graph.Results))
         {
             uses[value] = uses.GetValueOrDefault(value) + 1;
         }

@@ -19,7 +19,7 @@ public static class OperatorSet
         // contraction
         Entry<MatMul>(), Entry<Linear>(), Entry<Conv>(),
         // composites of transformers
-        Entry<Norm>(), Entry<Rope>(), Entry<Attention>(),
+        Entry<Norm>(), Entry<Rope>(), Entry<Attention>(), Entry<CacheAppend>(), Entry<CachedAttention>(),
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     private static KeyValuePair<string, Func<IAttributeReader, Operator>> Entry<T>() where T : Operator, IOperator<T> => new(T.OperatorName, T.Read);

@@ -36,6 +36,7 @@ internal sealed class GraphBuilder(ErrorCollector errors)
             case GraphTextParser.InputContext input: AddInput(input); break;
             case GraphTextParser.ConstantContext constant: AddConstant(constant); break;
             case GraphTextParser.OutputContext output: AddOutput(output); break;
+            case GraphTextParser.StateContext state: AddState(state); break;
             case GraphTextParser.NodeContext node: AddNode(node); break;
         }
     }
@@ -44,12 +45,29 @@ internal sealed class GraphBuilder(ErrorCollector errors)
     {
         string name = dimension.word().GetText();
         ShapeRules.Expect(_graph.Dimensions.TryAdd(name, new DimInterval(Bound(dimension.bound(0)), Bound(dimension.bound(1)))), $"dim {name} is declared twice");
+        if (dimension.expression() is { } value)
+        {
+            _graph.DimensionDefaults.Add(name, Expression(value));
+        }
     }
 
     private void AddInput(GraphTextParser.InputContext input)
     {
         string name = Declare(input.VALUE());
-        _values[name] = _graph.AddInput(name, Type(input.type()));
+        Value value = _graph.AddInput(name, Type(input.type()));
+        _values[name] = value;
+        if (input.expression() is { } fill)
+        {
+            _graph.Fills.Add(value, Expression(fill));
+        }
+    }
+
+    private void AddState(GraphTextParser.StateContext state)
+    {
+        if (Find(state.VALUE(0)) is { } input && Find(state.VALUE(1)) is { } next)
+        {
+            _graph.States.Add(new GraphState(input, next));
+        }
     }
 
     private void AddConstant(GraphTextParser.ConstantContext constant)
@@ -120,6 +138,8 @@ internal sealed class GraphBuilder(ErrorCollector errors)
     }
 
     private static string[] Expressions(GraphTextParser.ListContext list) => [.. list.expression().Select(e => string.Join(' ', Tokens(e)))];
+
+    private static DimExpr Expression(GraphTextParser.ExpressionContext expression) => AttributeText.Dimension(string.Join(' ', Tokens(expression)));
 
     private static IEnumerable<string> Tokens(IParseTree tree) =>
         tree is ITerminalNode terminal ? [terminal.GetText()] : Enumerable.Range(0, tree.ChildCount).SelectMany(i => Tokens(tree.GetChild(i)));

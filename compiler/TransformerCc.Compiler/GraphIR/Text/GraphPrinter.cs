@@ -13,14 +13,14 @@ public static class GraphPrinter
         text.Append("graph ").Append(QuotedText.Quote(graph.Name)).Append(" {\n");
         foreach ((string name, DimInterval interval) in graph.Dimensions)
         {
-            text.Append(CultureInfo.InvariantCulture, $"  dim {name} in {interval.Lower}..{interval.Upper}\n");
+            text.Append(CultureInfo.InvariantCulture, $"  dim {name} in {interval.Lower}..{interval.Upper}{(graph.DimensionDefaults.TryGetValue(name, out DimExpr? value) ? $" = {value}" : "")}\n");
         }
         foreach (Value input in graph.Inputs)
         {
-            text.Append("  input ").Append(Declaration(input)).Append('\n');
+            text.Append("  input ").Append(Declaration(input)).Append(graph.Fills.TryGetValue(input, out DimExpr? fill) ? $" = {fill}" : "").Append('\n');
         }
         // Constants in the order of their first use, which parsing and printing keep.
-        IEnumerable<Value> used = graph.Nodes.SelectMany(n => n.Inputs).Concat(graph.Outputs.Select(o => o.Value));
+        IEnumerable<Value> used = graph.Nodes.SelectMany(n => n.Inputs).Concat(graph.Results);
         foreach (Value constant in used.Where(v => v.IsConstant).Distinct())
         {
             text.Append("  const ").Append(Declaration(constant)).Append(" = ").Append(ConstantText.Print(constant)).Append('\n');
@@ -28,6 +28,10 @@ public static class GraphPrinter
         foreach (Node node in graph.Nodes)
         {
             text.Append("  ").Append(Print(node)).Append('\n');
+        }
+        foreach (GraphState state in graph.States)
+        {
+            text.Append("  state ").Append(state.Input).Append(" = ").Append(state.Next).Append('\n');
         }
         foreach (GraphOutput output in graph.Outputs)
         {

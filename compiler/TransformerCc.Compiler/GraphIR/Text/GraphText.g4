@@ -4,8 +4,9 @@ grammar GraphText;
 document : 'graph' STRING '{' statement* '}' EOF ;
 
 statement
-    : 'dim' word 'in' bound '..' bound                                       # dimension
-    | 'input' VALUE ':' type                                                 # input
+    : 'dim' word 'in' bound '..' bound ('=' expression)?                     # dimension
+    | 'input' VALUE ':' type ('=' expression)?                               # input
+    | 'state' VALUE '=' VALUE                                                # state
     | 'const' VALUE ':' type '=' data                                        # constant
     | 'output' STRING '=' VALUE                                              # output
     | result (',' result)* '=' word '(' (VALUE (',' VALUE)*)? ')' attributes? sources?  # node
@@ -40,7 +41,7 @@ factor
 sources : 'from' STRING (',' STRING)* ;
 
 // Keywords are words too, so that a dimension may be called "input".
-word : WORD | 'graph' | 'dim' | 'in' | 'input' | 'const' | 'output' | 'from' ;
+word : WORD | 'graph' | 'dim' | 'in' | 'input' | 'const' | 'state' | 'output' | 'from' ;
 
 VALUE : '%' [A-Za-z0-9_./:~-]+ ;
 LABEL : '#' [A-Za-z0-9_]+ ;

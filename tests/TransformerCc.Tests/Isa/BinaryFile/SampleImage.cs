@@ -23,13 +23,15 @@ internal static class SampleImage
                 new("main", [.. RandomOperands.OneOfEachKind(seed).Select(i => i with { Tag = (ushort)(i.Tag % 3) })]),
                 new("decode", [new Halt()]),
             ],
-            ParameterCount = 6,
-            Dimensions = [new("batch", 1, 4, 1), new("length", 0, 512, 2)],
+            ParameterCount = 9,
+            Dimensions = [new("batch", 1, 4, 1), new("length", 0, 512, 2), new("context", 0, 4096, 6) { Default = length }],
             Tensors =
             [
                 new("tokens", TensorKind.Input, ElementType.I64, [batch, length], 3),
                 new("logits/é", TensorKind.Output, ElementType.F32, [batch, (length * 2) + 1, 17], 4),
                 new("spills", TensorKind.Scratch, ElementType.BF16, [DimExpr.FloorDiv(length + 15, 16) * 16], 5),
+                new("past", TensorKind.Input, ElementType.I64, [batch], 7) { Fill = DimExpr.Zero },
+                new("keys", TensorKind.State, ElementType.F16, [batch, 2, DimExpr.Symbol("context"), 64], 8) { State = new(StateMode.Circular, "past", length, 100) },
             ],
             Weights = new BytesWeightSection(weights),
             Debug = [new("", "", ""), new("linear", "/MatMul", "/MatMul,/Add"), new("attention/scores", "/attn", "")],

@@ -37,8 +37,8 @@ public partial class GraphTextParser : Parser {
 	public const int
 		T__0=1, T__1=2, T__2=3, T__3=4, T__4=5, T__5=6, T__6=7, T__7=8, T__8=9, 
 		T__9=10, T__10=11, T__11=12, T__12=13, T__13=14, T__14=15, T__15=16, T__16=17, 
-		T__17=18, T__18=19, T__19=20, VALUE=21, LABEL=22, STRING=23, DECIMAL=24, 
-		INTEGER=25, WORD=26, COMMENT=27, BLANK=28;
+		T__17=18, T__18=19, T__19=20, T__20=21, VALUE=22, LABEL=23, STRING=24, 
+		DECIMAL=25, INTEGER=26, WORD=27, COMMENT=28, BLANK=29;
 	public const int
 		RULE_document = 0, RULE_statement = 1, RULE_bound = 2, RULE_result = 3, 
 		RULE_type = 4, RULE_data = 5, RULE_number = 6, RULE_attributes = 7, RULE_attribute = 8, 
@@ -51,13 +51,13 @@ public partial class GraphTextParser : Parser {
 	};
 
 	private static readonly string[] _LiteralNames = {
-		null, "'graph'", "'{'", "'}'", "'dim'", "'in'", "'..'", "'input'", "':'", 
-		"'const'", "'='", "'output'", "','", "'('", "')'", "'-'", "'['", "']'", 
-		"'+'", "'*'", "'from'"
+		null, "'graph'", "'{'", "'}'", "'dim'", "'in'", "'..'", "'='", "'input'", 
+		"':'", "'state'", "'const'", "'output'", "','", "'('", "')'", "'-'", "'['", 
+		"']'", "'+'", "'*'", "'from'"
 	};
 	private static readonly string[] _SymbolicNames = {
 		null, null, null, null, null, null, null, null, null, null, null, null, 
-		null, null, null, null, null, null, null, null, null, "VALUE", "LABEL", 
+		null, null, null, null, null, null, null, null, null, null, "VALUE", "LABEL", 
 		"STRING", "DECIMAL", "INTEGER", "WORD", "COMMENT", "BLANK"
 	};
 	public static readonly IVocabulary DefaultVocabulary = new Vocabulary(_LiteralNames, _SymbolicNames);
@@ -131,7 +131,7 @@ public partial class GraphTextParser : Parser {
 			State = 34;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
-			while ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2099856L) != 0)) {
+			while ((((_la) & ~0x3f) == 0 && ((1L << _la) & 4201744L) != 0)) {
 				{
 				{
 				State = 31;
@@ -181,6 +181,9 @@ public partial class GraphTextParser : Parser {
 		[System.Diagnostics.DebuggerNonUserCode] public BoundContext bound(int i) {
 			return GetRuleContext<BoundContext>(i);
 		}
+		[System.Diagnostics.DebuggerNonUserCode] public ExpressionContext expression() {
+			return GetRuleContext<ExpressionContext>(0);
+		}
 		public DimensionContext(StatementContext context) { CopyFrom(context); }
 		[System.Diagnostics.DebuggerNonUserCode]
 		public override TResult Accept<TResult>(IParseTreeVisitor<TResult> visitor) {
@@ -194,11 +197,27 @@ public partial class GraphTextParser : Parser {
 		[System.Diagnostics.DebuggerNonUserCode] public TypeContext type() {
 			return GetRuleContext<TypeContext>(0);
 		}
+		[System.Diagnostics.DebuggerNonUserCode] public ExpressionContext expression() {
+			return GetRuleContext<ExpressionContext>(0);
+		}
 		public InputContext(StatementContext context) { CopyFrom(context); }
 		[System.Diagnostics.DebuggerNonUserCode]
 		public override TResult Accept<TResult>(IParseTreeVisitor<TResult> visitor) {
 			IGraphTextVisitor<TResult> typedVisitor = visitor as IGraphTextVisitor<TResult>;
 			if (typedVisitor != null) return typedVisitor.VisitInput(this);
+			else return visitor.VisitChildren(this);
+		}
+	}
+	public partial class StateContext : StatementContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] VALUE() { return GetTokens(GraphTextParser.VALUE); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode VALUE(int i) {
+			return GetToken(GraphTextParser.VALUE, i);
+		}
+		public StateContext(StatementContext context) { CopyFrom(context); }
+		[System.Diagnostics.DebuggerNonUserCode]
+		public override TResult Accept<TResult>(IParseTreeVisitor<TResult> visitor) {
+			IGraphTextVisitor<TResult> typedVisitor = visitor as IGraphTextVisitor<TResult>;
+			if (typedVisitor != null) return typedVisitor.VisitState(this);
 			else return visitor.VisitChildren(this);
 		}
 	}
@@ -264,7 +283,7 @@ public partial class GraphTextParser : Parser {
 		EnterRule(_localctx, 2, RULE_statement);
 		int _la;
 		try {
-			State = 90;
+			State = 101;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case T__3:
@@ -283,126 +302,164 @@ public partial class GraphTextParser : Parser {
 				Match(T__5);
 				State = 45;
 				bound();
+				State = 48;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+				if (_la==T__6) {
+					{
+					State = 46;
+					Match(T__6);
+					State = 47;
+					expression();
+					}
+				}
+
 				}
 				break;
-			case T__6:
+			case T__7:
 				_localctx = new InputContext(_localctx);
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 47;
-				Match(T__6);
-				State = 48;
-				Match(VALUE);
-				State = 49;
-				Match(T__7);
 				State = 50;
+				Match(T__7);
+				State = 51;
+				Match(VALUE);
+				State = 52;
+				Match(T__8);
+				State = 53;
 				type();
+				State = 56;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+				if (_la==T__6) {
+					{
+					State = 54;
+					Match(T__6);
+					State = 55;
+					expression();
+					}
+				}
+
 				}
 				break;
-			case T__8:
-				_localctx = new ConstantContext(_localctx);
+			case T__9:
+				_localctx = new StateContext(_localctx);
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 51;
-				Match(T__8);
-				State = 52;
-				Match(VALUE);
-				State = 53;
-				Match(T__7);
-				State = 54;
-				type();
-				State = 55;
+				State = 58;
 				Match(T__9);
-				State = 56;
-				data();
+				State = 59;
+				Match(VALUE);
+				State = 60;
+				Match(T__6);
+				State = 61;
+				Match(VALUE);
 				}
 				break;
 			case T__10:
-				_localctx = new OutputContext(_localctx);
+				_localctx = new ConstantContext(_localctx);
 				EnterOuterAlt(_localctx, 4);
 				{
-				State = 58;
+				State = 62;
 				Match(T__10);
-				State = 59;
+				State = 63;
+				Match(VALUE);
+				State = 64;
+				Match(T__8);
+				State = 65;
+				type();
+				State = 66;
+				Match(T__6);
+				State = 67;
+				data();
+				}
+				break;
+			case T__11:
+				_localctx = new OutputContext(_localctx);
+				EnterOuterAlt(_localctx, 5);
+				{
+				State = 69;
+				Match(T__11);
+				State = 70;
 				Match(STRING);
-				State = 60;
-				Match(T__9);
-				State = 61;
+				State = 71;
+				Match(T__6);
+				State = 72;
 				Match(VALUE);
 				}
 				break;
 			case VALUE:
 				_localctx = new NodeContext(_localctx);
-				EnterOuterAlt(_localctx, 5);
+				EnterOuterAlt(_localctx, 6);
 				{
-				State = 62;
+				State = 73;
 				result();
-				State = 67;
+				State = 78;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				while (_la==T__11) {
+				while (_la==T__12) {
 					{
 					{
-					State = 63;
-					Match(T__11);
-					State = 64;
+					State = 74;
+					Match(T__12);
+					State = 75;
 					result();
 					}
 					}
-					State = 69;
+					State = 80;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 70;
-				Match(T__9);
-				State = 71;
-				word();
-				State = 72;
-				Match(T__12);
 				State = 81;
+				Match(T__6);
+				State = 82;
+				word();
+				State = 83;
+				Match(T__13);
+				State = 92;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==VALUE) {
 					{
-					State = 73;
+					State = 84;
 					Match(VALUE);
-					State = 78;
+					State = 89;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
-					while (_la==T__11) {
+					while (_la==T__12) {
 						{
 						{
-						State = 74;
-						Match(T__11);
-						State = 75;
+						State = 85;
+						Match(T__12);
+						State = 86;
 						Match(VALUE);
 						}
 						}
-						State = 80;
+						State = 91;
 						ErrorHandler.Sync(this);
 						_la = TokenStream.LA(1);
 					}
 					}
 				}
 
-				State = 83;
-				Match(T__13);
-				State = 85;
+				State = 94;
+				Match(T__14);
+				State = 96;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==T__1) {
 					{
-					State = 84;
+					State = 95;
 					attributes();
 					}
 				}
 
-				State = 88;
+				State = 99;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				if (_la==T__19) {
+				if (_la==T__20) {
 					{
-					State = 87;
+					State = 98;
 					sources();
 					}
 				}
@@ -447,17 +504,17 @@ public partial class GraphTextParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 93;
+			State = 104;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
-			if (_la==T__14) {
+			if (_la==T__15) {
 				{
-				State = 92;
-				Match(T__14);
+				State = 103;
+				Match(T__15);
 				}
 			}
 
-			State = 95;
+			State = 106;
 			Match(INTEGER);
 			}
 		}
@@ -497,11 +554,11 @@ public partial class GraphTextParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 97;
+			State = 108;
 			Match(VALUE);
-			State = 98;
-			Match(T__7);
-			State = 99;
+			State = 109;
+			Match(T__8);
+			State = 110;
 			type();
 			}
 		}
@@ -543,9 +600,9 @@ public partial class GraphTextParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 101;
+			State = 112;
 			word();
-			State = 102;
+			State = 113;
 			list();
 			}
 		}
@@ -587,65 +644,66 @@ public partial class GraphTextParser : Parser {
 		EnterRule(_localctx, 10, RULE_data);
 		int _la;
 		try {
-			State = 118;
+			State = 129;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case LABEL:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 104;
+				State = 115;
 				Match(LABEL);
 				}
 				break;
 			case T__0:
 			case T__3:
 			case T__4:
-			case T__6:
-			case T__8:
+			case T__7:
+			case T__9:
 			case T__10:
-			case T__14:
-			case T__19:
+			case T__11:
+			case T__15:
+			case T__20:
 			case DECIMAL:
 			case INTEGER:
 			case WORD:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 105;
+				State = 116;
 				number();
 				}
 				break;
 			case T__1:
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 106;
+				State = 117;
 				Match(T__1);
-				State = 115;
+				State = 126;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 118524594L) != 0)) {
+				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 237051186L) != 0)) {
 					{
-					State = 107;
+					State = 118;
 					number();
-					State = 112;
+					State = 123;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
-					while (_la==T__11) {
+					while (_la==T__12) {
 						{
 						{
-						State = 108;
-						Match(T__11);
-						State = 109;
+						State = 119;
+						Match(T__12);
+						State = 120;
 						number();
 						}
 						}
-						State = 114;
+						State = 125;
 						ErrorHandler.Sync(this);
 						_la = TokenStream.LA(1);
 					}
 					}
 				}
 
-				State = 117;
+				State = 128;
 				Match(T__2);
 				}
 				break;
@@ -691,41 +749,42 @@ public partial class GraphTextParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 121;
+			State = 132;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
-			if (_la==T__14) {
+			if (_la==T__15) {
 				{
-				State = 120;
-				Match(T__14);
+				State = 131;
+				Match(T__15);
 				}
 			}
 
-			State = 126;
+			State = 137;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case INTEGER:
 				{
-				State = 123;
+				State = 134;
 				Match(INTEGER);
 				}
 				break;
 			case DECIMAL:
 				{
-				State = 124;
+				State = 135;
 				Match(DECIMAL);
 				}
 				break;
 			case T__0:
 			case T__3:
 			case T__4:
-			case T__6:
-			case T__8:
+			case T__7:
+			case T__9:
 			case T__10:
-			case T__19:
+			case T__11:
+			case T__20:
 			case WORD:
 				{
-				State = 125;
+				State = 136;
 				word();
 				}
 				break;
@@ -773,35 +832,35 @@ public partial class GraphTextParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 128;
+			State = 139;
 			Match(T__1);
-			State = 137;
+			State = 148;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
-			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 68160178L) != 0)) {
+			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 136322354L) != 0)) {
 				{
-				State = 129;
+				State = 140;
 				attribute();
-				State = 134;
+				State = 145;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				while (_la==T__11) {
+				while (_la==T__12) {
 					{
 					{
-					State = 130;
-					Match(T__11);
-					State = 131;
+					State = 141;
+					Match(T__12);
+					State = 142;
 					attribute();
 					}
 					}
-					State = 136;
+					State = 147;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 139;
+			State = 150;
 			Match(T__2);
 			}
 		}
@@ -847,37 +906,38 @@ public partial class GraphTextParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 141;
+			State = 152;
 			word();
-			State = 147;
+			State = 158;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
-			if (_la==T__9) {
+			if (_la==T__6) {
 				{
-				State = 142;
-				Match(T__9);
-				State = 145;
+				State = 153;
+				Match(T__6);
+				State = 156;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
-				case T__15:
+				case T__16:
 					{
-					State = 143;
+					State = 154;
 					list();
 					}
 					break;
 				case T__0:
 				case T__3:
 				case T__4:
-				case T__6:
-				case T__8:
+				case T__7:
+				case T__9:
 				case T__10:
-				case T__14:
-				case T__19:
+				case T__11:
+				case T__15:
+				case T__20:
 				case DECIMAL:
 				case INTEGER:
 				case WORD:
 					{
-					State = 144;
+					State = 155;
 					number();
 					}
 					break;
@@ -928,36 +988,36 @@ public partial class GraphTextParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 149;
-			Match(T__15);
-			State = 158;
+			State = 160;
+			Match(T__16);
+			State = 169;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
-			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 101755570L) != 0)) {
+			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 203513138L) != 0)) {
 				{
-				State = 150;
+				State = 161;
 				expression();
-				State = 155;
+				State = 166;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				while (_la==T__11) {
+				while (_la==T__12) {
 					{
 					{
-					State = 151;
-					Match(T__11);
-					State = 152;
+					State = 162;
+					Match(T__12);
+					State = 163;
 					expression();
 					}
 					}
-					State = 157;
+					State = 168;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 160;
-			Match(T__16);
+			State = 171;
+			Match(T__17);
 			}
 		}
 		catch (RecognitionException re) {
@@ -999,38 +1059,38 @@ public partial class GraphTextParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 163;
+			State = 174;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
-			if (_la==T__14) {
+			if (_la==T__15) {
 				{
-				State = 162;
-				Match(T__14);
+				State = 173;
+				Match(T__15);
 				}
 			}
 
-			State = 165;
+			State = 176;
 			factor();
-			State = 170;
+			State = 181;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
-			while ((((_la) & ~0x3f) == 0 && ((1L << _la) & 819200L) != 0)) {
+			while ((((_la) & ~0x3f) == 0 && ((1L << _la) & 1638400L) != 0)) {
 				{
 				{
-				State = 166;
+				State = 177;
 				_la = TokenStream.LA(1);
-				if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 819200L) != 0)) ) {
+				if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 1638400L) != 0)) ) {
 				ErrorHandler.RecoverInline(this);
 				}
 				else {
 					ErrorHandler.ReportMatch(this);
 				    Consume();
 				}
-				State = 167;
+				State = 178;
 				factor();
 				}
 				}
-				State = 172;
+				State = 183;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -1077,57 +1137,58 @@ public partial class GraphTextParser : Parser {
 		EnterRule(_localctx, 22, RULE_factor);
 		int _la;
 		try {
-			State = 187;
+			State = 198;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case INTEGER:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 173;
+				State = 184;
 				Match(INTEGER);
 				}
 				break;
 			case T__0:
 			case T__3:
 			case T__4:
-			case T__6:
-			case T__8:
+			case T__7:
+			case T__9:
 			case T__10:
-			case T__19:
+			case T__11:
+			case T__20:
 			case WORD:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 174;
+				State = 185;
 				word();
-				State = 181;
+				State = 192;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				if (_la==T__12) {
+				if (_la==T__13) {
 					{
-					State = 175;
-					Match(T__12);
-					State = 176;
-					expression();
-					State = 177;
-					Match(T__11);
-					State = 178;
-					expression();
-					State = 179;
+					State = 186;
 					Match(T__13);
+					State = 187;
+					expression();
+					State = 188;
+					Match(T__12);
+					State = 189;
+					expression();
+					State = 190;
+					Match(T__14);
 					}
 				}
 
 				}
 				break;
-			case T__12:
+			case T__13:
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 183;
-				Match(T__12);
-				State = 184;
-				expression();
-				State = 185;
+				State = 194;
 				Match(T__13);
+				State = 195;
+				expression();
+				State = 196;
+				Match(T__14);
 				}
 				break;
 			default:
@@ -1171,23 +1232,23 @@ public partial class GraphTextParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 189;
-			Match(T__19);
-			State = 190;
+			State = 200;
+			Match(T__20);
+			State = 201;
 			Match(STRING);
-			State = 195;
+			State = 206;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
-			while (_la==T__11) {
+			while (_la==T__12) {
 				{
 				{
-				State = 191;
-				Match(T__11);
-				State = 192;
+				State = 202;
+				Match(T__12);
+				State = 203;
 				Match(STRING);
 				}
 				}
-				State = 197;
+				State = 208;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -1227,9 +1288,9 @@ public partial class GraphTextParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 198;
+			State = 209;
 			_la = TokenStream.LA(1);
-			if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 68160178L) != 0)) ) {
+			if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 136322354L) != 0)) ) {
 			ErrorHandler.RecoverInline(this);
 			}
 			else {
@@ -1250,70 +1311,74 @@ public partial class GraphTextParser : Parser {
 	}
 
 	private static int[] _serializedATN = {
-		4,1,28,201,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
+		4,1,29,212,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
 		7,7,2,8,7,8,2,9,7,9,2,10,7,10,2,11,7,11,2,12,7,12,2,13,7,13,1,0,1,0,1,
 		0,1,0,5,0,33,8,0,10,0,12,0,36,9,0,1,0,1,0,1,0,1,1,1,1,1,1,1,1,1,1,1,1,
-		1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,
-		1,1,1,5,1,66,8,1,10,1,12,1,69,9,1,1,1,1,1,1,1,1,1,1,1,1,1,5,1,77,8,1,10,
-		1,12,1,80,9,1,3,1,82,8,1,1,1,1,1,3,1,86,8,1,1,1,3,1,89,8,1,3,1,91,8,1,
-		1,2,3,2,94,8,2,1,2,1,2,1,3,1,3,1,3,1,3,1,4,1,4,1,4,1,5,1,5,1,5,1,5,1,5,
-		1,5,5,5,111,8,5,10,5,12,5,114,9,5,3,5,116,8,5,1,5,3,5,119,8,5,1,6,3,6,
-		122,8,6,1,6,1,6,1,6,3,6,127,8,6,1,7,1,7,1,7,1,7,5,7,133,8,7,10,7,12,7,
-		136,9,7,3,7,138,8,7,1,7,1,7,1,8,1,8,1,8,1,8,3,8,146,8,8,3,8,148,8,8,1,
-		9,1,9,1,9,1,9,5,9,154,8,9,10,9,12,9,157,9,9,3,9,159,8,9,1,9,1,9,1,10,3,
-		10,164,8,10,1,10,1,10,1,10,5,10,169,8,10,10,10,12,10,172,9,10,1,11,1,11,
-		1,11,1,11,1,11,1,11,1,11,1,11,3,11,182,8,11,1,11,1,11,1,11,1,11,3,11,188,
-		8,11,1,12,1,12,1,12,1,12,5,12,194,8,12,10,12,12,12,197,9,12,1,13,1,13,
-		1,13,0,0,14,0,2,4,6,8,10,12,14,16,18,20,22,24,26,0,2,2,0,15,15,18,19,7,
-		0,1,1,4,5,7,7,9,9,11,11,20,20,26,26,216,0,28,1,0,0,0,2,90,1,0,0,0,4,93,
-		1,0,0,0,6,97,1,0,0,0,8,101,1,0,0,0,10,118,1,0,0,0,12,121,1,0,0,0,14,128,
-		1,0,0,0,16,141,1,0,0,0,18,149,1,0,0,0,20,163,1,0,0,0,22,187,1,0,0,0,24,
-		189,1,0,0,0,26,198,1,0,0,0,28,29,5,1,0,0,29,30,5,23,0,0,30,34,5,2,0,0,
-		31,33,3,2,1,0,32,31,1,0,0,0,33,36,1,0,0,0,34,32,1,0,0,0,34,35,1,0,0,0,
-		35,37,1,0,0,0,36,34,1,0,0,0,37,38,5,3,0,0,38,39,5,0,0,1,39,1,1,0,0,0,40,
-		41,5,4,0,0,41,42,3,26,13,0,42,43,5,5,0,0,43,44,3,4,2,0,44,45,5,6,0,0,45,
-		46,3,4,2,0,46,91,1,0,0,0,47,48,5,7,0,0,48,49,5,21,0,0,49,50,5,8,0,0,50,
-		91,3,8,4,0,51,52,5,9,0,0,52,53,5,21,0,0,53,54,5,8,0,0,54,55,3,8,4,0,55,
-		56,5,10,0,0,56,57,3,10,5,0,57,91,1,0,0,0,58,59,5,11,0,0,59,60,5,23,0,0,
-		60,61,5,10,0,0,61,91,5,21,0,0,62,67,3,6,3,0,63,64,5,12,0,0,64,66,3,6,3,
-		0,65,63,1,0,0,0,66,69,1,0,0,0,67,65,1,0,0,0,67,68,1,0,0,0,68,70,1,0,0,
-		0,69,67,1,0,0,0,70,71,5,10,0,0,71,72,3,26,13,0,72,81,5,13,0,0,73,78,5,
-		21,0,0,74,75,5,12,0,0,75,77,5,21,0,0,76,74,1,0,0,0,77,80,1,0,0,0,78,76,
-		1,0,0,0,78,79,1,0,0,0,79,82,1,0,0,0,80,78,1,0,0,0,81,73,1,0,0,0,81,82,
-		1,0,0,0,82,83,1,0,0,0,83,85,5,14,0,0,84,86,3,14,7,0,85,84,1,0,0,0,85,86,
-		1,0,0,0,86,88,1,0,0,0,87,89,3,24,12,0,88,87,1,0,0,0,88,89,1,0,0,0,89,91,
-		1,0,0,0,90,40,1,0,0,0,90,47,1,0,0,0,90,51,1,0,0,0,90,58,1,0,0,0,90,62,
-		1,0,0,0,91,3,1,0,0,0,92,94,5,15,0,0,93,92,1,0,0,0,93,94,1,0,0,0,94,95,
-		1,0,0,0,95,96,5,25,0,0,96,5,1,0,0,0,97,98,5,21,0,0,98,99,5,8,0,0,99,100,
-		3,8,4,0,100,7,1,0,0,0,101,102,3,26,13,0,102,103,3,18,9,0,103,9,1,0,0,0,
-		104,119,5,22,0,0,105,119,3,12,6,0,106,115,5,2,0,0,107,112,3,12,6,0,108,
-		109,5,12,0,0,109,111,3,12,6,0,110,108,1,0,0,0,111,114,1,0,0,0,112,110,
-		1,0,0,0,112,113,1,0,0,0,113,116,1,0,0,0,114,112,1,0,0,0,115,107,1,0,0,
-		0,115,116,1,0,0,0,116,117,1,0,0,0,117,119,5,3,0,0,118,104,1,0,0,0,118,
-		105,1,0,0,0,118,106,1,0,0,0,119,11,1,0,0,0,120,122,5,15,0,0,121,120,1,
-		0,0,0,121,122,1,0,0,0,122,126,1,0,0,0,123,127,5,25,0,0,124,127,5,24,0,
-		0,125,127,3,26,13,0,126,123,1,0,0,0,126,124,1,0,0,0,126,125,1,0,0,0,127,
-		13,1,0,0,0,128,137,5,2,0,0,129,134,3,16,8,0,130,131,5,12,0,0,131,133,3,
-		16,8,0,132,130,1,0,0,0,133,136,1,0,0,0,134,132,1,0,0,0,134,135,1,0,0,0,
-		135,138,1,0,0,0,136,134,1,0,0,0,137,129,1,0,0,0,137,138,1,0,0,0,138,139,
-		1,0,0,0,139,140,5,3,0,0,140,15,1,0,0,0,141,147,3,26,13,0,142,145,5,10,
-		0,0,143,146,3,18,9,0,144,146,3,12,6,0,145,143,1,0,0,0,145,144,1,0,0,0,
-		146,148,1,0,0,0,147,142,1,0,0,0,147,148,1,0,0,0,148,17,1,0,0,0,149,158,
-		5,16,0,0,150,155,3,20,10,0,151,152,5,12,0,0,152,154,3,20,10,0,153,151,
-		1,0,0,0,154,157,1,0,0,0,155,153,1,0,0,0,155,156,1,0,0,0,156,159,1,0,0,
-		0,157,155,1,0,0,0,158,150,1,0,0,0,158,159,1,0,0,0,159,160,1,0,0,0,160,
-		161,5,17,0,0,161,19,1,0,0,0,162,164,5,15,0,0,163,162,1,0,0,0,163,164,1,
-		0,0,0,164,165,1,0,0,0,165,170,3,22,11,0,166,167,7,0,0,0,167,169,3,22,11,
-		0,168,166,1,0,0,0,169,172,1,0,0,0,170,168,1,0,0,0,170,171,1,0,0,0,171,
-		21,1,0,0,0,172,170,1,0,0,0,173,188,5,25,0,0,174,181,3,26,13,0,175,176,
-		5,13,0,0,176,177,3,20,10,0,177,178,5,12,0,0,178,179,3,20,10,0,179,180,
-		5,14,0,0,180,182,1,0,0,0,181,175,1,0,0,0,181,182,1,0,0,0,182,188,1,0,0,
-		0,183,184,5,13,0,0,184,185,3,20,10,0,185,186,5,14,0,0,186,188,1,0,0,0,
-		187,173,1,0,0,0,187,174,1,0,0,0,187,183,1,0,0,0,188,23,1,0,0,0,189,190,
-		5,20,0,0,190,195,5,23,0,0,191,192,5,12,0,0,192,194,5,23,0,0,193,191,1,
-		0,0,0,194,197,1,0,0,0,195,193,1,0,0,0,195,196,1,0,0,0,196,25,1,0,0,0,197,
-		195,1,0,0,0,198,199,7,1,0,0,199,27,1,0,0,0,24,34,67,78,81,85,88,90,93,
-		112,115,118,121,126,134,137,145,147,155,158,163,170,181,187,195
+		1,1,1,1,3,1,49,8,1,1,1,1,1,1,1,1,1,1,1,1,1,3,1,57,8,1,1,1,1,1,1,1,1,1,
+		1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,5,1,77,8,1,10,
+		1,12,1,80,9,1,1,1,1,1,1,1,1,1,1,1,1,1,5,1,88,8,1,10,1,12,1,91,9,1,3,1,
+		93,8,1,1,1,1,1,3,1,97,8,1,1,1,3,1,100,8,1,3,1,102,8,1,1,2,3,2,105,8,2,
+		1,2,1,2,1,3,1,3,1,3,1,3,1,4,1,4,1,4,1,5,1,5,1,5,1,5,1,5,1,5,5,5,122,8,
+		5,10,5,12,5,125,9,5,3,5,127,8,5,1,5,3,5,130,8,5,1,6,3,6,133,8,6,1,6,1,
+		6,1,6,3,6,138,8,6,1,7,1,7,1,7,1,7,5,7,144,8,7,10,7,12,7,147,9,7,3,7,149,
+		8,7,1,7,1,7,1,8,1,8,1,8,1,8,3,8,157,8,8,3,8,159,8,8,1,9,1,9,1,9,1,9,5,
+		9,165,8,9,10,9,12,9,168,9,9,3,9,170,8,9,1,9,1,9,1,10,3,10,175,8,10,1,10,
+		1,10,1,10,5,10,180,8,10,10,10,12,10,183,9,10,1,11,1,11,1,11,1,11,1,11,
+		1,11,1,11,1,11,3,11,193,8,11,1,11,1,11,1,11,1,11,3,11,199,8,11,1,12,1,
+		12,1,12,1,12,5,12,205,8,12,10,12,12,12,208,9,12,1,13,1,13,1,13,0,0,14,
+		0,2,4,6,8,10,12,14,16,18,20,22,24,26,0,2,2,0,16,16,19,20,6,0,1,1,4,5,8,
+		8,10,12,21,21,27,27,230,0,28,1,0,0,0,2,101,1,0,0,0,4,104,1,0,0,0,6,108,
+		1,0,0,0,8,112,1,0,0,0,10,129,1,0,0,0,12,132,1,0,0,0,14,139,1,0,0,0,16,
+		152,1,0,0,0,18,160,1,0,0,0,20,174,1,0,0,0,22,198,1,0,0,0,24,200,1,0,0,
+		0,26,209,1,0,0,0,28,29,5,1,0,0,29,30,5,24,0,0,30,34,5,2,0,0,31,33,3,2,
+		1,0,32,31,1,0,0,0,33,36,1,0,0,0,34,32,1,0,0,0,34,35,1,0,0,0,35,37,1,0,
+		0,0,36,34,1,0,0,0,37,38,5,3,0,0,38,39,5,0,0,1,39,1,1,0,0,0,40,41,5,4,0,
+		0,41,42,3,26,13,0,42,43,5,5,0,0,43,44,3,4,2,0,44,45,5,6,0,0,45,48,3,4,
+		2,0,46,47,5,7,0,0,47,49,3,20,10,0,48,46,1,0,0,0,48,49,1,0,0,0,49,102,1,
+		0,0,0,50,51,5,8,0,0,51,52,5,22,0,0,52,53,5,9,0,0,53,56,3,8,4,0,54,55,5,
+		7,0,0,55,57,3,20,10,0,56,54,1,0,0,0,56,57,1,0,0,0,57,102,1,0,0,0,58,59,
+		5,10,0,0,59,60,5,22,0,0,60,61,5,7,0,0,61,102,5,22,0,0,62,63,5,11,0,0,63,
+		64,5,22,0,0,64,65,5,9,0,0,65,66,3,8,4,0,66,67,5,7,0,0,67,68,3,10,5,0,68,
+		102,1,0,0,0,69,70,5,12,0,0,70,71,5,24,0,0,71,72,5,7,0,0,72,102,5,22,0,
+		0,73,78,3,6,3,0,74,75,5,13,0,0,75,77,3,6,3,0,76,74,1,0,0,0,77,80,1,0,0,
+		0,78,76,1,0,0,0,78,79,1,0,0,0,79,81,1,0,0,0,80,78,1,0,0,0,81,82,5,7,0,
+		0,82,83,3,26,13,0,83,92,5,14,0,0,84,89,5,22,0,0,85,86,5,13,0,0,86,88,5,
+		22,0,0,87,85,1,0,0,0,88,91,1,0,0,0,89,87,1,0,0,0,89,90,1,0,0,0,90,93,1,
+		0,0,0,91,89,1,0,0,0,92,84,1,0,0,0,92,93,1,0,0,0,93,94,1,0,0,0,94,96,5,
+		15,0,0,95,97,3,14,7,0,96,95,1,0,0,0,96,97,1,0,0,0,97,99,1,0,0,0,98,100,
+		3,24,12,0,99,98,1,0,0,0,99,100,1,0,0,0,100,102,1,0,0,0,101,40,1,0,0,0,
+		101,50,1,0,0,0,101,58,1,0,0,0,101,62,1,0,0,0,101,69,1,0,0,0,101,73,1,0,
+		0,0,102,3,1,0,0,0,103,105,5,16,0,0,104,103,1,0,0,0,104,105,1,0,0,0,105,
+		106,1,0,0,0,106,107,5,26,0,0,107,5,1,0,0,0,108,109,5,22,0,0,109,110,5,
+		9,0,0,110,111,3,8,4,0,111,7,1,0,0,0,112,113,3,26,13,0,113,114,3,18,9,0,
+		114,9,1,0,0,0,115,130,5,23,0,0,116,130,3,12,6,0,117,126,5,2,0,0,118,123,
+		3,12,6,0,119,120,5,13,0,0,120,122,3,12,6,0,121,119,1,0,0,0,122,125,1,0,
+		0,0,123,121,1,0,0,0,123,124,1,0,0,0,124,127,1,0,0,0,125,123,1,0,0,0,126,
+		118,1,0,0,0,126,127,1,0,0,0,127,128,1,0,0,0,128,130,5,3,0,0,129,115,1,
+		0,0,0,129,116,1,0,0,0,129,117,1,0,0,0,130,11,1,0,0,0,131,133,5,16,0,0,
+		132,131,1,0,0,0,132,133,1,0,0,0,133,137,1,0,0,0,134,138,5,26,0,0,135,138,
+		5,25,0,0,136,138,3,26,13,0,137,134,1,0,0,0,137,135,1,0,0,0,137,136,1,0,
+		0,0,138,13,1,0,0,0,139,148,5,2,0,0,140,145,3,16,8,0,141,142,5,13,0,0,142,
+		144,3,16,8,0,143,141,1,0,0,0,144,147,1,0,0,0,145,143,1,0,0,0,145,146,1,
+		0,0,0,146,149,1,0,0,0,147,145,1,0,0,0,148,140,1,0,0,0,148,149,1,0,0,0,
+		149,150,1,0,0,0,150,151,5,3,0,0,151,15,1,0,0,0,152,158,3,26,13,0,153,156,
+		5,7,0,0,154,157,3,18,9,0,155,157,3,12,6,0,156,154,1,0,0,0,156,155,1,0,
+		0,0,157,159,1,0,0,0,158,153,1,0,0,0,158,159,1,0,0,0,159,17,1,0,0,0,160,
+		169,5,17,0,0,161,166,3,20,10,0,162,163,5,13,0,0,163,165,3,20,10,0,164,
+		162,1,0,0,0,165,168,1,0,0,0,166,164,1,0,0,0,166,167,1,0,0,0,167,170,1,
+		0,0,0,168,166,1,0,0,0,169,161,1,0,0,0,169,170,1,0,0,0,170,171,1,0,0,0,
+		171,172,5,18,0,0,172,19,1,0,0,0,173,175,5,16,0,0,174,173,1,0,0,0,174,175,
+		1,0,0,0,175,176,1,0,0,0,176,181,3,22,11,0,177,178,7,0,0,0,178,180,3,22,
+		11,0,179,177,1,0,0,0,180,183,1,0,0,0,181,179,1,0,0,0,181,182,1,0,0,0,182,
+		21,1,0,0,0,183,181,1,0,0,0,184,199,5,26,0,0,185,192,3,26,13,0,186,187,
+		5,14,0,0,187,188,3,20,10,0,188,189,5,13,0,0,189,190,3,20,10,0,190,191,
+		5,15,0,0,191,193,1,0,0,0,192,186,1,0,0,0,192,193,1,0,0,0,193,199,1,0,0,
+		0,194,195,5,14,0,0,195,196,3,20,10,0,196,197,5,15,0,0,197,199,1,0,0,0,
+		198,184,1,0,0,0,198,185,1,0,0,0,198,194,1,0,0,0,199,23,1,0,0,0,200,201,
+		5,21,0,0,201,206,5,24,0,0,202,203,5,13,0,0,203,205,5,24,0,0,204,202,1,
+		0,0,0,205,208,1,0,0,0,206,204,1,0,0,0,206,207,1,0,0,0,207,25,1,0,0,0,208,
+		206,1,0,0,0,209,210,7,1,0,0,210,27,1,0,0,0,26,34,48,56,78,89,92,96,99,
+		101,104,123,126,129,132,137,145,148,156,158,166,169,174,181,192,198,206
 	};
 
 	public static readonly ATN _ATN =

@@ -51,6 +51,13 @@ public interface IGraphTextVisitor<Result> : IParseTreeVisitor<Result> {
 	/// <return>The visitor result.</return>
 	Result VisitInput([NotNull] GraphTextParser.InputContext context);
 	/// <summary>
+	/// Visit a parse tree produced by the <c>state</c>
+	/// labeled alternative in <see cref="GraphTextParser.statement"/>.
+	/// </summary>
+	/// <param name="context">The parse tree.</param>
+	/// <return>The visitor result.</return>
+	Result VisitState([NotNull] GraphTextParser.StateContext context);
+	/// <summary>
 	/// Visit a parse tree produced by the <c>constant</c>
 	/// labeled alternative in <see cref="GraphTextParser.statement"/>.
 	/// </summary>

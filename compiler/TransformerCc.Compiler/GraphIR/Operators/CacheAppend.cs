@@ -1,0 +1,66 @@
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.GraphIR.Operators;
+
+/// <summary>
+/// A cache [B, Hk, C, D] with the L positions of new rows written at positions past[b] … past[b]+L−1 of sequence b; past
+/// is i64[B]. Position p lies in slot p, or in slot p mod C of a circular cache. Rows take the element type of the cache:
+/// nothing sees them but through it.
+/// </summary>
+/// <param name="New">Layout of the new rows.</param>
+public sealed record CacheAppend(HeadLayout New, bool Circular) : Operator, IOperator<CacheAppend>
+{
+    public static string OperatorName => "cache_append";
+
+    public override string Name => OperatorName;
+
+    public static CacheAppend Read(IAttributeReader reader) => new(reader.Word<HeadLayout>("new"), reader.Flag("circular"));
+
+    public override void Attributes(IAttributeVisitor visitor)
+    {
+        visitor.Word("new", New);
+        visitor.Flag("circular", Circular);
+    }
+
+    public override EquatableArray<TensorType> Infer(EquatableArray<TensorType> inputs)
+    {
+        ShapeRules.ExpectOperands(inputs, 3, "cache, new rows, past");
+        TensorType cache = inputs[0], rows = inputs[1];
+        ShapeRules.ExpectFloat(rows, "the new rows");
+        ShapeRules.ExpectFloat(cache, "the cache");
+        ShapeRules.ExpectRank(cache, 4, "the cache");
+        ShapeRules.ExpectRank(rows, 4, "the new rows");
+        (DimExpr batch, DimExpr heads, _, DimExpr width) = New.Split(rows.Shape.AsSpan());
+        ShapeRules.ExpectEqual(cache.Shape[0], batch, "the batch of the cache", "that of the new rows");
+        ShapeRules.ExpectEqual(cache.Shape[1], heads, "the number of heads of the cache", "that of the new rows");
+        ShapeRules.ExpectEqual(cache.Shape[3], width, "the head width of the cache", "that of the new rows");
+        ExpectPast(inputs[2], batch);
+        return ShapeRules.One(cache);
+    }
+
+    /// <summary>The positions that each sequence holds already.</summary>
+    internal static void ExpectPast(TensorType past, DimExpr batch) =>
+        ShapeRules.Expect(past.Element == ElementType.I64 && past.Rank == 1 && past.Shape[0] == batch, $"past must be i64[{batch}], is {past}");
+
+    public override Tensor[] Evaluate(IReadOnlyList<Tensor> inputs, IReadOnlyDictionary<string, long> dimensions)
+    {
+        Tensor cache = inputs[0];
+        (long batch, long heads, long length, long width) = New.Split(inputs[1].Shape);
+        (long batchStride, long headStride, long sequenceStride, long widthStride) = New.Split<long>(Strided.RowMajor(inputs[1].Shape));
+        Tensor rows = TensorMath.FromDoubles(cache.Type, [batch, heads, length, width],
+            TensorMath.Doubles(Strided.Copy(inputs[1], [batch, heads, length, width], [batchStride, headStride, sequenceStride, widthStride])));
+        long[] past = TensorMath.Longs(inputs[2]);
+        long capacity = cache.Shape[2];
+        byte[] bytes = cache.Data.ToArray();
+        int run = checked((int)width * cache.Type.Size());
+        for (long row = 0; row < batch * heads * length; row++)
+        {
+            long position = past[row / length / heads] + (row % length);
+            ShapeRules.Expect(position >= 0 && (Circular ? capacity > 0 : position < capacity), $"position {position} is outside a cache of {capacity}");
+            long slot = (row / length * capacity) + (Circular ? position % capacity : position);
+            rows.Data.Span.Slice((int)row * run, run).CopyTo(bytes.AsSpan((int)slot * run));
+        }
+        return [new Tensor(cache.Type, cache.Shape, bytes)];
+    }
+}

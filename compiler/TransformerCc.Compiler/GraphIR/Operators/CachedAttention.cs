@@ -1,0 +1,102 @@
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.GraphIR.Operators;
+
+/// <summary>
+/// Causal attention over caches [B, Hk, C, D] of keys and values that hold the queries' own positions already. Query i of
+/// sequence b stands at position past[b]+i and sees key j where j ≤ past[b]+i and, with a window w, j > past[b]+i−w.
+/// Position j lies in slot j, or in slot j mod C of circular caches. Heads are grouped and scores scaled and capped as in
+/// <see cref="Attention"/>.
+/// </summary>
+/// <param name="Window">Keys that a query sees; 0 for all.</param>
+public sealed record CachedAttention(HeadLayout Query, HeadLayout Result, float Scale, float SoftCap, long Window, bool Circular)
+    : Operator, IOperator<CachedAttention>
+{
+    public static string OperatorName => "cached_attention";
+
+    public override string Name => OperatorName;
+
+    public static CachedAttention Read(IAttributeReader reader) => new(
+        reader.Word<HeadLayout>("query"), reader.Word<HeadLayout>("result"), (float)reader.Float("scale"),
+        reader.Has("soft_cap") ? (float)reader.Float("soft_cap") : 0, reader.Has("window") ? reader.Integer("window") : 0, reader.Flag("circular"));
+
+    public override void Attributes(IAttributeVisitor visitor)
+    {
+        visitor.Word("query", Query);
+        visitor.Word("result", Result);
+        visitor.Float("scale", Scale);
+        if (SoftCap != 0)
+        {
+            visitor.Float("soft_cap", SoftCap);
+        }
+        if (Window != 0)
+        {
+            visitor.Integer("window", Window);
+        }
+        visitor.Flag("circular", Circular);
+    }
+
+    public override EquatableArray<TensorType> Infer(EquatableArray<TensorType> inputs)
+    {
+        ShapeRules.ExpectOperands(inputs, 4, "q, key cache, value cache, past");
+        foreach (TensorType heads in inputs.Take(3))
+        {
+            ShapeRules.ExpectFloat(heads, "q and the caches");
+            ShapeRules.ExpectRank(heads, 4, "each of q and the caches");
+        }
+        ShapeRules.Expect(Query != HeadLayout.BHDS && Result != HeadLayout.BHDS, "queries and result must be laid out bshd or bhsd");
+        ShapeRules.Expect(Window >= 0 && (Window > 0 || !Circular), $"a window of {Window}: circular caches need one, and it is not negative");
+        (DimExpr batch, DimExpr queryHeads, DimExpr queries, DimExpr width) = Query.Split(inputs[0].Shape.AsSpan());
+        EquatableArray<DimExpr> keys = inputs[1].Shape, values = inputs[2].Shape;
+        ShapeRules.ExpectEqual(batch, keys[0], "the batch of q", "the batch of the keys");
+        ShapeRules.ExpectEqual(batch, values[0], "the batch of q", "the batch of the values");
+        ShapeRules.ExpectEqual(width, keys[3], "the head width of q", "the head width of the keys");
+        ShapeRules.ExpectEqual(keys[1], values[1], "the heads of the keys", "the heads of the values");
+        ShapeRules.ExpectEqual(keys[2], values[2], "the positions of the keys", "the positions of the values");
+        ShapeRules.Expect(queryHeads.ConstantValue is > 0 and { } h && keys[1].ConstantValue is > 0 and { } hk && h % hk == 0,
+            $"{queryHeads} query heads must be a constant multiple of {keys[1]} key heads");
+        CacheAppend.ExpectPast(inputs[3], batch);
+        return ShapeRules.One(inputs[0].Element, Result.Join(batch, queryHeads, queries, values[3]).ToEquatableArray());
+    }
+
+    /// <summary>Attention as the plain operator has it, on each sequence's keys in ascending position with the rest hidden.</summary>
+    public override Tensor[] Evaluate(IReadOnlyList<Tensor> inputs, IReadOnlyDictionary<string, long> dimensions)
+    {
+        (long batch, long heads, long queries, long width) = Query.Split(inputs[0].Shape);
+        long keyHeads = inputs[1].Shape[1], capacity = inputs[1].Shape[2], valueWidth = inputs[2].Shape[3];
+        long[] past = TensorMath.Longs(inputs[3]);
+        var results = new List<Tensor>();
+        for (int b = 0; b < batch; b++)
+        {
+            long end = past[b] + queries, first = Window == 0 ? 0 : long.Max(0, past[b] - Window + 1), count = long.Max(0, end - first);
+            ShapeRules.Expect(past[b] >= 0 && (Circular ? count <= capacity : end <= capacity), $"positions {past[b]} to {end - 1} are outside a cache of {capacity}");
+            Tensor Positions(Tensor cache, long columns)
+            {
+                double[] all = TensorMath.Doubles(cache);
+                var rows = new double[keyHeads * count * columns];
+                for (long row = 0; row < keyHeads * count; row++)
+                {
+                    long position = first + (row % count), slot = Circular ? position % capacity : position;
+                    all.AsSpan((int)(((((b * keyHeads) + (row / count)) * capacity) + slot) * columns), (int)columns).CopyTo(rows.AsSpan((int)(row * columns)));
+                }
+                return TensorMath.FromDoubles(ElementType.F64, [1, keyHeads, count, columns], rows);
+            }
+            var visible = new bool[queries * count];
+            for (long i = 0; i < visible.Length; i++)
+            {
+                long query = past[b] + (i / count), key = first + (i % count);
+                visible[i] = key <= query && (Window == 0 || key > query - Window);
+            }
+            long[] strides = Strided.RowMajor(inputs[0].Shape);
+            (_, long headStride, long sequenceStride, long widthStride) = Query.Split<long>(strides);
+            double[] q = TensorMath.Doubles(Strided.Copy(inputs[0], [batch, heads, queries, width], [strides[0], headStride, sequenceStride, widthStride]));
+            Tensor query64 = TensorMath.FromDoubles(ElementType.F64, [1, heads, queries, width], q[(int)(b * heads * queries * width)..(int)((b + 1) * heads * queries * width)]);
+            var plain = new Attention(HeadLayout.BHSD, HeadLayout.BHSD, HeadLayout.BHSD, HeadLayout.BHSD, Scale, MaskKind.Boolean, null) { SoftCap = SoftCap };
+            Tensor mask = TensorMath.FromLongs(ElementType.Bool, [1, 1, queries, count], Array.ConvertAll(visible, v => v ? 1L : 0));
+            results.Add(plain.Evaluate([query64, Positions(inputs[1], width), Positions(inputs[2], valueWidth), mask], dimensions)[0]);
+        }
+        Tensor headMajor = TensorMath.FromDoubles(inputs[0].Type, [batch, heads, queries, valueWidth], [.. results.SelectMany(TensorMath.Doubles)]);
+        return [Result == HeadLayout.BHSD ? headMajor : new Transpose([0, 2, 1, 3]).Evaluate([headMajor], dimensions)[0]];
+    }
+}
