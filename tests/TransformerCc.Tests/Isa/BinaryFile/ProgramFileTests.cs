@@ -123,12 +123,12 @@ public sealed class ProgramFileTests : IDisposable
         Refused("TCC4072", good with { Tensors = [past, keys with { State = keys.State! with { Window = 0 } }] });
         Refused("TCC4062", good with { Debug = [] });
         Refused("TCC4062", good with { Tokenizer = good.Tokenizer! with { Tokens = [] } });
-        Refused("TCC4072", good with { Tokenizer = good.Tokenizer with { Scores = [1] } });
-        Refused("TCC4072", good with { Tokenizer = good.Tokenizer with { Scores = [1, 2, 3, float.NaN] } });
-        Refused("TCC4072", good with { Tokenizer = good.Tokenizer with { Types = [TokenType.Normal] } });
-        Refused("TCC4072", good with { Tokenizer = good.Tokenizer with { Types = [.. good.Tokenizer.Types.Select(_ => (TokenType)7)] } });
-        Refused("TCC4072", good with { Tokenizer = good.Tokenizer with { Bos = -1 } });
-        Refused("TCC4072", good with { Tokenizer = good.Tokenizer with { Separator = 4 } });
+        Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Scores = [1] } });
+        Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Scores = [1, 2, 3, float.NaN] } });
+        Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Types = [TokenType.Normal] } });
+        Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Types = [.. good.Tokenizer.Types.Select(_ => (TokenType)7)] } });
+        Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Bos = -1 } });
+        Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Separator = 4 } });
         Refused("TCC4063", good with { Tokenizer = good.Tokenizer with { Merges = [new string('x', (1 << 16) + 1)] } });
         Refused("TCC4057", good with { Weights = new UnevenWeights() });
         Assert.Empty(Directory.GetFiles(_folder));
