@@ -13,7 +13,7 @@ internal static class BlockFormats
 
     private static ImmutableArray<BlockFormat> Collect()
     {
-        foreach (BlockFormat format in (IEnumerable<BlockFormat>)[.. GgmlFormats.All, .. NBitsFormats.All])
+        foreach (BlockFormat format in (IEnumerable<BlockFormat>)[.. GgmlFormats.All, .. GridFormats.All, .. NBitsFormats.All])
         {
             s_byCode[format.Code] = s_byCode[format.Code] is null ? format : throw new InvalidOperationException($"{format} and {s_byCode[format.Code]} have one code");
         }
