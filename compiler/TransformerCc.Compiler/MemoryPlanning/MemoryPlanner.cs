@@ -21,6 +21,9 @@ public sealed record MemoryUse(MemorySpace Space, long Peak, long LowerBound, lo
 /// <summary>Places the buffers of a tile program in the scratchpads; the weight ring comes first in WSP.</summary>
 public static class MemoryPlanner
 {
+    /// <summary>Search nodes for a plan that first fit does not find: a second at most, at the sizes of a tile program.</summary>
+    private const long ExactSteps = 20_000;
+
     private static readonly MemorySpace[] s_spaces = [MemorySpace.Asp, MemorySpace.Acc, MemorySpace.Wsp];
 
     /// <summary>Throws a <see cref="DiagnosticException"/> that names the buffers alive at the fullest step when a memory is too small.</summary>
@@ -37,7 +40,7 @@ public static class MemoryPlanner
         foreach (MemorySpace space in s_spaces)
         {
             (PackingProblem problem, List<TileBuffer> buffers) = Problem(program.Body, chip, space, ring);
-            PackingSolution solution = FirstFitPlanner.Solve(problem);
+            PackingSolution solution = PackingPlanner.Solve(problem, ExactSteps);
             long reserved = space == MemorySpace.Wsp ? ring : 0;
             plan.Use.Add(new MemoryUse(space, solution.Peak(problem), problem.LivePeak(), reserved, chip.Capacity(space)));
             if (solution.Peak(problem) > problem.Capacity)
@@ -63,7 +66,7 @@ public static class MemoryPlanner
         Array.TrueForAll(s_spaces, space =>
         {
             (PackingProblem problem, _) = Problem(block, chip, space, ringBytes);
-            return FirstFitPlanner.Solve(problem).Peak(problem) <= problem.Capacity;
+            return PackingPlanner.Fits(problem, ExactSteps);
         });
 
     /// <summary>

@@ -38,6 +38,18 @@ public sealed class OnnxCampaignTests(ITestOutputHelper output)
         Rejected("TCC3010", new OnnxBuilder(23).Input("q", 1, 1, 2, 3, 4).Input("k", 1, 1, 2, 3, 4).Input("v", 1, 1, 2, 3, "width").Node("Attention", "q k v", "y").Output("y"));
 
     [Fact]
+    public void Attention_with_a_key_without_heads_is_refused() =>
+        Rejected("its own", new OnnxBuilder(23).Input("q", 1, 1, 2, 3, 4).Input("k", 1, 4).Input("v", 1, 1, 2, 3, 4).Node("Attention", "q k v", "y").Output("y"));
+
+    [Fact]
+    public void An_input_without_a_name_is_refused()
+    {
+        OnnxBuilder model = new OnnxBuilder().Input("x", 1, 2).Input("z", 1, 2).Node("Relu", "x", "y").Output("y");
+        model.Model.Graph.Input[1].Name = "";
+        Rejected("has no name", model);
+    }
+
+    [Fact]
     public void A_product_of_no_rows_compiles()
     {
         using var campaign = new ModelCampaign(Source([]), s_sharedLimit);

@@ -17,6 +17,7 @@ public sealed class HelpTests
     [InlineData("asm")]
     [InlineData("isa")]
     [InlineData("chips")]
+    [InlineData("plan-memory")]
     public void Verb(string verb)
     {
         string help = ToolRun.Good(verb, "--help").Output;

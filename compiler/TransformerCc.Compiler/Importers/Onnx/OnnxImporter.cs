@@ -83,6 +83,11 @@ public static class OnnxImporter
             {
                 continue;
             }
+            if (input.Name.Length == 0)
+            {
+                session.Report(ImportCodes.Structure, "an input of the model has no name", "inputs");
+                continue;
+            }
             try
             {
                 TensorType declared = Declared(session.Dimensions, input, options);

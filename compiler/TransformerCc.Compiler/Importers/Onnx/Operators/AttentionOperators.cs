@@ -23,6 +23,10 @@ internal static class AttentionOperators
     private static void Attend(NodeContext n)
     {
         bool hasHeads = n.Rank(0) == 4;
+        if (hasHeads && n.Rank(1) != 4)
+        {
+            throw ImportException.Invalid($"the query {n.Value(0).Type} has heads of its own, the key {n.Value(1).Type} has not");
+        }
         DimExpr queryHeads = hasHeads ? n.Shape(0)[1] : ContribAttentionOperators.HeadCount(n, "q_num_heads");
         DimExpr keyHeads = hasHeads ? n.Shape(1)[1] : ContribAttentionOperators.HeadCount(n, "kv_num_heads");
         Heads query = Heads.Of(n, n.Value(0), queryHeads), key = Heads.Of(n, n.Value(1), keyHeads), value = Heads.Of(n, n.Value(2), keyHeads);
