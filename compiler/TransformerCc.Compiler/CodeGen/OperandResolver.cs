@@ -45,7 +45,7 @@ internal readonly struct OperandResolver(TileStatement statement, MemoryPlan pla
     /// <summary>False for constants that an immediate holds.</summary>
     public static bool NeedsRegister(DimExpr e) => e.ConstantValue is null or < 0 or > int.MaxValue;
 
-    public Reg Reg(string name, Reg? value) => registers.Value(Get<DimOperand>(name).Value);
+    public Reg Reg(string name, Reg? value) => statement.Find(name) is DefinitionOperand definition ? registers.Define(definition.Name) : registers.Value(Get<DimOperand>(name).Value);
 
     public byte Byte(string name, byte? value) => checked((byte)Get<NumberOperand>(name).Value);
 

@@ -94,6 +94,18 @@ public sealed class TileBuilder(TileProgram program)
         return DimExpr.Symbol(let.Name);
     }
 
+    /// <summary>
+    /// Reads an integer of an ASP buffer into the sequencer, which waits for it, and names it for the rest of the block.
+    /// </summary>
+    /// <param name="interval">Values that buffers are planned for.</param>
+    public DimExpr LoadScalar(string hint, ScratchOperand source, ElementType format, DimInterval interval)
+    {
+        string name = Fresh(hint);
+        _intervals[name] = interval;
+        Emit<LoadScalar>(("dst", new DefinitionOperand(name, interval)), ("address", source), ("format", new FormatOperand(format)));
+        return DimExpr.Symbol(name);
+    }
+
     public void LoadWeights(TileBuffer slot, WeightPanel panel) =>
         Emit<LoadWeights>(("dst", new ScratchOperand(slot, 0)), ("src", new PanelOperand(panel)), ("bytes", Dim(panel.Bytes)));
 

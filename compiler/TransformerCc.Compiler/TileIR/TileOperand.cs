@@ -42,6 +42,16 @@ public sealed record DimOperand(DimExpr Value) : TileOperand
 }
 
 /// <summary>A format of elements, or of weights in blocks.</summary>
+/// <summary>A name for the value that a statement puts into a register, for the rest of the block.</summary>
+/// <param name="Interval">
+/// Where the value lies as far as sizes are planned. Nothing enforces it: what decides the value is checked before the
+/// run, and accesses are checked by the memories.
+/// </param>
+public sealed record DefinitionOperand(string Name, DimInterval Interval) : TileOperand
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Name} in {Interval.Lower}..{Interval.Upper}");
+}
+
 public sealed record FormatOperand(WeightFormat Format) : TileOperand
 {
     public override string ToString() => Format.Name;

@@ -56,11 +56,7 @@ public static class TileVerifier
                     break;
                 case TileLet let:
                     CheckSymbols(let.Value, $"{let.Name}");
-                    if (!symbols.Add(let.Name))
-                    {
-                        diagnostics.Add(Diagnostic.Error("TCC3003", $"{let.Name} hides a symbol of the same name"));
-                    }
-                    defined.Add(let.Name);
+                    Define(let.Name);
                     break;
                 case TileStatement statement:
                     VerifyStatement(statement);
@@ -69,6 +65,15 @@ public static class TileVerifier
         }
         buffers.ExceptWith(declared);
         symbols.ExceptWith(defined);
+
+        void Define(string name)
+        {
+            if (!symbols.Add(name))
+            {
+                diagnostics.Add(Diagnostic.Error("TCC3003", $"{name} hides a symbol of the same name"));
+            }
+            defined.Add(name);
+        }
 
         void VerifyBuffer(TileBuffer buffer, DimExpr offset, TileStatement statement)
         {
@@ -97,6 +102,9 @@ public static class TileVerifier
                         break;
                     case DimOperand d:
                         CheckSymbols(d.Value, statement.Kind.Info.Mnemonic);
+                        break;
+                    case DefinitionOperand d:
+                        Define(d.Name);
                         break;
                 }
             }

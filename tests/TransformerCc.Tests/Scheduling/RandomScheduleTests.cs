@@ -100,7 +100,7 @@ public sealed class RandomScheduleTests
             DramTensor t = _tensors[_random.Next(_tensors.Count)];
             StridedTile Strided(TileBuffer buffer) => new(buffer, DimExpr.Zero, ElementType.F32, new Extent3(DimExpr.Zero, AspStride, 4));
             VectorTile Tile(TileBuffer buffer) => new(buffer, DimExpr.Zero, buffer.Space == MemorySpace.Acc ? AccStride : AspStride, ElementType.F32);
-            switch (_random.Next(8))
+            switch (_random.Next(9))
             {
                 case 0:
                     b.Load(Strided(x), new StridedDram(t, DimExpr.Zero, dram), count);
@@ -116,6 +116,12 @@ public sealed class RandomScheduleTests
                     break;
                 case 4:
                     b.Unary(UnaryOp.Abs, Tile(x), Tile(c), Rows, 16);
+                    break;
+                case 8:
+                    // What the sequencer reads decides which element is filled next.
+                    b.Iota(new VectorTile(x, DimExpr.Zero, DimExpr.Zero, ElementType.I32), DimExpr.One, DimExpr.One, 7, DimExpr.Zero, DimExpr.Zero);
+                    DimExpr column = b.LoadScalar("column", new ScratchOperand(x, DimExpr.Zero), ElementType.I32, new DimInterval(0, 15));
+                    b.Fill(new ScratchOperand(y, column * 4), ElementType.F32, AspStride, Rows, 1, 0);
                     break;
                 case 5:
                     b.Binary(BinaryOp.Max, Tile(c), Tile(x), Tile(y), Rows, 16);
