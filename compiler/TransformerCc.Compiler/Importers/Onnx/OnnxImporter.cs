@@ -116,6 +116,11 @@ public static class OnnxImporter
 
     private static Imported Constant(ImportSession session, string name, TensorType declared, Tensor data)
     {
+        // A flag is written with or without its dimension: np.save of True, or of [True].
+        if (data.Count == 1 && data.Rank != declared.Rank)
+        {
+            data = new Tensor(data.Type, [.. Enumerable.Repeat(1L, declared.Rank)], data.Data);
+        }
         bool fits = data.Type == declared.Element && data.Rank == declared.Rank;
         for (int i = 0; fits && i < data.Rank; i++)
         {

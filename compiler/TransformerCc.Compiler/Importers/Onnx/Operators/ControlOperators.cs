@@ -12,7 +12,7 @@ internal static class ControlOperators
     {
         if (n.Contents(0) is not { Elements: [{ Constant: { } condition }] })
         {
-            throw n.NotKnown(0, "the condition");
+            throw n.NotKnown(0, "the condition, which decides the branch that is compiled");
         }
         string name = condition != 0 ? "then_branch" : "else_branch";
         GraphProto branch = n.Attribute(name)?.G ?? throw ImportException.Invalid($"has no {name}");
