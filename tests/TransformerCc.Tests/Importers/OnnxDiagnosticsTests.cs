@@ -16,14 +16,14 @@ public sealed class OnnxDiagnosticsTests
     public void Every_obstacle_is_reported_in_one_run()
     {
         IReadOnlyList<Diagnostic> errors = new OnnxBuilder().Input("x", 1, "batch", 8)
-            .Node("LSTM", "x", "a").Node("Relu", "a", "a2").Node("Sigmoid", "a2", "out1")
+            .Node("Neg", "x", "n").Node("LSTM", "n", "a").Node("Relu", "a", "a2").Node("Sigmoid", "a2", "out1")
             .Node("com.example", "Magic", "x", "b").Node("Add", "b b", "out2")
             .Floats("w", [5, 4], new float[20]).Node("MatMul", "x w", "out3")
             .Output("out1").Output("out2").Output("out3").ImportErrors();
 
         Assert.Equal([ImportCodes.UnsupportedOperator, ImportCodes.UnsupportedOperator, ImportCodes.Shape], errors.Select(e => e.Code));
         Assert.Contains("node a (LSTM)", errors[0].Location, StringComparison.Ordinal);
-        Assert.Contains("--outputs x", errors[0].Help, StringComparison.Ordinal);
+        Assert.Contains("--outputs n", errors[0].Help, StringComparison.Ordinal);
         Assert.Contains("com.example", errors[1].Message, StringComparison.Ordinal);
     }
 

@@ -21,6 +21,7 @@ internal sealed class ImportSession
     private readonly OnnxModelFile _file;
     private readonly Dictionary<(string Domain, string Name), FunctionProto> _functions = [];
     private readonly Dictionary<string, ValueInfoProto> _declared = new(StringComparer.Ordinal);
+    private readonly CutPoints _cuts = new();
     private readonly List<string> _doubleArithmetic = [];
     private readonly List<string> _expandedWeights = [];
     private int _nodes;
@@ -55,6 +56,9 @@ internal sealed class ImportSession
 
     /// <summary>What nodes read that could not be imported: computed tensors at which the graph would have to end.</summary>
     public List<Imported> Ends { get; } = [];
+
+    /// <summary>Where to end the graph in place of the node of the model that is being translated.</summary>
+    public string? CutHelp => _cuts.Help;
 
     public NodeScope MainScope() => new(null, Opsets(_file.Model.OpsetImport), "");
 
@@ -181,6 +185,10 @@ internal sealed class ImportSession
     private void Import(NodeProto proto, NodeScope scope)
     {
         var node = new NodeContext(this, scope, proto);
+        if (scope.Depth == 0)
+        {
+            _cuts.Reset();
+        }
         try
         {
             if (++_nodes > MaximumNodes)
@@ -188,6 +196,10 @@ internal sealed class ImportSession
                 throw new ImportException(ImportCodes.Limit, $"more than {MaximumNodes} nodes once functions are inlined");
             }
             bool known = node.ResolveInputs();
+            if (scope.Depth == 0)
+            {
+                _cuts.Begin(node);
+            }
             _functions.TryGetValue((OperatorTable.Domain(proto.Domain), proto.OpType), out FunctionProto? function);
             // An operator that is not supported is an obstacle of its own, even behind another one.
             OperatorEntry? entry = function is null ? OperatorTable.Find(node) : null;
@@ -204,11 +216,11 @@ internal sealed class ImportSession
         }
         catch (ImportException e)
         {
-            Diagnostics.Add(Diagnostic.Error(e.Code, $"{proto.OpType}: {e.Message}", node.Location, e.Help) with { ConstantsNeeded = e.ConstantsNeeded });
+            Diagnostics.Add(Diagnostic.Error(e.Code, $"{proto.OpType}: {e.Message}", node.Location, e.Help ?? _cuts.Help) with { ConstantsNeeded = e.ConstantsNeeded });
         }
         catch (ShapeException e)
         {
-            Report(ImportCodes.Shape, $"{proto.OpType}: {e.Message}", node.Location, ShapeHelp.For(node, Dimensions));
+            Report(ImportCodes.Shape, $"{proto.OpType}: {e.Message}", node.Location, ShapeHelp.For(node, Dimensions) ?? _cuts.Help);
         }
         catch (DiagnosticException e)
         {
@@ -221,6 +233,10 @@ internal sealed class ImportSession
         if (node.Results().Any(r => r.Value is null))
         {
             Ends.AddRange(node.Present.Where(i => i.Value is { Producer: not null }));
+            if (scope.Depth == 0)
+            {
+                _cuts.Fail(node);
+            }
         }
         foreach ((string name, Imported? value) in node.Results())
         {

@@ -135,7 +135,7 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
         }
         string sources = string.Join(", ", input.DataSources);
         return new ImportException(ImportCodes.DataDependent, $"{what}, from tensor {input.Name}, depends on the data of {sources}; it must be known at compile time",
-            $"give {(input.DataSources.Count == 1 ? "that input" : "one of them")} as a constant: --const {input.DataSources[0]}=FILE.npy; or end the graph before this node with --outputs")
+            $"give {(input.DataSources.Count == 1 ? "that input" : "one of them")} as a constant: --const {input.DataSources[0]}=FILE.npy{(session.CutHelp is { } cut ? $"; or {cut}" : "")}")
         {
             ConstantsNeeded = input.DataSources,
         };

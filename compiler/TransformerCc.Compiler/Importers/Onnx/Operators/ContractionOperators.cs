@@ -48,8 +48,7 @@ internal static class ContractionOperators
         }
         if (n.Int("group", 1) != 1)
         {
-            throw ImportException.Invalid($"{n.Int("group", 1)} groups are not supported, a convolution of one group is",
-                $"end the graph at tensor {n.Input(0).Name} with --outputs {n.Input(0).Name}");
+            throw ImportException.Invalid($"{n.Int("group", 1)} groups are not supported, a convolution of one group is");
         }
         long[] ones = [.. Enumerable.Repeat(1L, spatial)];
         long[] strides = n.Ints("strides") ?? ones, dilations = n.Ints("dilations") ?? ones, pads = n.Ints("pads") ?? new long[spatial * 2];

@@ -31,6 +31,9 @@ internal static class OperatorTable
         BlockQuantizedOperators.Entries,
     }.SelectMany(family => family).ToLookup(e => (e.Domain, e.Name));
 
+    /// <summary>Domain and name of every supported operator.</summary>
+    public static IEnumerable<(string Domain, string Name)> Supported => Entries.Select(e => e.Key);
+
     /// <summary>The operator set of ONNX itself has two names.</summary>
     public static string Domain(string domain) => domain == "ai.onnx" ? "" : domain;
 
@@ -41,7 +44,9 @@ internal static class OperatorTable
         OperatorEntry[] versions = [.. Entries[(domain, name)]];
         if (versions.Length == 0)
         {
-            throw new ImportException(ImportCodes.UnsupportedOperator, $"the operator{(domain.Length > 0 ? $" of {domain}" : "")} is not supported", CutHelp(node));
+            string of = domain.Length > 0 ? $" of {domain}" : "";
+            throw new ImportException(ImportCodes.UnsupportedOperator,
+                RefusedOperators.Find(domain, name) is { } reason ? $"the operator{of} is not supported: {reason}" : $"the operator{of} is not known, and no function of the model has its name");
         }
         // ONNX Runtime knows its own operators whether or not the model names their set, and its own optimiser leaves it out.
         if (node.ImportedOpset is null && domain != ContribOperators.Microsoft)
@@ -87,11 +92,5 @@ internal static class OperatorTable
         {
             return null;
         }
-    }
-
-    private static string? CutHelp(NodeContext node)
-    {
-        Imported? data = Enumerable.Range(0, node.InputCount).Select(node.Optional).FirstOrDefault(i => i?.Value is { IsConstant: false });
-        return data is null ? null : $"end the graph at tensor {data.Name} with --outputs {data.Name}";
     }
 }
