@@ -1,70 +1,113 @@
 using System.Buffers;
 using TransformerCc.Compiler.TileIR;
 using TransformerCc.Isa.BinaryFile;
-using TransformerCc.Isa.Numerics;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.CodeGen;
 
 /// <summary>
-/// Writes the weight section straight from the model's memory-mapped tensors, one row of a panel at a time: nothing
-/// larger than a row is held.
+/// Writes the weight section straight from the model's memory-mapped tensors: chunks of about a mebibyte are filled by
+/// several threads and written in order by the caller's, so that nothing but a few chunks is held.
 /// </summary>
 internal sealed class ModelWeightSection(WeightStream weights) : WeightSection
 {
-    /// <summary>Elements converted at a time where a constant is one long row.</summary>
-    private const int ChunkElements = 1 << 16;
+    private const int ChunkBytes = 1 << 20;
 
     public override long Length => weights.Length;
 
     public override void WriteTo(Stream stream)
     {
-        foreach (WeightPiece piece in weights.Pieces)
+        int window = Environment.ProcessorCount + 1;
+        var filling = new Queue<(Task Done, byte[] Bytes, int Length)>();
+        try
         {
-            switch (piece)
+            foreach (List<Part> parts in Chunks())
             {
-                case WeightPanel panel:
-                    long width = panel.Source.Shape[1];
-                    for (long k = panel.K0; k < panel.K0 + panel.Rows; k++)
-                    {
-                        WriteRun(stream, panel.Source, (k * width) + panel.N0, panel.Columns, panel.Format);
-                        Pad(stream, panel.RowStride - (panel.Columns * panel.Format.Size()));
-                    }
-                    break;
-                case ConstantBlob blob:
-                    for (long i = 0; i < blob.Source.Count; i += ChunkElements)
-                    {
-                        WriteRun(stream, blob.Source, i, long.Min(ChunkElements, blob.Source.Count - i), blob.Format);
-                    }
-                    Pad(stream, Lines.RoundUp(blob.Bytes) - blob.Bytes);
-                    break;
+                if (filling.Count == window)
+                {
+                    WriteFirst();
+                }
+                int length = (int)parts.Sum(p => Lines.RoundUp(p.Bytes));
+                byte[] bytes = ArrayPool<byte>.Shared.Rent(length);
+                filling.Enqueue((Task.Run(() => Fill(parts, bytes)), bytes, length));
+            }
+            while (filling.Count > 0)
+            {
+                WriteFirst();
             }
         }
-    }
-
-    private static void WriteRun(Stream output, Tensor source, long first, long count, ElementType format)
-    {
-        int size = source.Type.Size();
-        ReadOnlySpan<byte> bytes = source.Data.Span.Slice(checked((int)(first * size)), checked((int)(count * size)));
-        if (source.Type == format)
+        finally
         {
-            output.Write(bytes);
-            return;
+            // The tensors may be unmapped after a failure: nobody may read them any more.
+            foreach ((Task done, _, _) in filling)
+            {
+                done.ContinueWith(_ => { }, TaskScheduler.Default).Wait();
+            }
         }
-        int n = checked((int)count);
-        float[] wide = ArrayPool<float>.Shared.Rent(n);
-        byte[] narrow = ArrayPool<byte>.Shared.Rent(n * format.Size());
-        NumericFormat.WidenToF32(source.Type, bytes, wide.AsSpan(0, n));
-        NumericFormat.NarrowFromF32(format, wide.AsSpan(0, n), narrow.AsSpan(0, n * format.Size()));
-        output.Write(narrow, 0, n * format.Size());
-        ArrayPool<float>.Shared.Return(wide);
-        ArrayPool<byte>.Shared.Return(narrow);
+
+        void WriteFirst()
+        {
+            (Task done, byte[] bytes, int length) = filling.Peek();
+            done.GetAwaiter().GetResult();
+            stream.Write(bytes, 0, length);
+            filling.Dequeue();
+            ArrayPool<byte>.Shared.Return(bytes);
+        }
     }
 
-    private static void Pad(Stream output, long bytes)
+    /// <summary>A piece, or elements of a constant that is longer than a chunk.</summary>
+    private readonly record struct Part(WeightPiece Piece, long First, long Bytes);
+
+    private IEnumerable<List<Part>> Chunks()
     {
-        Span<byte> zeros = stackalloc byte[Lines.Bytes];
-        zeros.Clear();
-        output.Write(zeros[..checked((int)bytes)]);
+        var chunk = new List<Part>();
+        long bytes = 0;
+        foreach (Part part in weights.Pieces.SelectMany(Parts))
+        {
+            if (bytes > 0 && bytes + part.Bytes > ChunkBytes)
+            {
+                yield return chunk;
+                (chunk, bytes) = ([], 0);
+            }
+            chunk.Add(part);
+            bytes += Lines.RoundUp(part.Bytes);
+        }
+        if (chunk.Count > 0)
+        {
+            yield return chunk;
+        }
+    }
+
+    private static IEnumerable<Part> Parts(WeightPiece piece)
+    {
+        if (piece is not ConstantBlob blob)
+        {
+            return [new Part(piece, 0, piece.Bytes)];
+        }
+        // Whole lines, so that parts follow each other without a gap.
+        long elements = ChunkBytes / blob.Format.Size(), parts = (blob.Source.Count + elements - 1) / elements;
+        return Enumerable.Range(0, checked((int)parts)).Select(i => new Part(blob, i * elements, long.Min(elements, blob.Source.Count - (i * elements)) * blob.Format.Size()));
+    }
+
+    private static void Fill(List<Part> parts, byte[] bytes)
+    {
+        int at = 0;
+        foreach (Part part in parts)
+        {
+            int length = checked((int)part.Bytes), padded = checked((int)Lines.RoundUp(length));
+            Span<byte> target = bytes.AsSpan(at, padded);
+            switch (part.Piece)
+            {
+                case WeightPanel panel:
+                    PanelWriter.Write(panel, target);
+                    break;
+                case ConstantBlob blob:
+                    ElementType type = blob.Source.Type;
+                    PanelWriter.Convert(blob.Source.Data.Span[checked((int)(part.First * type.Size()))..], type, target, blob.Format, length / blob.Format.Size());
+                    break;
+            }
+            target[length..].Clear();
+            at += padded;
+        }
     }
 }

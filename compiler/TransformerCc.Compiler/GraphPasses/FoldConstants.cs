@@ -7,7 +7,8 @@ namespace TransformerCc.Compiler.GraphPasses;
 
 /// <summary>
 /// Evaluates nodes whose operands are all constants, unless the result is much larger than what it is made of:
-/// a broadcast of a number stays a broadcast, an index ramp stays a ramp.
+/// a broadcast of a number stays a broadcast, an index ramp stays a ramp. Weights are not made anew either: quantised
+/// blocks stay blocks, and the transpose in front of a product is left for <see cref="FuseLinear"/>.
 /// </summary>
 public sealed class FoldConstants : RewritePass
 {
@@ -20,12 +21,17 @@ public sealed class FoldConstants : RewritePass
 
     protected override Value? Rewrite(Node node, GraphEditor editor, PassContext context)
     {
-        if (node.Op is Iota or Broadcast || !node.Inputs.TrueForAll(v => v.IsConstant) || !Match.AllConstant(node.Output.Type.Shape) || Match.HasSymbols(node.Op))
+        if (node.Op is Iota or Broadcast or DequantizeBlocks || !node.Inputs.TrueForAll(v => v.IsConstant) || !Match.AllConstant(node.Output.Type.Shape) || Match.HasSymbols(node.Op))
         {
             return null;
         }
         long bytes = node.Output.Type.Count.ConstantValue!.Value * node.Output.Type.Element.Size();
         if (bytes > context.FoldedBytes && bytes > Growth * node.Inputs.Sum(v => (long)v.ConstantData!.Data.Length))
+        {
+            return null;
+        }
+        if (Match.IsTransposedWeight(node.Output) && !editor.Graph.IsOutput(node.Output)
+            && editor.Graph.Nodes.Where(n => n.Inputs.Contains(node.Output)).All(n => IsProductWith(n, node.Output)))
         {
             return null;
         }
@@ -38,6 +44,9 @@ public sealed class FoldConstants : RewritePass
             throw new DiagnosticException(Diagnostic.Error("TCC2103", $"{node.Op.Name} of constants has no value: {e.Message}", string.Join(", ", node.Sources)));
         }
     }
+
+    /// <summary>A product of something computed with these weights.</summary>
+    private static bool IsProductWith(Node node, Value weights) => node.Op is MatMul && !node.Inputs[0].IsConstant && !ReferenceEquals(node.Inputs[0], weights) && ReferenceEquals(node.Inputs[1], weights);
 
     private static Tensor Evaluate(Node node) => node.Op is Reshape
         ? node.Inputs[0].ConstantData!.Reshape(Match.Sizes(node.Output.Type.Shape))

@@ -64,7 +64,7 @@ public sealed class FoldLayout : RewritePass
         TensorType type = node.Inputs[operand].Type;
         return node.Op switch
         {
-            MatMul => operand == 1 && type.Rank == 2 && node.Inputs[operand].IsConstant,
+            MatMul => operand == 1 && Match.IsWeight(node.Inputs[operand]),
             Norm => operand > 0,
             Binary => node.Inputs[1 - operand].Type.Shape == node.Output.Type.Shape && type.Shape.SkipLast(1).All(d => d.Is(1)) && node.Inputs[operand].IsConstant && type.Rank <= 1,
             _ => false,

@@ -2,13 +2,15 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Tensors;
+using Gather = TransformerCc.Compiler.GraphIR.Operators.Gather;
 using MatMul = TransformerCc.Compiler.GraphIR.Operators.MatMul;
 
 namespace TransformerCc.Compiler.GraphPasses;
 
 /// <summary>
 /// A product with a constant matrix becomes a linear operator, which then takes in what follows as long as nothing else
-/// reads the intermediate value: bias, activation, residual, in this order.
+/// reads the intermediate value: bias, activation, residual, in this order. Quantised blocks reach the product, or the
+/// gather of rows, as they are.
 /// </summary>
 public sealed class FuseLinear : RewritePass
 {
@@ -16,12 +18,31 @@ public sealed class FuseLinear : RewritePass
 
     protected override Value? Rewrite(Node node, GraphEditor editor, PassContext context) => node.Op switch
     {
-        MatMul when node.Inputs[1] is { IsConstant: true, Type.Rank: 2 } && !node.Inputs[0].IsConstant && node.Output.Type.Element.IsFloat() =>
-            editor.Add(new Linear(null, false, false), node.Inputs),
+        MatMul when Match.IsWeight(node.Inputs[1]) && !node.Inputs[0].IsConstant && node.Output.Type.Element.IsFloat() => Product(node, editor),
+        Gather op => Rows(op, node, editor),
         Binary { Function: BinaryOp.Add } => Bias(node, editor) ?? Residual(node, editor),
         Unary op when IsActivation(op.Function) => Activation(op.Function, node, editor),
         _ => null,
     };
+
+    /// <summary>Weights are taken as the model stores them: [K, N], transposed, or transposed in quantised blocks.</summary>
+    private static Value Product(Node node, GraphEditor editor)
+    {
+        (Value x, Value w) = (node.Inputs[0], node.Inputs[1]);
+        if (w.IsConstant)
+        {
+            return editor.Add(new Linear(null, false, false), [x, w]);
+        }
+        Value rows = w.Producer!.Inputs[0];
+        return Match.Node(rows, out Node blocks, out DequantizeBlocks decoding)
+            ? editor.Add(new Linear(null, false, false, Transposed: true, decoding.Format), [x, blocks.Inputs[0]])
+            : editor.Add(new Linear(null, false, false, Transposed: true), [x, rows]);
+    }
+
+    /// <summary>Rows gathered from a table in blocks are decoded one by one: the table stays as it is.</summary>
+    private static Value? Rows(Gather op, Node node, GraphEditor editor) =>
+        op is { Axis: 0, Rows: null } && node.Inputs[0].Type.Rank == 2 && Match.Node(node.Inputs[0], out Node blocks, out DequantizeBlocks decoding)
+            ? editor.Add(new Gather(0, new BlockRows(decoding.Format, decoding.Columns)), [blocks.Inputs[0], node.Inputs[1]]) : null;
 
     private static Value? Bias(Node node, GraphEditor editor)
     {

@@ -83,7 +83,7 @@ public sealed record GraphSummary
             switch (node.Op)
             {
                 case GraphMatMul:
-                    if (!node.Inputs.Exists(v => v.IsConstant))
+                    if (!node.Inputs.Exists(v => v.IsConstant || Match.IsWeight(v)))
                     {
                         return true;
                     }

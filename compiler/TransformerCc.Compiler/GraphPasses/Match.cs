@@ -24,6 +24,14 @@ internal static class Match
         return op is not null;
     }
 
+    /// <summary>A constant matrix, or the transpose of one: weights of a product.</summary>
+    public static bool IsWeight(Value value) => (value.IsConstant && value.Type.Rank == 2) || IsTransposedWeight(value);
+
+    /// <summary>The transpose of a constant float matrix, which may be in quantised blocks.</summary>
+    public static bool IsTransposedWeight(Value value) =>
+        Node(value, out Node node, out Transpose op) && op.Permutation == [1, 0] && value.Type.Element.IsFloat()
+        && (node.Inputs[0].IsConstant || (Node(node.Inputs[0], out Node blocks, out DequantizeBlocks _) && blocks.Inputs[0].IsConstant));
+
     public static bool Unary(Value value, UnaryOp function, out Value x)
     {
         x = value;

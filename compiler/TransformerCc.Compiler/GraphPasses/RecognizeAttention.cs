@@ -29,7 +29,7 @@ public sealed class RecognizeAttention : IGraphPass
             }
             (Value queries, Value keys, Value values) = (chain.Product.Inputs[0], chain.Product.Inputs[1], node.Inputs[1]);
             int rank = queries.Type.Rank;
-            if (rank is < 2 or > 4 || keys.Type.Rank != rank || values.Type.Rank != rank || values.IsConstant || Frame(chain, queries) is not { } frame)
+            if (rank is < 2 or > 4 || keys.Type.Rank != rank || values.Type.Rank != rank || values.IsConstant || Match.IsWeight(values) || Frame(chain, queries) is not { } frame)
             {
                 return null;
             }

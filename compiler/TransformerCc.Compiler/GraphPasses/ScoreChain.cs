@@ -52,7 +52,7 @@ internal sealed class ScoreChain
             if (at.Producer is { Op: MatMul } product)
             {
                 chain.Product = product;
-                return product.Inputs.Exists(v => v.IsConstant) ? null : chain;
+                return product.Inputs.Exists(v => v.IsConstant || Match.IsWeight(v)) ? null : chain;
             }
             at = chain.Peel(at);
         }

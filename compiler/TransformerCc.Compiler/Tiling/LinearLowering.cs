@@ -14,23 +14,17 @@ namespace TransformerCc.Compiler.Tiling;
 /// </summary>
 internal static class LinearLowering
 {
-    /// <summary>Columns of an accumulator block where the accumulators are large.</summary>
-    private const int MaxBlockColumns = 512;
-
     public static void Lower(RowRegionLowering region, Node node, RowForm form, Linear linear)
     {
         TilingContext context = region.Context;
-        Tensor weights = node.Inputs[1].ConstantData!;
-        (long depth, long columns) = (weights.Shape[0], weights.Shape[1]);
+        WeightMatrix weights = Matrix(node.Inputs[1].ConstantData!, node.Inputs[0].Type.Shape.Last.ConstantValue!.Value, linear);
+        (long depth, long columns) = (weights.Depth, weights.Columns);
         Tile x = region.UseForMatrix(node, form, 0);
         VectorTile? bias = linear.HasBias ? region.Operand(node, form, 2) : null;
         VectorTile? residual = linear.HasResidual ? region.Operand(node, form, linear.HasBias ? 3 : 2) : null;
         Tile result = region.Define(node, form);
-        ElementType format = context.Storage.MatrixFormat;
-        long block = BlockColumns(context, columns, region.TileRows);
-        long slotBytes = context.Ring[0].Bytes;
-        long panelDepth = long.Max(MatMulGroup, slotBytes / Lines.RoundUp(block * format.Size()) / MatMulGroup * MatMulGroup);
-        long accumulatorStride = Lines.RoundUp(block * sizeof(float), Lines.AccumulatorRowBytes);
+        var geometry = PanelGeometry.Of(context, weights);
+        long block = geometry.Columns, accumulatorStride = Lines.RoundUp(block * sizeof(float), Lines.AccumulatorRowBytes);
         // Two blocks take turns, so that one is read out while the next is computed.
         TileBuffer[] accumulators = [.. Enumerable.Range(0, columns > block ? 2 : 1).Select(i => context.Builder.Buffer($"{node.Output.Name}.acc", MemorySpace.Acc, accumulatorStride * region.TileRows))];
         int turn = 0;
@@ -39,12 +33,12 @@ internal static class LinearLowering
             long width = long.Min(block, columns - n0);
             TileBuffer accumulator = accumulators[turn++ % accumulators.Length];
             context.SetSource("linear", node);
-            for (long k0 = 0; k0 < depth; k0 += panelDepth)
+            for (long k0 = 0; k0 < depth; k0 += geometry.Depth)
             {
-                WeightPanel panel = context.Builder.Program.Weights.Panel(weights, k0, long.Min(panelDepth, depth - k0), n0, width, format);
+                WeightPanel panel = context.Builder.Program.Weights.Panel(weights, k0, long.Min(geometry.Depth, depth - k0), n0, width, geometry.Format);
                 TileBuffer slot = context.NextSlot();
                 context.Builder.LoadWeights(slot, panel);
-                context.Builder.MatMul(x.Operand(k0), new ScratchOperand(slot, DimExpr.Zero), format, panel.RowStride, PanelLayout.KByN,
+                context.Builder.MatMul(x.Operand(k0), new ScratchOperand(slot, DimExpr.Zero), geometry.Format, panel.RowStride, PanelLayout.KByN,
                     new ScratchOperand(accumulator, DimExpr.Zero), accumulatorStride, region.Rows, panel.Rows, width, k0 == 0 ? AccumulateMode.Init : AccumulateMode.Add, context.Chip.Matrix.Arrays);
             }
             context.SetSource("linear/epilogue", node);
@@ -52,17 +46,8 @@ internal static class LinearLowering
         }
     }
 
-    /// <summary>K-groups: a panel that starts on a group leaves the order of additions as the whole product has it.</summary>
-    private static long MatMulGroup => Isa.Instructions.MatMul.GroupSize;
-
-    private static long BlockColumns(TilingContext context, long columns, int rows)
-    {
-        // A quarter of the accumulators for each of the two blocks leaves room for a neighbour's; a slot holds at least a K-group.
-        int arrayColumns = context.Chip.Matrix.N;
-        long slotColumns = context.Ring[0].Bytes / MatMulGroup / context.Storage.MatrixFormat.Size() / arrayColumns * arrayColumns;
-        long fit = long.Min(context.Chip.Memory.AccBytes / 4 / rows / Lines.AccumulatorRowBytes * arrayColumns, slotColumns);
-        return long.Min(Lines.RoundUp(columns, context.Chip.Matrix.N), long.Clamp(fit, context.Chip.Matrix.N, MaxBlockColumns));
-    }
+    private static WeightMatrix Matrix(Tensor weights, long depth, Linear linear) =>
+        new(weights, depth, weights.Shape[linear.Transposed ? 0 : 1], linear.Transposed ? WeightLayout.NByK : WeightLayout.KByN, linear.Weights);
 
     private static VectorTile? Shifted(VectorTile? tile, long column) => tile is null ? null : tile with { Offset = tile.Offset + (column * tile.Format.Size()) };
 

@@ -87,7 +87,10 @@ internal sealed record RowForm(EquatableArray<DimExpr> RowDims, DimExpr Columns,
                     return new RowForm(rowDims, columns, operands);
                 }
             case Gather gather when gather.Axis == 0:
-                return new RowForm(Input(1).Shape, Trailing(Input(0).Shape, 1), [new(RowOperandKind.Whole, Trailing(Input(0).Shape, 1)), new(RowOperandKind.Full, DimExpr.One)]);
+                {
+                    DimExpr columns = Trailing(shape, Input(1).Rank);
+                    return new RowForm(Input(1).Shape, columns, [new(RowOperandKind.Whole, columns), new(RowOperandKind.Full, DimExpr.One)]);
+                }
             case Slice slice when ContiguousAxis(slice, Input(0)) is { } axis:
                 return new RowForm(Leading(shape, axis), Trailing(shape, axis), [new(RowOperandKind.Full, Trailing(Input(0).Shape, axis))]);
             case Concat concat:

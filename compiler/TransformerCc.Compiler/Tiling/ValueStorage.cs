@@ -166,6 +166,7 @@ internal sealed class ValueStorage
                 bool multiplied = user.Op switch
                 {
                     Linear => ReferenceEquals(user.Inputs[0], alias) && !user.Inputs.Skip(1).Any(i => ReferenceEquals(i, alias)),
+                    ExpertLinear => ReferenceEquals(user.Inputs[0], alias) && !user.Inputs.Skip(1).Any(i => ReferenceEquals(i, alias)),
                     MatMul => true,
                     Attention => !user.Inputs.Skip(3).Any(i => ReferenceEquals(i, alias)),
                     Conv => ReferenceEquals(user.Inputs[0], alias),

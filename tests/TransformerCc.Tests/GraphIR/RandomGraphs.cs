@@ -53,7 +53,7 @@ internal static class RandomGraphs
                 15 => (new CumSum(random.Next(3), Coin(), Coin()), [x]),
                 16 => (new Norm(Any<NormKind>(), random.NextDouble(), HasShift: false), [x, y]),
                 17 => (new MatMul(), [x, y]),
-                18 => (new Linear(Coin() ? Any<UnaryOp>() : null, HasBias: false, HasResidual: false), [x, y]),
+                18 => (new Linear(Coin() ? Any<UnaryOp>() : null, HasBias: false, HasResidual: false, Transposed: Coin()), [x, y]),
                 _ => (new Attention(HeadLayout.BHSD, HeadLayout.BSHD, Any<HeadLayout>(), HeadLayout.BSHD, random.NextSingle() * 1e-9f, MaskKind.None, Coin() ? Size() : null), [x, y, z]),
             };
             try

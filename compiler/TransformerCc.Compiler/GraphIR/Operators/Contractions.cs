@@ -90,69 +90,6 @@ public sealed record MatMul : Operator, IOperator<MatMul>
 }
 
 /// <summary>
-/// activation(x·w + bias) + residual: x [..., K], w [K, N], bias [N], residual of the result's shape [..., N]. Passes make
-/// it where w is a constant; the operands follow in this order, absent ones left out.
-/// </summary>
-public sealed record Linear(UnaryOp? Activation, bool HasBias, bool HasResidual) : Operator, IOperator<Linear>
-{
-    public static string OperatorName => "linear";
-
-    public override string Name => OperatorName;
-
-    public static Linear Read(IAttributeReader reader) =>
-        new(reader.Has("activation") ? reader.Word<UnaryOp>("activation") : null, reader.Flag("bias"), reader.Flag("residual"));
-
-    public override void Attributes(IAttributeVisitor visitor)
-    {
-        if (Activation is { } activation)
-        {
-            visitor.Word("activation", activation);
-        }
-        visitor.Flag("bias", HasBias);
-        visitor.Flag("residual", HasResidual);
-    }
-
-    public override EquatableArray<TensorType> Infer(EquatableArray<TensorType> inputs)
-    {
-        ShapeRules.ExpectOperands(inputs, 2 + (HasBias ? 1 : 0) + (HasResidual ? 1 : 0), $"x, w{(HasBias ? ", bias" : "")}{(HasResidual ? ", residual" : "")}");
-        TensorType x = inputs[0], w = inputs[1];
-        ShapeRules.ExpectFloat(x, "x");
-        ShapeRules.ExpectFloat(w, "w");
-        ShapeRules.Expect(x.Rank >= 1, "x must have a dimension");
-        ShapeRules.ExpectRank(w, 2, "w");
-        ShapeRules.ExpectEqual(x.Shape.Last, w.Shape[0], "the width of x", "the height of w");
-        EquatableArray<DimExpr> shape = [.. x.Shape.Take(x.Rank - 1), w.Shape[1]];
-        if (HasBias)
-        {
-            ShapeRules.ExpectFloat(inputs[2], "bias");
-            ShapeRules.ExpectRank(inputs[2], 1, "bias");
-            ShapeRules.ExpectEqual(inputs[2].Shape[0], w.Shape[1], "the width of bias", "the width of w");
-        }
-        if (HasResidual)
-        {
-            ShapeRules.Expect(inputs[inputs.Count - 1] == new TensorType(x.Element, shape), $"residual {inputs[inputs.Count - 1]} must have the type of the result, {x.Element.Name()}{shape}");
-        }
-        return ShapeRules.One(x.Element, shape);
-    }
-
-    public override Tensor[] Evaluate(IReadOnlyList<Tensor> inputs, IReadOnlyDictionary<string, long> dimensions)
-    {
-        Tensor x = inputs[0], w = inputs[1];
-        long depth = w.Shape[0], columns = w.Shape[1], rows = Strided.Count(x.Shape[..^1]);
-        var result = new double[checked(rows * columns)];
-        MatMul.Multiply(TensorMath.Doubles(x), TensorMath.Doubles(w), result, rows, depth, columns);
-        double[]? bias = HasBias ? TensorMath.Doubles(inputs[2]) : null, residual = HasResidual ? TensorMath.Doubles(inputs[inputs.Count - 1]) : null;
-        for (int i = 0; i < result.Length; i++)
-        {
-            double v = result[i] + (bias?[i % columns] ?? 0);
-            v = Activation is { } activation ? ScalarFunctions.Apply(activation, v) : v;
-            result[i] = v + (residual?[i] ?? 0);
-        }
-        return [TensorMath.FromDoubles(x.Type, [.. x.Shape[..^1], columns], result)];
-    }
-}
-
-/// <summary>
 /// Convolution over one or two spatial dimensions, one group: x [B, C, spatial...], w [O, C, k...], bias [O] to
 /// [B, O, out...] with out = ⌊(in + before + after − dilation·(k − 1) − 1) / stride⌋ + 1.
 /// </summary>

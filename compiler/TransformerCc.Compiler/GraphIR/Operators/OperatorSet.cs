@@ -9,7 +9,7 @@ public static class OperatorSet
     public static FrozenDictionary<string, Func<IAttributeReader, Operator>> All { get; } = new[]
     {
         // element by element
-        Entry<Unary>(), Entry<Binary>(), Entry<Select>(), Entry<Cast>(), Entry<Gated>(),
+        Entry<Unary>(), Entry<Binary>(), Entry<Select>(), Entry<Cast>(), Entry<Gated>(), Entry<DequantizeBlocks>(),
         // data movement
         Entry<Reshape>(), Entry<Transpose>(), Entry<Broadcast>(), Entry<Slice>(), Entry<Concat>(), Entry<Pad>(), Entry<Gather>(), Entry<Scatter>(), Entry<Trilu>(),
         // values made from shapes
@@ -17,7 +17,7 @@ public static class OperatorSet
         // along an axis
         Entry<Reduce>(), Entry<Softmax>(), Entry<CumSum>(), Entry<TopK>(),
         // contraction
-        Entry<MatMul>(), Entry<Linear>(), Entry<Conv>(),
+        Entry<MatMul>(), Entry<Linear>(), Entry<ExpertLinear>(), Entry<Conv>(),
         // composites of transformers
         Entry<Norm>(), Entry<Rope>(), Entry<Attention>(), Entry<CacheAppend>(), Entry<CachedAttention>(),
     }.ToFrozenDictionary(StringComparer.Ordinal);

@@ -1,4 +1,5 @@
 using System.Text;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 
@@ -31,6 +32,23 @@ internal static class Words
 
     public static DimExpr Dim(this IAttributeReader reader, string name) =>
         reader.Dims(name) is { Count: 1 } dims ? dims[0] : throw new ShapeException($"{name} must hold one expression");
+
+    public static void Blocks(this IAttributeVisitor visitor, string name, BlockFormat format) => visitor.Word(name, format.Name);
+
+    public static BlockFormat Blocks(this IAttributeReader reader, string name) =>
+        BlockFormat.TryParse(reader.Word(name), out BlockFormat? format) ? format : throw new ShapeException($"{name}: '{reader.Word(name)}' is not a block format");
+
+    /// <summary>A block format, or plain elements where the attribute is left out.</summary>
+    public static void OptionalBlocks(this IAttributeVisitor visitor, string name, BlockFormat? format)
+    {
+        if (format is not null)
+        {
+            visitor.Blocks(name, format);
+        }
+    }
+
+    /// <inheritdoc cref="OptionalBlocks(IAttributeVisitor, string, BlockFormat?)"/>
+    public static BlockFormat? OptionalBlocks(this IAttributeReader reader, string name) => reader.Has(name) ? reader.Blocks(name) : null;
 
     /// <summary>An attribute that is an axis or a small count.</summary>
     public static int Int32(this IAttributeReader reader, string name) =>
