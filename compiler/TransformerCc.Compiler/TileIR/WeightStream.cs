@@ -58,6 +58,9 @@ public sealed class WeightStream
 /// <param name="FirstRow">The tensor's row (last dimension apart) at which the matrix begins: experts lie one after another.</param>
 public sealed record WeightMatrix(Tensor Source, long Depth, long Columns, WeightLayout Layout, BlockFormat? Blocks = null, long FirstRow = 0)
 {
+    /// <summary>A tensor [K, N].</summary>
+    public static WeightMatrix Of(Tensor source) => new(source, source.Shape[0], source.Shape[1], WeightLayout.KByN);
+
     /// <summary>The format in the panels, where the weights are to be multiplied as <paramref name="plain"/> unless they are quantised.</summary>
     public WeightFormat PanelFormat(ElementType plain) => Blocks is null ? plain : Blocks.PanelFormat;
 }
@@ -86,13 +89,13 @@ public sealed record WeightPanel(WeightMatrix Matrix, long K0, long Rows, long N
 {
     public long RowStride => Stride(Format, Columns);
 
-    public override long Bytes => Lines(Format, Rows) * RowStride;
+    public override long Bytes => ByteRows(Format, Rows) * RowStride;
 
     /// <summary>Bytes from one row of a panel of so many columns to the next.</summary>
-    public static long Stride(WeightFormat format, long columns) => TileIR.Lines.RoundUp(columns * (format.Blocks is null ? format.Element.Size() : 1));
+    public static long Stride(WeightFormat format, long columns) => Lines.RoundUp(columns * (format.Block is null ? format.Element.Size() : 1));
 
     /// <summary>Rows of <see cref="RowStride"/> bytes that so many weights along K take.</summary>
-    public static long Lines(WeightFormat format, long depth) => format.Blocks is { } blocks ? (depth + blocks.BlockLength - 1) / blocks.BlockLength * blocks.BlockBytes : depth;
+    public static long ByteRows(WeightFormat format, long depth) => format.Block is { } blocks ? (depth + blocks.BlockLength - 1) / blocks.BlockLength * blocks.BlockBytes : depth;
 
     public override string ToString() => $"panel[{K0}+{Rows}, {N0}+{Columns}]:{Format}@{Offset}";
 }

@@ -112,6 +112,7 @@ internal static class ConvLowering
     private static void Product(TilingContext context, Tensor weights, TileBuffer patches, long patchStride, TileBuffer accumulator, long accumulatorStride, DimExpr positions, ElementType format)
     {
         (long depth, long outputs) = (weights.Shape[0], weights.Shape[1]);
+        var matrix = WeightMatrix.Of(weights);
         const int group = Isa.Instructions.MatMul.GroupSize;
         long block = long.Min(outputs, Math.Max(context.Chip.Matrix.N, context.Ring[0].Bytes / group / format.Size() / context.Chip.Matrix.N * context.Chip.Matrix.N));
         long panelDepth = long.Max(group, context.Ring[0].Bytes / Lines.RoundUp(block * format.Size()) / group * group);
@@ -119,7 +120,7 @@ internal static class ConvLowering
         {
             for (long k0 = 0; k0 < depth; k0 += panelDepth)
             {
-                WeightPanel panel = context.Builder.Program.Weights.Panel(weights, k0, long.Min(panelDepth, depth - k0), n0, long.Min(block, outputs - n0), format);
+                WeightPanel panel = context.Builder.Program.Weights.Panel(matrix, k0, long.Min(panelDepth, depth - k0), n0, long.Min(block, outputs - n0), format);
                 TileBuffer slot = context.NextSlot();
                 context.Builder.LoadWeights(slot, panel);
                 context.Builder.MatMul(new VectorTile(patches, k0 * format.Size(), patchStride, format), new ScratchOperand(slot, DimExpr.Zero), format, panel.RowStride, PanelLayout.KByN,

@@ -31,6 +31,9 @@ internal static class IndexLowering
             case GraphIR.Operators.Gather gather:
                 LowerGather(context, node, gather, long.Max(1, 256 >> shrink));
                 return true;
+            case DequantizeBlocks blocks:
+                LowerBlocks(context, node, blocks, long.Max(1, 256 >> shrink));
+                return true;
             default:
                 return false;
         }
@@ -111,5 +114,25 @@ internal static class IndexLowering
             builder.Store(new StridedDram(target, ((o * indices) + i0) * inner * size, new Extent3(DimExpr.Zero, inner * size, size)),
                 new StridedTile(rows, DimExpr.Zero, target.Type, new Extent3(DimExpr.Zero, stride, size)), new Extent3(DimExpr.One, count, inner));
         }));
+    }
+
+    /// <summary>Every row is gathered, and decoded on the way.</summary>
+    private static void LowerBlocks(TilingContext context, Node node, DequantizeBlocks blocks, long tileRows)
+    {
+        DramTensor table = context.Storage.Tensor(node.Inputs[0]), target = context.Storage.Tensor(node.Output);
+        EquatableArray<DimExpr> shape = node.Output.Type.Shape;
+        DimExpr rows = DimExpr.Product(shape.Take(shape.Count - 1));
+        (int size, int indexSize) = (target.Type.Size(), ElementType.I64.Size());
+        long stride = TilingContext.RowStride(blocks.Columns, target.Type);
+        TileBuilder builder = context.Builder;
+        context.Tiles("rows", rows, tileRows, (r0, count) =>
+        {
+            TileBuffer list = builder.Buffer("indices", MemorySpace.Asp, tileRows * indexSize), decoded = builder.Buffer("rows", MemorySpace.Asp, stride * tileRows);
+            builder.Iota(new VectorTile(list, DimExpr.Zero, indexSize, ElementType.I64), count, DimExpr.One, r0, DimExpr.One, DimExpr.Zero);
+            builder.Gather(new VectorTile(decoded, DimExpr.Zero, stride, target.Type), new StridedDram(table, DimExpr.Zero, new Extent3(DimExpr.Zero, blocks.Format.RowBytes(blocks.Columns), DimExpr.Zero)),
+                rows, new ScratchOperand(list, DimExpr.Zero), ElementType.I64, count, blocks.Columns, blocks.Format);
+            builder.Store(new StridedDram(target, r0 * blocks.Columns * size, new Extent3(DimExpr.Zero, blocks.Columns * size, size)),
+                new StridedTile(decoded, DimExpr.Zero, target.Type, new Extent3(DimExpr.Zero, stride, size)), new Extent3(DimExpr.One, count, blocks.Columns));
+        });
     }
 }

@@ -2,7 +2,9 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Compiler.TileIR;
 using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Tiling;
 
@@ -110,11 +112,12 @@ internal static class RowOperators
     private static void LowerGather(RowRegionLowering region, Node node, RowForm form)
     {
         DramTensor table = region.Context.Storage.Tensor(node.Inputs[0]);
+        WeightFormat format = ((GraphIR.Operators.Gather)node.Op).Rows is { } rows ? rows.Format : table.Type;
         // Single columns are packed, so the tile of indices is the list that the gather reads.
         Tile indices = region.Use(node, form, 1);
-        DimExpr rowBytes = form.Columns * Isa.Tensors.ElementTypes.Size(table.Type);
+        DimExpr rowBytes = form.Columns.ConstantValue is { } columns ? format.RowBytes(columns) : form.Columns * table.Type.Size();
         region.Builder.Gather(region.Define(node, form).Operand(), new StridedDram(table, DimExpr.Zero, new Extent3(DimExpr.Zero, rowBytes, DimExpr.Zero)),
-            node.Inputs[0].Type.Shape[0], new ScratchOperand(indices.Buffer, DimExpr.Zero), indices.Format, region.Rows, form.Columns);
+            node.Inputs[0].Type.Shape[0], new ScratchOperand(indices.Buffer, DimExpr.Zero), indices.Format, region.Rows, form.Columns, format);
     }
 
     private static void LowerSlice(RowRegionLowering region, Node node, RowForm form, Slice slice)
@@ -139,7 +142,7 @@ internal static class RowOperators
 
     private static void CopyColumns(RowRegionLowering region, Tile target, DimExpr targetColumn, Tile source, DimExpr sourceColumn, DimExpr columns)
     {
-        (int targetSize, int sourceSize) = (Isa.Tensors.ElementTypes.Size(target.Format), Isa.Tensors.ElementTypes.Size(source.Format));
+        (int targetSize, int sourceSize) = (target.Format.Size(), source.Format.Size());
         region.Builder.Copy(new StridedTile(target.Buffer, targetColumn * targetSize, target.Format, new Extent3(DimExpr.Zero, target.RowStride, targetSize)),
             new StridedTile(source.Buffer, sourceColumn * sourceSize, source.Format, new Extent3(DimExpr.Zero, source.RowStride, sourceSize)), new Extent3(DimExpr.One, region.Rows, columns));
     }

@@ -75,6 +75,7 @@ public sealed class Tiler
                 Reduce r when RowForm.Of(node, null) is null => $"reduction over axes {r.Axes} is not over trailing axes",
                 Pad when node.Inputs.Count > 1 && !node.Inputs[1].IsConstant => "the padding value is not constant",
                 Linear when !node.Inputs[1].IsConstant => "its weights are computed",
+                ExpertLinear => "the weights of experts are not streamed by this version",
                 Conv when !node.Inputs[1].IsConstant => "the weights of a convolution are computed",
                 Conv when node.Inputs[0].Type.Shape[1].ConstantValue is null => "the channels of a convolution are dynamic",
                 Attention a when !ConstantHeads(a.Query, node.Inputs[0]) || !ConstantHeads(a.Value, node.Inputs[2]) => "heads or head width are dynamic",

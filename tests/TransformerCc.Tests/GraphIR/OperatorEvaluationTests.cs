@@ -3,6 +3,8 @@ namespace TransformerCc.Tests.GraphIR;
 /// <summary>The reference meaning of every operator that is not a composite, against values worked out by hand.</summary>
 public sealed class OperatorEvaluationTests
 {
+    private const string BlocksOfTwoRows = "{0, 56, 1, 255, 2, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0, 56, 3, 4, 254, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9}";
+
     [Theory]
     // element by element
     [InlineData("const %x : f32[3] = {-1.5, 0, 2.5}", "f32[3] = unary(%x) {function = abs}", "{1.5, 0, 2.5}")]
@@ -62,6 +64,16 @@ public sealed class OperatorEvaluationTests
     [InlineData("const %x : i32[2, 1, 2] = {1, 2, 3, 4}\nconst %y : i32[2, 2] = {1, 0, 0, 2}", "i32[2, 1, 2] = matmul(%x, %y)", "{1, 4, 3, 8}")]
     [InlineData("const %x : f32[1, 2] = {1, 2}\nconst %w : f32[2, 2] = {1, 0, 0, -1}\nconst %b : f32[2] = {0.5, 0.5}\nconst %r : f32[1, 2] = {10, 20}",
         "f32[1, 2] = linear(%x, %w, %b, %r) {activation = relu, bias, residual}", "{11.5, 20}")]
+    [InlineData("const %x : f32[2, 2] = {1, 2, 3, 4}\nconst %w : f32[1, 2] = {10, 100}", "f32[2, 1] = linear(%x, %w) {transposed}", "{210, 430}")]
+    [InlineData("const %x : f32[2, 2] = {1, 2, 3, 4}\nconst %i : i64[2, 3] = {0, 2, 1, 1, 1, 0}\nconst %w : f32[3, 1, 2] = {1, 10, 2, 20, 3, 30}\nconst %b : f32[3, 1] = {100, 200, 300}",
+        "f32[2, 3, 1] = expert_linear(%x, %i, %w, %b) {bias}", "{121, 363, 242, 286, 286, 143}")]
+    [InlineData("const %x : f32[1, 2, 2] = {1, 2, 3, 4}\nconst %i : i32[1, 2] = {1, 0}\nconst %w : f16[2, 2, 2] = {1, 10, 2, 20, 3, 30, 4, 40}",
+        "f32[1, 2, 2] = expert_linear(%x, %i, %w)", "{63, 84, 43, 86}")]
+    // quantised blocks: q8_0 is an f16 scale, here 1/2 (0x3800), and 32 signed bytes
+    [InlineData($"const %x : u8[2, 34] = {BlocksOfTwoRows}", "f32[2, 3] = dequantize_blocks(%x) {format = q8_0, columns = 3}", "{0.5, -0.5, 1, 1.5, 2, -1}")]
+    [InlineData($"const %t : u8[2, 34] = {BlocksOfTwoRows}\nconst %i : i64[3] = {{1, 0, -1}}", "f32[3, 3] = gather(%t, %i) {axis = 0, format = q8_0, columns = 3}", "{1.5, 2, -1, 0.5, -0.5, 1, 1.5, 2, -1}")]
+    [InlineData($"const %x : f32[1, 3] = {{1, 10, 100}}\nconst %w : u8[2, 34] = {BlocksOfTwoRows}", "f32[1, 2] = linear(%x, %w) {transposed, weights = q8_0}", "{95.5, -78.5}")]
+    [InlineData($"const %x : f32[1, 3] = {{1, 10, 100}}\nconst %i : i64[1, 1] = 1\nconst %w : u8[2, 1, 34] = {BlocksOfTwoRows}", "f32[1, 1, 1] = expert_linear(%x, %i, %w) {weights = q8_0}", "-78.5")]
     [InlineData("const %x : f32[1, 1, 5] = {1, 2, 3, 4, 5}\nconst %w : f32[1, 1, 2] = {1, 10}\nconst %b : f32[1] = 100",
         "f32[1, 1, 3] = conv(%x, %w, %b) {strides = [2], pads_before = [1], pads_after = [0], dilations = [1], bias}", "{110, 132, 154}")]
     [InlineData("const %x : f32[1, 2, 2, 2] = {1, 2, 3, 4, 5, 6, 7, 8}\nconst %w : f32[1, 2, 1, 2] = {1, 10, 100, 1000}",

@@ -21,6 +21,11 @@ public sealed class ShapeRuleTests
         const %kernel : f32[4, 3, 3] = #kernel
         const %table : f32[100, 64] = #table
         const %one : f32[1, 64] = #one
+        const %rows : f32[12, 64] = #rows
+        const %blocks : u8[12, 68] = #blocks
+        const %chosen : i64[5, 2] = #chosen
+        const %tokens : f32[5, 64] = #tokens
+        const %experts : u8[4, 12, 68] = #experts
 
         """;
 
@@ -33,6 +38,11 @@ public sealed class ShapeRuleTests
     [InlineData("f32[b, s, 12] = matmul(%x, %w)")]
     [InlineData("f32[b, s, 12] = linear(%x, %w)")]
     [InlineData("f32[b, s, 64] = gather(%table, %ids) {axis = 0}")]
+    [InlineData("f32[b, s, 12] = linear(%x, %rows) {transposed}")]
+    [InlineData("f32[b, s, 12] = linear(%x, %blocks) {transposed, weights = q8_0}")]
+    [InlineData("f32[b, s, 50] = gather(%blocks, %ids) {axis = 0, format = q8_0, columns = 50}")]
+    [InlineData("f32[12, 33] = dequantize_blocks(%blocks) {format = q8_0, columns = 33}")]
+    [InlineData("f32[5, 2, 12] = expert_linear(%tokens, %chosen, %experts) {weights = q8_0}")]
     [InlineData("f32[b, 1, 64] = slice(%x) {starts = [0, s - 1, 0], sizes = [b, 1, 64], steps = [1, 1, 1]}")]
     [InlineData("f32[b, 64] = reduce(%x) {function = mean, axes = [1]}")]
     [InlineData("i64[b, s, 1] = reduce(%x) {function = arg_max, axes = [2], keep_dims}")]
@@ -44,6 +54,13 @@ public sealed class ShapeRuleTests
 
     [Theory]
     [InlineData("f32[b, s, 64] = binary(%x, %y) {function = add}", "s and past differ")]
+    [InlineData("f32[b, s, 12] = linear(%x, %w) {transposed}", "the width of x is 64, the depth of w is 12")]
+    [InlineData("f32[b, s, 12] = linear(%x, %blocks) {weights = q8_0}", "weights in blocks are transposed")]
+    [InlineData("f32[b, s, 12] = linear(%x, %blocks) {transposed, weights = q4_0}", "64 elements of q4_0 take rows of 36 bytes, these have 68")]
+    [InlineData("f32[b, s, 12] = linear(%x, %blocks) {transposed, weights = q9}", "'q9' is not a block format")]
+    [InlineData("f32[12, 65] = dequantize_blocks(%blocks) {format = q8_0, columns = 65}", "65 elements of q8_0 take rows of 102 bytes, these have 68")]
+    [InlineData("f32[12, 0] = dequantize_blocks(%blocks) {format = q8_0, columns = -1}", "-1 columns")]
+    [InlineData("f32[5, 2, 12] = expert_linear(%tokens, %ids, %experts) {weights = q8_0}", "the tokens of x is 5, those of ids is b")]
     [InlineData("f32[b, s, 64] = binary(%x, %ids) {function = add}", "element types must be equal")]
     [InlineData("f32[b, s, 64] = binary(%x, %x) {function = and}", "And is not a function of f32")]
     [InlineData("f32[b, s, 32] = reshape(%x) {shape = [b, s, 32]}", "64*b*s elements are not provably 32*b*s")]
@@ -69,7 +86,7 @@ public sealed class ShapeRuleTests
         DiagnosticException e = Assert.Throws<DiagnosticException>(() => GraphTexts.Parse($"{Inputs}%r : {node}\noutput \"r\" = %r"));
         Diagnostic only = Assert.Single(e.Diagnostics);
         Assert.Contains(reason, only.Message, StringComparison.Ordinal);
-        Assert.StartsWith("line 15,", only.Location, StringComparison.Ordinal);
+        Assert.StartsWith("line 20,", only.Location, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -128,7 +128,7 @@ public sealed class RandomScheduleTests
                     break;
                 default:
                     TileBuffer slot = b.Program.Ring[_random.Next(b.Program.Ring.Length)];
-                    WeightPanel panel = b.Program.Weights.Panel(weights, 0, 16, 0, 16, ElementType.F32);
+                    WeightPanel panel = b.Program.Weights.Panel(WeightMatrix.Of(weights), 0, 16, 0, 16, ElementType.F32);
                     b.LoadWeights(slot, panel);
                     b.MatMul(Tile(x), new ScratchOperand(slot, DimExpr.Zero), ElementType.F32, 64, PanelLayout.KByN, new ScratchOperand(c, DimExpr.Zero), AccStride, Rows, 16, 16,
                         _random.Next(2) == 0 ? AccumulateMode.Init : AccumulateMode.Add, 1);

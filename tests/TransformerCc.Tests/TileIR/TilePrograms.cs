@@ -39,7 +39,7 @@ internal static class TilePrograms
             b.SetSource("exp", "y", "/Exp");
             VectorTile tileX = new(buffer, DimExpr.Zero, 64, ElementType.F32);
             b.Unary(UnaryOp.Exp, tileX, tileX, rows, 16);
-            WeightPanel panel = program.Weights.Panel(weights, 0, 16, 0, 16, ElementType.F32);
+            WeightPanel panel = program.Weights.Panel(WeightMatrix.Of(weights), 0, 16, 0, 16, ElementType.F32);
             b.LoadWeights(program.Ring[0], panel);
             b.MatMul(tileX, new ScratchOperand(program.Ring[0], DimExpr.Zero), ElementType.F32, 64, PanelLayout.KByN, new ScratchOperand(sum, DimExpr.Zero), 512, rows, 16, 16, AccumulateMode.Init, 1);
             b.Unary(UnaryOp.Copy, tileX, new VectorTile(sum, DimExpr.Zero, 512, ElementType.F32), rows, 16);

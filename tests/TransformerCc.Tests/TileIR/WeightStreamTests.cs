@@ -8,11 +8,14 @@ public sealed class WeightStreamTests
 {
     private static Tensor Zeros(params long[] shape) => Tensor.From<float>(ElementType.F32, shape, new float[shape.Aggregate(1L, (a, b) => a * b)]);
 
+    private static WeightMatrix Matrix(long depth, long columns) => WeightMatrix.Of(Zeros(depth, columns));
+
     [Fact]
     public void Pieces_follow_each_other_on_lines_and_are_stored_once()
     {
         var stream = new WeightStream();
-        Tensor w = Zeros(40, 20), bias = Zeros(5);
+        Tensor bias = Zeros(5);
+        WeightMatrix w = Matrix(40, 20);
         WeightPanel first = stream.Panel(w, 0, 32, 0, 20, ElementType.BF16);
         ConstantBlob constant = stream.Constant(bias, ElementType.F32);
         WeightPanel second = stream.Panel(w, 32, 8, 0, 20, ElementType.BF16);
@@ -27,11 +30,11 @@ public sealed class WeightStreamTests
     public void Other_format_or_place_is_another_piece()
     {
         var stream = new WeightStream();
-        Tensor w = Zeros(32, 16);
+        WeightMatrix w = Matrix(32, 16);
         stream.Panel(w, 0, 32, 0, 16, ElementType.BF16);
         stream.Panel(w, 0, 32, 0, 16, ElementType.F32);
         stream.Panel(w, 0, 16, 0, 16, ElementType.F32);
-        stream.Constant(w, ElementType.F32);
+        stream.Constant(w.Source, ElementType.F32);
         Assert.Equal(4, stream.Pieces.Count);
     }
 }

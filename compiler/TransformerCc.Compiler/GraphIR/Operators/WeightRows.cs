@@ -43,15 +43,7 @@ internal static class WeightRows
             return;
         }
         long stride = w.Shape[^1];
-        ReadOnlySpan<byte> blocks = w.Data.Span.Slice(checked((int)(row * stride)), checked((int)stride));
-        if (result.Length % format.BlockLength == 0)
-        {
-            format.Decode(blocks, result);
-            return;
-        }
-        var whole = new float[(result.Length + format.BlockLength - 1) / format.BlockLength * format.BlockLength];
-        format.Decode(blocks, whole);
-        whole.AsSpan(0, result.Length).CopyTo(result);
+        format.Decode(w.Data.Span.Slice(checked((int)(row * stride)), checked((int)stride)), result);
     }
 
     /// <summary>result[i, n] = Σ x[i, k]·w[firstRow + n, k], k ascending.</summary>
