@@ -1,0 +1,52 @@
+using System.Globalization;
+using System.Text;
+
+namespace TransformerCc.Runtime.Generation.Tokenizers;
+
+/// <summary>
+/// SentencePiece's BPE: of two neighbours that form a token, those whose token has the highest score are joined first. What is
+/// no token at the end becomes the byte tokens of its UTF-8.
+/// </summary>
+internal sealed class SentencePieceEncoder(Vocabulary vocabulary, bool addSpacePrefix) : PairMerger, ITextEncoder
+{
+    /// <summary>U+2581 stands for a space.</summary>
+    public const char Space = '▁';
+
+    private readonly int?[] _bytes = [.. Enumerable.Range(0, 256).Select(b => ByteToken(vocabulary, (byte)b))];
+
+    public void Encode(string text, bool afterSpecial, List<int> output)
+    {
+        string escaped = (addSpacePrefix && afterSpecial ? " " + text : text).Replace(' ', Space);
+        Merge(escaped, byRune: true, (start, length) => Output(escaped.AsSpan(start, length), output));
+    }
+
+    protected override bool TryKey(ReadOnlySpan<char> left, ReadOnlySpan<char> right, out double key)
+    {
+        Span<char> both = left.Length + right.Length <= 256 ? stackalloc char[left.Length + right.Length] : new char[left.Length + right.Length];
+        left.CopyTo(both);
+        right.CopyTo(both[left.Length..]);
+        int? id = both.Length <= vocabulary.LongestText ? vocabulary.Find(both) : null;
+        key = id is int found ? -vocabulary.Score(found) : 0;
+        return id is not null;
+    }
+
+    private void Output(ReadOnlySpan<char> symbol, List<int> output)
+    {
+        if (vocabulary.Find(symbol) is int id)
+        {
+            output.Add(id);
+            return;
+        }
+        Span<byte> bytes = stackalloc byte[4];
+        foreach (byte b in bytes[..Encoding.UTF8.GetBytes(symbol, bytes)])
+        {
+            if ((_bytes[b] ?? vocabulary.Unknown) is int token)
+            {
+                output.Add(token);
+            }
+        }
+    }
+
+    private static int? ByteToken(Vocabulary vocabulary, byte value) =>
+        vocabulary.Find(string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>")) ?? (value < 0x80 ? vocabulary.Find([(char)value]) : null);
+}
