@@ -5,7 +5,7 @@ using TransformerCc.Isa.BinaryFile;
 namespace TransformerCc.Compiler.Importers.Gguf;
 
 /// <summary>What a file says of its tokenizer (tokenizer.ggml.*, tokenizer.chat_template); null when it has none.</summary>
-internal static class TokenizerMetadata
+public static class TokenizerMetadata
 {
     private const string Prefix = "tokenizer.ggml.";
 

@@ -12,14 +12,14 @@ internal static class PreTokenizers
     public const string UnknownPre = "TCC5202";
 
     private const string
-        /// <summary>GPT-2's words: a letter or number run with one space before it.</summary>
+        // GPT-2: a letter or number run with one space before it.
         Words = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
         Contraction = "'(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])",
         Spaces = @"\s*[\r\n]+|\s+(?!\S)|\s+",
         Others = @" ?[^\s\p{L}\p{N}]+[\r\n]*|" + Spaces,
         OthersWithSlash = @" ?[^\s\p{L}\p{N}]+[\r\n/]*|" + Spaces,
         LetterRun = Contraction + @"|[^\r\n\p{L}\p{N}]?\p{L}+|",
-        /// <summary>Words that begin with capitals and go on in small letters, so that camelCase falls apart.</summary>
+        // Words that begin with capitals and go on in small letters, so that camelCase falls apart.
         Capitals = @"[^\r\n\p{L}\p{N}]?[\p{L}-[a-z]]*[\p{L}-[A-Z]]+", AllCapitals = @"[^\r\n\p{L}\p{N}]?[\p{L}-[a-z]]+[\p{L}-[A-Z]]*",
         MarkedCapitals = @"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}-[a-z]]*[\p{L}\p{M}-[A-Z]]+", AllMarkedCapitals = @"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}-[a-z]]+[\p{L}\p{M}-[A-Z]]*",
         MarkedRun = @"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+(?:" + Contraction + ")?",
@@ -27,7 +27,7 @@ internal static class PreTokenizers
         Cjk = @"[\u4E00-\u9FA5\u3040-\u309F\u30A0-\u30FF]+",
         AsianScripts = @"[\u4E00-\u9FFF\u3400-\u4DBF\u8C48-\uFAFF\u3040-\u309F\u30A0-\u30FF\uFF65-\uFF9F\u2F00-\u2FDF\u0E40-\u0E7F\u0E80-\u0EFF\u1780-\u17FF\u1000-\u109F\uAA60-\uAA7F\uA9E0-\uA9FF\uAC00-\uD7AF\u1100-\u11FF]+",
         NotPunctuation = @" ?[^(\s|.,!?\u2026\u3002\uFF0C\u3001\u0964\u06D4\u060C)]+",
-        /// <summary>Letters of the scripts with case.</summary>
+        // Letters of the scripts with case.
         CasedLetters =
             @"[A-Za-z\u00B5\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u01BA\u01BC-\u01BF\u01C4-\u0293\u0295-\u02AF\u0370-\u0373\u0376\u0377\u037B-\u037D\u037F\u0386\u0388-\u038A\u038C\u038E-\u03A1\u03A3-\u03F5\u03F7-\u0481"
             + @"\u048A-\u052F\u0531-\u0556\u10A0-\u10C5\u13A0-\u13F5\u13F8-\u13FD\u1C90-\u1CBA\u1CBD-\u1CBF\u1D00-\u1D2B\u1D6B-\u1D77\u1D79-\u1D9A\u1E00-\u1F15\u1F18-\u1F1D\u1F20-\u1F45\u1F48-\u1F4D\u1F50-\u1F57\u1F59"

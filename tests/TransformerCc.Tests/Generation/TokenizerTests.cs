@@ -1,0 +1,60 @@
+using System.Text;
+using System.Text.Json;
+using TransformerCc.Runtime.Generation;
+
+namespace TransformerCc.Tests.Generation;
+
+/// <summary>Ids and texts are llama.cpp's, string for string.</summary>
+public sealed class TokenizerTests
+{
+    [DataTheory("tokenizer")]
+    [InlineData("llama-spm")]
+    [InlineData("llama-bpe")]
+    [InlineData("bert-bge")]
+    public void Every_string_gives_the_ids_of_the_reference_and_comes_back(string name)
+    {
+        Tokenizer tokenizer = TokenizerFiles.Create($"tokenizer/{name}.gguf");
+        int strings = 0;
+        foreach (string line in File.ReadLines(TestData.Get($"tokenizer/{name}.jsonl")))
+        {
+            using JsonDocument document = JsonDocument.Parse(line);
+            JsonElement row = document.RootElement;
+            string text = row.GetProperty("text").GetString()!;
+            IReadOnlyList<int> ids = tokenizer.Encode(text, addSpecial: false);
+            Assert.Equal(Ids(row, "ids"), ids);
+            Assert.Equal(Ids(row, "ids_with_special"), tokenizer.Encode(text));
+            Assert.Equal(Ids(row, row.TryGetProperty("ids_parse_special", out _) ? "ids_parse_special" : "ids"), tokenizer.Encode(text, addSpecial: false, parseSpecial: true));
+            byte[] expected = row.TryGetProperty("detok_hex", out JsonElement hex) ? Convert.FromHexString(hex.GetString()!) : Encoding.UTF8.GetBytes(row.GetProperty("detok").GetString()!);
+            Assert.Equal(expected, tokenizer.Decode(ids));
+            strings++;
+        }
+        Assert.Equal(127, strings);
+    }
+
+    [DataTheory("gguf")]
+    [InlineData("stories260k-f32")]
+    [InlineData("gpt2-f16")]
+    [InlineData("qwen2-f32")]
+    [InlineData("llama3-f32")]
+    [InlineData("gemma-f32")]
+    [InlineData("bert-f16")]
+    [InlineData("rnd256-q8_0")]
+    public void Prompts_of_models_give_the_ids_of_the_reference(string name)
+    {
+        Tokenizer tokenizer = TokenizerFiles.Create($"gguf/{name}.gguf");
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllText(TestData.Get($"gguf/{name}.golden/prompts.json")));
+        foreach (JsonElement prompt in document.RootElement.GetProperty("prompts").EnumerateArray())
+        {
+            string text = prompt.GetProperty("text").GetString()!;
+            Assert.Equal(Ids(prompt, "ids_with_special"), tokenizer.Encode(text));
+            Assert.Equal(Ids(prompt, "ids_no_special"), tokenizer.Encode(text, addSpecial: false));
+            Assert.Equal(prompt.GetProperty("roundtrip_text").GetString(), Encoding.UTF8.GetString(tokenizer.Decode(tokenizer.Encode(text, addSpecial: false))));
+        }
+        JsonElement vocabulary = document.RootElement.GetProperty("vocab");
+        Assert.Equal(vocabulary.GetProperty("n_vocab").GetInt32(), tokenizer.Count);
+        Assert.Equal(vocabulary.GetProperty("bos").GetInt32(), tokenizer.Bos ?? -1);
+        Assert.Equal(vocabulary.GetProperty("eos").GetInt32(), tokenizer.Eos ?? -1);
+    }
+
+    private static int[] Ids(JsonElement row, string name) => [.. row.GetProperty(name).EnumerateArray().Select(e => e.GetInt32())];
+}
