@@ -78,16 +78,16 @@ internal sealed class ScratchRows
     private readonly float[][] _floats = [[], [], [], []];
     private readonly long[][] _longs = [[], [], []];
 
-    private float[] _pinned = [];
+    private readonly float[][] _pinned = [[], []];
 
     /// <summary>A block of floats that the garbage collector does not move, for kernels that take pointers.</summary>
-    public unsafe float* Pinned(int count)
+    public unsafe float* Pinned(int slot, int count)
     {
-        if (_pinned.Length < count)
+        if (_pinned[slot].Length < count)
         {
-            _pinned = GC.AllocateUninitializedArray<float>(count, pinned: true);
+            _pinned[slot] = GC.AllocateUninitializedArray<float>(count, pinned: true);
         }
-        return (float*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(_pinned));
+        return (float*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(_pinned[slot]));
     }
 
     public Span<float> Floats(int slot, int count) => Grow(ref _floats[slot], count);

@@ -1,6 +1,7 @@
 using System.Runtime.Intrinsics;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Numerics;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 using TransformerCc.Runtime.Emulation;
 
@@ -45,6 +46,7 @@ internal static unsafe class MatMulKernel
             W = x.Pointer(i.W),
             WRowStride = x.Value(i.WRowStride),
             WFormat = i.WFormat.Element,
+            Blocks = i.WFormat.Block,
             Layout = i.Layout,
             Result = (float*)result,
             ResultRowStride = resultStride / sizeof(float),
@@ -53,6 +55,10 @@ internal static unsafe class MatMulKernel
             N = n,
             Init = i.Mode == AccumulateMode.Init,
         };
+        if (i.WFormat.Block is { HasMinimum: true } format)
+        {
+            p = p with { GroupSumsStride = ((k - 1) / format.GroupSize) + 1, GroupSums = SumGroups(x, p, format.GroupSize) };
+        }
         if (m > 1 && resultStride < (long)n * sizeof(float))
         {
             // Rows of the result overlap: only the order of the loop nest gives the right values.
@@ -89,7 +95,7 @@ internal static unsafe class MatMulKernel
     {
         for (int row = 0; row < p.M; row++)
         {
-            Multiply(p with { A = p.A + (row * p.ARowStride), Result = p.Result + (row * p.ResultRowStride), M = 1 });
+            Multiply(p with { A = p.A + (row * p.ARowStride), GroupSums = p.GroupSums + (row * p.GroupSumsStride), Result = p.Result + (row * p.ResultRowStride), M = 1 });
         }
     }
 
@@ -99,7 +105,7 @@ internal static unsafe class MatMulKernel
         {
             throw new TrapSignal(TrapKind.IllegalInstruction, FormattableString.Invariant($"arrays {i.FirstArray} to {i.FirstArray + i.ArrayCount - 1} of the chip's {x.Chip.Matrix.Arrays}"));
         }
-        if (!IsMultiplied(i.AFormat) || i.WFormat.Block is not null || !IsMultiplied(i.WFormat.Element))
+        if (!IsMultiplied(i.AFormat) || !IsMultiplied(i))
         {
             throw new TrapSignal(TrapKind.IllegalInstruction, $"the matrix engine does not multiply {i.AFormat.Name()} by {i.WFormat.Name}");
         }
@@ -108,6 +114,31 @@ internal static unsafe class MatMulKernel
     /// <summary>Formats whose every value is exact in f32.</summary>
     private static bool IsMultiplied(ElementType f) =>
         f is ElementType.F32 or ElementType.BF16 or ElementType.F16 or ElementType.F8E4M3 or ElementType.F8E5M2 or ElementType.I8 or ElementType.U8 or ElementType.I16 or ElementType.U16;
+
+    /// <summary>Blocks in the layout of panels, in a format that panels have.</summary>
+    private static bool IsMultiplied(MatMul i) =>
+        i.WFormat.Block is { } block ? block.PanelFormat == block && i.Layout == PanelLayout.KByN : IsMultiplied(i.WFormat.Element);
+
+    /// <summary>The sum of each group of each row of A, in ascending order: what minimums are multiplied by.</summary>
+    private static float* SumGroups(EngineContext x, MatMulProblem p, int groupSize)
+    {
+        int groups = ((p.K - 1) / groupSize) + 1;
+        float* sums = x.Rows.Pinned(1, checked(p.M * groups)), next = sums;
+        for (int row = 0; row < p.M; row++)
+        {
+            float* a = p.A + (row * p.ARowStride);
+            for (int k = 0; k < p.K; k += groupSize)
+            {
+                float sum = 0f;
+                foreach (float value in new ReadOnlySpan<float>(a + k, int.Min(groupSize, p.K - k)))
+                {
+                    sum += value;
+                }
+                *next++ = sum;
+            }
+        }
+        return sums;
+    }
 
     private static float* WidenA(EngineContext x, MatMul i, int m, int k, out long stride)
     {
@@ -118,7 +149,7 @@ internal static unsafe class MatMulKernel
             stride = bytes / sizeof(float);
             return (float*)a;
         }
-        float* wide = x.Rows.Pinned(checked(m * k));
+        float* wide = x.Rows.Pinned(0, checked(m * k));
         for (int row = 0; row < m; row++)
         {
             RowConversion.ReadFloats(i.AFormat, a + (row * bytes), new Span<float>(wide + ((long)row * k), k));
@@ -150,6 +181,11 @@ internal readonly unsafe struct MatMulProblem
     public byte* W { get; init; }
     public long WRowStride { get; init; }
     public ElementType WFormat { get; init; }
+    /// <summary>The format of weights in blocks; null for plain weights.</summary>
+    public BlockFormat? Blocks { get; init; }
+    /// <summary>Row i, group g: the sum of A's elements. Only for formats with minimums.</summary>
+    public float* GroupSums { get; init; }
+    public long GroupSumsStride { get; init; }
     public PanelLayout Layout { get; init; }
     public float* Result { get; init; }
     public long ResultRowStride { get; init; }

@@ -14,7 +14,6 @@ internal unsafe interface IVectorOps<TVector> where TVector : unmanaged
     static abstract void Store(float* p, TVector v);
     static abstract TVector Broadcast(float x);
     static abstract TVector FusedMultiplyAdd(TVector a, TVector b, TVector c);
-    static abstract TVector Add(TVector a, TVector b);
 }
 
 internal readonly unsafe struct Lanes16 : IVectorOps<Vector512<float>>
@@ -28,8 +27,6 @@ internal readonly unsafe struct Lanes16 : IVectorOps<Vector512<float>>
     public static Vector512<float> Broadcast(float x) => Vector512.Create(x);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> FusedMultiplyAdd(Vector512<float> a, Vector512<float> b, Vector512<float> c) => Vector512.FusedMultiplyAdd(a, b, c);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Add(Vector512<float> a, Vector512<float> b) => a + b;
 }
 
 internal readonly unsafe struct Lanes8 : IVectorOps<Vector256<float>>
@@ -43,8 +40,6 @@ internal readonly unsafe struct Lanes8 : IVectorOps<Vector256<float>>
     public static Vector256<float> Broadcast(float x) => Vector256.Create(x);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> FusedMultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) => Vector256.FusedMultiplyAdd(a, b, c);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => a + b;
 }
 
 internal readonly unsafe struct Lanes4 : IVectorOps<Vector128<float>>
@@ -58,8 +53,6 @@ internal readonly unsafe struct Lanes4 : IVectorOps<Vector128<float>>
     public static Vector128<float> Broadcast(float x) => Vector128.Create(x);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> FusedMultiplyAdd(Vector128<float> a, Vector128<float> b, Vector128<float> c) => Vector128.FusedMultiplyAdd(a, b, c);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Add(Vector128<float> a, Vector128<float> b) => a + b;
 }
 
 /// <summary>The plain form: what the others are tested against, and what hosts without vectors use.</summary>
@@ -70,5 +63,4 @@ internal readonly unsafe struct ScalarLane : IVectorOps<float>
     public static void Store(float* p, float v) => *p = v;
     public static float Broadcast(float x) => x;
     public static float FusedMultiplyAdd(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
-    public static float Add(float a, float b) => a + b;
 }

@@ -1,6 +1,7 @@
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Numerics;
 using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Tests.Runtime;
@@ -103,6 +104,14 @@ internal sealed class NaiveMachine(byte[][] memories, long dramBase, long[] regi
             index += index < 0 ? Value(i.TableRows) : 0;
             for (long c = 0; c < Value(i.Columns); c++)
             {
+                if (i.TableFormat.Block is { } format)
+                {
+                    long block = At(i.Table) + (index * Value(i.TableRowStride)) + (c / format.BlockLength * format.BlockBytes);
+                    float[] values = new float[format.BlockLength];
+                    format.Decode(Bytes(MemorySpace.Dram, block, format.BlockBytes), values);
+                    Write(MemorySpace.Asp, At(i.Dst) + (r * Value(i.DstRowStride)) + (c * i.DstFormat.Size()), i.DstFormat, values[c % format.BlockLength]);
+                    continue;
+                }
                 Convert(MemorySpace.Asp, At(i.Dst) + (r * Value(i.DstRowStride)) + (c * i.DstFormat.Size()), i.DstFormat,
                     MemorySpace.Dram, At(i.Table) + (index * Value(i.TableRowStride)) + (c * i.TableFormat.Element.Size()), i.TableFormat.Element);
             }
@@ -160,6 +169,11 @@ internal sealed class NaiveMachine(byte[][] memories, long dramBase, long[] regi
                     continue;
                 }
                 float acc = i.Mode == AccumulateMode.Init ? 0f : ReadFloat(MemorySpace.Acc, result, ElementType.F32);
+                if (i.WFormat.Block is { } format)
+                {
+                    Write(MemorySpace.Acc, result, ElementType.F32, BlockDot(i, format, row, n, acc));
+                    continue;
+                }
                 for (long g = 0; g < Value(i.K); g += 32)
                 {
                     float p = 0f;
@@ -174,6 +188,33 @@ internal sealed class NaiveMachine(byte[][] memories, long dramBase, long[] regi
                 Write(MemorySpace.Acc, result, ElementType.F32, acc);
             }
         }
+    }
+
+    private float BlockDot(MatMul i, BlockFormat format, long row, long n, float acc)
+    {
+        byte[] block = new byte[format.BlockBytes];
+        for (long g = 0; g < Value(i.K); g += format.GroupSize)
+        {
+            (long b, long element) = long.DivRem(g, format.BlockLength);
+            for (int j = 0; j < block.Length; j++)
+            {
+                block[j] = Bytes(i.W.Space, At(i.W) + (((b * format.BlockBytes) + j) * Value(i.WRowStride)) + n, 1)[0];
+            }
+            float p = 0f, sum = 0f;
+            for (long k = g; k < long.Min(g + format.GroupSize, Value(i.K)); k++)
+            {
+                float a = ReadFloat(MemorySpace.Asp, At(i.A) + (row * Value(i.ARowStride)) + (k * i.AFormat.Size()), i.AFormat);
+                p = MathF.FusedMultiplyAdd(a, format.Codes.Of(block, (int)(element + k - g)), p);
+                sum += a;
+            }
+            int group = (int)(element / format.GroupSize);
+            acc = MathF.FusedMultiplyAdd(format.Scale.Of(block, group), p, acc);
+            if (format.Minimum is { } minimum)
+            {
+                acc = MathF.FusedMultiplyAdd(-minimum.Of(block, group), sum, acc);
+            }
+        }
+        return acc;
     }
 
     private void IntegerDot(MatMul i, long row, long n, long result)
