@@ -20,4 +20,12 @@ public sealed record GgufTensor(string Name, GgufTensorType Type, IReadOnlyList<
     public Tensor ToTensor() => Type.Plain is { } plain
         ? new Tensor(plain, [.. Shape], Data)
         : new Tensor(ElementType.U8, [.. Shape.Take(Shape.Count - 1), Type.RowBytes(Columns)], Data);
+
+    /// <summary>Some of the rows (or elements, of a vector) as a tensor of its own: a view of the same bytes.</summary>
+    /// <param name="part">Tells it from the others by name.</param>
+    public GgufTensor Rows(string part, long first, long count)
+    {
+        int run = checked((int)(Shape.Count == 1 ? Type.RowBytes(1) : Type.RowBytes(Columns)));
+        return this with { Name = $"{Name}.{part}", Shape = [count, .. Shape.Skip(1)], Data = Data.Slice(checked((int)first * run), checked((int)count * run)) };
+    }
 }

@@ -29,6 +29,11 @@ internal sealed class TensorTable(GgufFile file, Architecture architecture)
             _problems.Add($"{name} is [{Text([.. tensor.Shape])}], needed is [{Text(shape)}]");
             return null;
         }
+        if (shape.Length == 1 && tensor.Type.Plain is null)
+        {
+            _problems.Add($"{name} is {tensor.Type.Name}: vectors are not quantised");
+            return null;
+        }
         return tensor with { Shape = shape.ToArray() };
     }
 
@@ -37,6 +42,8 @@ internal sealed class TensorTable(GgufFile file, Architecture architecture)
 
     /// <summary>The first dimension of a matrix, e.g. the tokens of the embeddings; null when it is missing.</summary>
     public long? Rows(string name) => file.Tensors.TryGetValue(name, out GgufTensor? tensor) && tensor.Shape.Count == 2 ? tensor.Shape[0] : null;
+
+    public void Refuse(string problem) => _problems.Add(problem);
 
     /// <summary>A tensor that is known, and of no use here.</summary>
     public void Ignore(string name) => _asked.Add(name);

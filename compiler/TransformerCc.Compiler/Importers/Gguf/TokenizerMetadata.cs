@@ -98,6 +98,10 @@ public static class TokenizerMetadata
             AddSeparator = Flag("add_sep_token"),
             AddSpacePrefix = Flag("add_space_prefix"),
             RemoveExtraWhitespaces = Flag("remove_extra_whitespaces"),
+            Lowercase = Flag("normalizer.lowercase"),
+            StripAccents = Flag("normalizer.strip_accents"),
+            Architecture = file.Metadata.GetValueOrDefault("general.architecture")?.Text ?? "",
+            ModelName = file.Metadata.GetValueOrDefault("general.name")?.Text ?? "",
             ChatTemplate = file.Metadata.GetValueOrDefault("tokenizer.chat_template")?.Text,
         };
     }
