@@ -3,7 +3,7 @@ using System.Globalization;
 using TransformerCc.Compiler;
 using TransformerCc.Compiler.GraphIR.Evaluation;
 using TransformerCc.Compiler.GraphIR.Operators;
-using TransformerCc.Compiler.Importers.Onnx;
+using TransformerCc.Compiler.Importers;
 using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
@@ -62,7 +62,7 @@ internal static class AdderDemo
 
         tool.BeginPhase("compare with the reference", verbose);
         long[][] prompts = [.. texts.Select(t => t[..^1])];
-        IReadOnlyDictionary<string, Tensor> expected = GraphEvaluator.Evaluate(OnnxImporter.Import(model, options.Import, []), Inputs(prompts));
+        IReadOnlyDictionary<string, Tensor> expected = GraphEvaluator.Evaluate(ModelImporter.Import(model, options, []).Graph, Inputs(prompts));
         OutputComparison comparison = OutputComparison.Compare("logits", AnswerLogits(runs[^1].Outputs["logits"]), AnswerLogits(expected["logits"]), Tolerance.Of(ElementType.BF16));
         PrintSummary(output, chip, runs, running, comparison);
 

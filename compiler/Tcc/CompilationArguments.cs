@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using TransformerCc.Compiler;
+using TransformerCc.Compiler.Importers.Gguf;
 using TransformerCc.Compiler.Importers.Onnx;
 using TransformerCc.Isa;
 using TransformerCc.Isa.Chips;
@@ -29,18 +30,25 @@ internal sealed class CompilationArguments
 
     private readonly Option<string[]> _outputs = new("--outputs") { Description = "Tensors at which the graph ends, in place of the model's outputs", HelpName = "TENSOR", AllowMultipleArgumentsPerToken = true };
 
-    private readonly Option<long?> _context = new("--context") { Description = "Upper bound of every dimension that has no bound of its own", HelpName = "N" };
+    private readonly Option<long?> _context = new("--context") { Description = "Upper bound of every dimension that has no bound of its own; of a GGUF model, positions of a sequence", HelpName = "N" };
+
+    private readonly Option<long?> _batch = new("--batch") { Description = $"GGUF: sequences that run together, at most [default: {GgufOptions.DefaultBatch}]", HelpName = "N" };
+    private readonly Option<bool> _allLogits = new("--all-logits") { Description = "GGUF: logits of every position, not only of each sequence's last" };
+    private readonly Option<Pooling?> _pooling = new("--pooling") { Description = "GGUF: an embedding in place of logits, pooled so [default: what the file says]", HelpName = "none|mean|cls|last" };
 
     public CompilationArguments()
     {
         _precision.AcceptOnlyFromAmong(s_precisions);
-        _context.Validators.Add(result =>
+        foreach (Option<long?> option in (Option<long?>[])[_context, _batch])
         {
-            if (result.Tokens.Count == 1 && !(long.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out long n) && n > 0))
+            option.Validators.Add(result =>
             {
-                result.AddError($"--context {result.Tokens[0].Value}: a positive number is needed");
-            }
-        });
+                if (result.Tokens.Count == 1 && !(long.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out long n) && n > 0))
+                {
+                    result.AddError($"{option.Name} {result.Tokens[0].Value}: a positive number is needed");
+                }
+            });
+        }
     }
 
     public void AddTo(Command verb)
@@ -52,7 +60,7 @@ internal sealed class CompilationArguments
     /// <summary>Only what is said about one model, nothing about what it is compiled for.</summary>
     public void AddModelOptionsTo(Command verb)
     {
-        foreach (Option option in (Option[])[_bind, _shape, _const, _outputs, _context])
+        foreach (Option option in (Option[])[_bind, _shape, _const, _outputs, _context, _batch, _allLogits, _pooling])
         {
             verb.Add(option);
         }
@@ -74,6 +82,7 @@ internal sealed class CompilationArguments
         Chip = ChipDescriptions.Load(GivenChip(parse) ?? ChipDescriptions.DefaultName),
         Precision = ReadPrecision(parse.GetValue(_precision)!),
         Import = ReadImport(parse),
+        Gguf = ReadGguf(parse),
         Recorded = Recorded(parse),
     };
 
@@ -87,6 +96,14 @@ internal sealed class CompilationArguments
         DefaultBound = parse.GetValue(_context) ?? new ImportOptions().DefaultBound,
     };
 
+    public GgufOptions ReadGguf(ParseResult parse) => new()
+    {
+        Context = parse.GetValue(_context),
+        Batch = parse.GetValue(_batch),
+        AllLogits = parse.GetValue(_allLogits),
+        Pooling = parse.GetValue(_pooling),
+    };
+
     /// <summary>What the binary keeps of the options: everything that shapes it, nothing about the machine it was made on.</summary>
     private string[] Recorded(ParseResult parse) =>
     [
@@ -96,6 +113,9 @@ internal sealed class CompilationArguments
         .. Pairs(parse, _const).Select(c => $"--const {c.Name}"),
         .. (parse.GetValue(_outputs) ?? []).Select(o => $"--outputs {o}"),
         .. parse.GetValue(_context) is long n ? [string.Create(CultureInfo.InvariantCulture, $"--context {n}")] : Array.Empty<string>(),
+        .. parse.GetValue(_batch) is long b ? [string.Create(CultureInfo.InvariantCulture, $"--batch {b}")] : Array.Empty<string>(),
+        .. parse.GetValue(_allLogits) ? ["--all-logits"] : Array.Empty<string>(),
+        .. parse.GetValue(_pooling) is { } pooling ? [$"--pooling {pooling.ToString().ToLowerInvariant()}"] : Array.Empty<string>(),
     ];
 
     private static Precision ReadPrecision(string name) => name switch

@@ -1,3 +1,4 @@
+using TransformerCc.Compiler.Importers.Gguf;
 using TransformerCc.Compiler.Importers.Onnx;
 using TransformerCc.Isa.Chips;
 
@@ -10,7 +11,11 @@ public sealed record CompileOptions
 
     public Precision Precision { get; init; } = Precision.BF16;
 
+    /// <summary>Bindings of dimensions, and what concerns ONNX models only.</summary>
     public ImportOptions Import { get; init; } = new();
+
+    /// <summary>What concerns GGUF models only.</summary>
+    public GgufOptions Gguf { get; init; } = new();
 
     /// <summary>Name of a pass or stage whose result is printed to <see cref="PrintTo"/>; "all" for every one.</summary>
     public string? PrintAfter { get; init; }

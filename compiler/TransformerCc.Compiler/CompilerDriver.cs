@@ -1,7 +1,7 @@
 using TransformerCc.Compiler.CodeGen;
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphPasses;
-using TransformerCc.Compiler.Importers.Onnx;
+using TransformerCc.Compiler.Importers;
 using TransformerCc.Compiler.MemoryPlanning;
 using TransformerCc.Compiler.Scheduling;
 using TransformerCc.Compiler.TileIR;
@@ -40,7 +40,7 @@ public static class CompilerDriver
         var observer = new StageObserver(options);
 
         observer.Begin("import");
-        Graph graph = OnnxImporter.Import(modelPath, options.Import, diagnostics);
+        (Graph graph, TokenizerData? tokenizer) = ModelImporter.Import(modelPath, options, diagnostics);
         observer.Graph("import", graph);
         if (observer.Stops("import"))
         {
@@ -73,7 +73,7 @@ public static class CompilerDriver
         }
 
         observer.Begin("codegen");
-        ProgramImage image = CodeGenerator.Emit(tiles, plan, options.Chip, ChipDescriptions.Fingerprint(options.Chip), options.Recorded);
+        ProgramImage image = CodeGenerator.Emit(tiles, plan, options.Chip, ChipDescriptions.Fingerprint(options.Chip), options.Recorded) with { Tokenizer = tokenizer };
         return new CompilationResult { Graph = graph, Tiles = tiles, Image = image, Report = report };
     }
 }

@@ -1,7 +1,7 @@
 using TransformerCc.Compiler;
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Evaluation;
-using TransformerCc.Compiler.Importers.Onnx;
+using TransformerCc.Compiler.Importers;
 using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
@@ -50,7 +50,7 @@ public static class ModelVerifier
         {
             return RunCases(program, rule, options);
         }
-        Graph reference = OnnxImporter.Import(modelPath, compile.Import, []); // its diagnostics are those of the compilation
+        Graph reference = ModelImporter.Import(modelPath, compile, []).Graph; // its diagnostics are those of the compilation
         var results = new List<CaseResult>();
         foreach (IReadOnlyDictionary<string, long> sizes in RandomInputs.Sizes(reference))
         {

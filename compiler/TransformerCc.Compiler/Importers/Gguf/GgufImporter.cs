@@ -6,17 +6,14 @@ using TransformerCc.Isa.Symbolic;
 
 namespace TransformerCc.Compiler.Importers.Gguf;
 
-/// <param name="Tokenizer">What the file says of its tokenizer; null when it has none.</param>
-public sealed record GgufModel(Graph Graph, TokenizerData? Tokenizer);
-
 /// <summary>GGUF to graph IR: the file's architecture is looked up, its sizes are read, and one builder makes the graph.</summary>
 public static class GgufImporter
 {
     /// <exception cref="DiagnosticException">The model cannot be imported; holds every error found. <paramref name="diagnostics"/> also gets notes and warnings.</exception>
-    public static GgufModel Import(string path, GgufOptions options, IReadOnlyDictionary<string, DimensionLimit> bindings, DiagnosticList diagnostics) =>
+    public static ImportedModel Import(string path, GgufOptions options, IReadOnlyDictionary<string, DimensionLimit> bindings, DiagnosticList diagnostics) =>
         Import(GgufFile.Open(path), options, bindings, diagnostics);
 
-    public static GgufModel Import(GgufFile file, GgufOptions options, IReadOnlyDictionary<string, DimensionLimit> bindings, DiagnosticList diagnostics)
+    public static ImportedModel Import(GgufFile file, GgufOptions options, IReadOnlyDictionary<string, DimensionLimit> bindings, DiagnosticList diagnostics)
     {
         var problems = new DiagnosticList();
         Architecture architecture = FindArchitecture(file);
@@ -57,7 +54,7 @@ public static class GgufImporter
             throw new DiagnosticException(Diagnostic.Error(GgufCodes.Metadata, $"the sizes of the model do not fit together: {e.Message}", file.Path));
         }
         diagnostics.AddRange(problems);
-        return new GgufModel(graph, tokenizer);
+        return new ImportedModel(graph, tokenizer);
     }
 
     private static Architecture FindArchitecture(GgufFile file)

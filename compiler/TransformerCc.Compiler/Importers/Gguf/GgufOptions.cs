@@ -35,6 +35,6 @@ public sealed record GgufOptions
     /// <summary>An embedding in place of logits, pooled so; null: what the file says (`--pooling`).</summary>
     public Pooling? Pooling { get; init; }
 
-    /// <summary>The element type of the caches of keys and values.</summary>
-    public ElementType Cache { get; init; } = ElementType.F32;
+    /// <summary>The element type of the caches of keys and values; null: f32 where the precision is, else bf16.</summary>
+    public ElementType? Cache { get; init; }
 }

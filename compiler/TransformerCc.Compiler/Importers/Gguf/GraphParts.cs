@@ -3,17 +3,22 @@ using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using Gather = TransformerCc.Compiler.GraphIR.Operators.Gather;
 
 namespace TransformerCc.Compiler.Importers.Gguf;
 
 /// <summary>The nodes that models are made of: each method adds a few to the graph and names the tensor they come from.</summary>
 internal sealed class GraphParts(Graph graph)
 {
+    private const string Weight = ".weight";
+
     private readonly Dictionary<string, Value> _constants = new(StringComparer.Ordinal);
 
     public Graph Graph => graph;
 
-    public Value Add(Operator op, string source, params IReadOnlyList<Value> inputs) => graph.Add(op, inputs, [source], source).Outputs[0];
+    /// <summary>A node that comes from a tensor, or from a part of the model with a name of the same form.</summary>
+    public Value Add(Operator op, string source, params IReadOnlyList<Value> inputs) =>
+        graph.Add(op, inputs, [source], source.EndsWith(Weight, StringComparison.Ordinal) ? source[..^Weight.Length] : source).Outputs[0];
 
     /// <summary>A tensor of the file; the same one is the same constant.</summary>
     public Value Constant(GgufTensor tensor)

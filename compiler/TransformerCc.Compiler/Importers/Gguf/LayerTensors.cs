@@ -8,7 +8,7 @@ internal sealed class LayerTensors(GraphParts parts, TensorTable tensors, ModelP
 {
     public TensorTable Tensors => tensors;
 
-    /// <summary>x·wᵀ + bias of the matrix <paramref name="name"/> [rows, columns]; null when a tensor is missing.</summary>
+    /// <summary>x·wᵀ + bias of a matrix [rows, columns]; null when a tensor is missing.</summary>
     /// <param name="part">The name within the layer.</param>
     public Value? Linear(Value? x, string block, string part, long rows, long columns)
     {

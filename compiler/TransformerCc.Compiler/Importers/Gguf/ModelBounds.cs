@@ -47,6 +47,11 @@ internal static class ModelBounds
             return (sequences, length, context);
         }
         DimExpr positions = Dimension(ModelInputs.ContextName, context);
+        if (positions.SymbolName is { } symbol)
+        {
+            // Without a past, the tokens themselves are all that the cache has to hold.
+            graph.DimensionDefaults[symbol] = length;
+        }
         return (sequences, length, positions);
     }
 

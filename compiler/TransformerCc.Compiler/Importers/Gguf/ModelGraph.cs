@@ -4,6 +4,7 @@ using TransformerCc.Isa;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using Gather = TransformerCc.Compiler.GraphIR.Operators.Gather;
 
 namespace TransformerCc.Compiler.Importers.Gguf;
 
@@ -27,7 +28,7 @@ internal sealed class ModelGraph
         _parts = new GraphParts(graph);
         (_tensors, _model, _architecture, _inputs) = (tensors, model, model.Architecture, inputs);
         _layer = new LayerTensors(_parts, tensors, model);
-        _attention = new AttentionPart(_parts, _layer, tensors, model, inputs, options.Cache);
+        _attention = new AttentionPart(_parts, _layer, tensors, model, inputs, options.Cache ?? ElementType.F32);
         _feedForward = new FeedForwardPart(_parts, _layer, model, inputs);
     }
 
