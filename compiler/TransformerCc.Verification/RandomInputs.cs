@@ -24,12 +24,13 @@ public static class RandomInputs
         return [Choose(graph, _ => 0), Choose(graph, i => 2 + i), Choose(graph, i => 17 + (4 * i))];
     }
 
+    /// <summary>All inputs but those that may be left out: positions begin at 0 and caches empty.</summary>
     public static IReadOnlyDictionary<string, Tensor> Create(Graph graph, IReadOnlyDictionary<string, long> sizes, ulong seed)
     {
         var random = new SplitMix64(seed);
         Dictionary<Value, List<Node>> uses = graph.Uses();
         var inputs = new Dictionary<string, Tensor>(StringComparer.Ordinal);
-        foreach (Value input in graph.Inputs)
+        foreach (Value input in graph.Inputs.Where(v => !graph.Fills.ContainsKey(v) && !graph.States.Exists(s => ReferenceEquals(s.Input, v))))
         {
             long[] shape = TensorMath.Evaluate(input.Type.Shape, sizes);
             long count = shape.Aggregate(1L, (a, b) => checked(a * b));
@@ -45,7 +46,11 @@ public static class RandomInputs
         var sizes = new SortedDictionary<string, long>(StringComparer.Ordinal);
         foreach ((string name, DimInterval interval) in graph.Dimensions)
         {
-            sizes[name] = long.Clamp(wanted(sizes.Count), interval.Lower, interval.Upper);
+            // A dimension with a default follows the others.
+            if (!graph.DimensionDefaults.ContainsKey(name))
+            {
+                sizes[name] = long.Clamp(wanted(sizes.Count), interval.Lower, interval.Upper);
+            }
         }
         return sizes;
     }

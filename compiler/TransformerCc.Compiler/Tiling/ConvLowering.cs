@@ -23,7 +23,7 @@ internal static class ConvLowering
         EquatableArray<DimExpr> x = node.Inputs[0].Type.Shape, y = node.Output.Type.Shape;
         Tensor weights = context.ConvolutionWeights(node.Inputs[1].ConstantData!);
         DramTensor source = context.Storage.Tensor(node.Inputs[0]), target = context.Storage.Tensor(node.Output);
-        DimExpr[] from = AttentionLowering.ByteStrides(x, source.Type.Size()), to = AttentionLowering.ByteStrides(y, target.Type.Size());
+        DimExpr[] from = ByteStrides.Of(x, source.Type.Size()), to = ByteStrides.Of(y, target.Type.Size());
         ElementType format = context.Storage.MatrixFormat;
         long channels = x[1].ConstantValue!.Value, depth = weights.Shape[0], outputs = weights.Shape[1];
         bool planar = conv.Strides.Count == 2;

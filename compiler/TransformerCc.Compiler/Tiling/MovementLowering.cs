@@ -22,7 +22,7 @@ internal static class MovementLowering
     public static bool TryLower(TilingContext context, Node node)
     {
         DramTensor target = context.Storage.Tensor(node.Output);
-        DimExpr[] targetStrides = AttentionLowering.ByteStrides(node.Output.Type.Shape, target.Type.Size());
+        DimExpr[] targetStrides = ByteStrides.Of(node.Output.Type.Shape, target.Type.Size());
         switch (node.Op)
         {
             case Transpose transpose:
@@ -107,7 +107,7 @@ internal static class MovementLowering
     private static (DramTensor, DimExpr[]) Source(TilingContext context, Value value)
     {
         DramTensor tensor = context.Storage.Tensor(value);
-        return (tensor, AttentionLowering.ByteStrides(value.Type.Shape, tensor.Type.Size()));
+        return (tensor, ByteStrides.Of(value.Type.Shape, tensor.Type.Size()));
     }
 
     private static long Bits(Tensor scalar)

@@ -1,0 +1,113 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Tiling;
+
+/// <summary>
+/// Caches of keys and values: rows are appended in place, and attention reads them in blocks of B positions at absolute
+/// multiples of B, in ascending order. Where a sequence begins is data, read by the sequencer, so every sequence runs
+/// over its own blocks. Bits depend neither on how a prompt is split into runs nor on the other sequences of a batch,
+/// because B depends on the chip and the widths only.
+/// </summary>
+internal static class CacheLowering
+{
+    /// <summary>Positions of a sequence that are planned for where the cache does not bound them.</summary>
+    private const long LargestPast = 1L << 40;
+
+    /// <summary>Blocks divide circular caches, whatever the block size.</summary>
+    public const int SlotMultiple = AttentionGeometry.MaxBlock;
+
+    /// <summary>Rows are stored in place: those of one block of the cache at a time, so that a circular one wraps between blocks.</summary>
+    /// <param name="shrink">Halvings of the block.</param>
+    public static void Append(TilingContext context, Node node, int shrink)
+    {
+        var append = (CacheAppend)node.Op;
+        TileBuilder builder = context.Builder;
+        (DimExpr batch, DimExpr heads, DimExpr length, DimExpr width) = append.New.Split(node.Inputs[1].Type.Shape.AsSpan());
+        HeadTensor cache = HeadTensor.Of(context, node.Inputs[0], HeadLayout.BHSD), rows = HeadTensor.Of(context, node.Inputs[1], append.New);
+        DimExpr slots = node.Inputs[0].Type.Shape[2];
+        ElementType format = rows.Tensor.Type;
+        long block = long.Max(1, SlotMultiple >> shrink), stride = Lines.RoundUp(width.ConstantValue!.Value * format.Size());
+        TileBuffer counts = LoadPast(context, node.Inputs[2], batch);
+        builder.Loop("sequence", batch, b =>
+        {
+            DimExpr past = Past(builder, counts, b, append.Circular ? LargestPast : context.Bound(slots));
+            DimExpr end = past + length, first = DimExpr.FloorDiv(past, block);
+            builder.Loop("block", DimExpr.CeilDiv(end, block) - first, i =>
+            {
+                DimExpr blockStart = builder.Let("block.start", (first + i) * block);
+                DimExpr start = builder.Let("rows.start", DimExpr.Max(past, blockStart));
+                DimExpr count = builder.Let("rows", DimExpr.Min(end, blockStart + block) - start, new DimInterval(0, block));
+                DimExpr slot = append.Circular ? DimExpr.Mod(blockStart, slots) + (start - blockStart) : start;
+                TileBuffer buffer = builder.Buffer("rows", MemorySpace.Asp, stride * block * heads.ConstantValue!.Value);
+                var extent = new Extent3(heads, count, width);
+                var tile = new StridedTile(buffer, DimExpr.Zero, format, new Extent3(block * stride, stride, format.Size()));
+                builder.Load(tile, rows.From(rows.At(b, DimExpr.Zero, start - past)), extent);
+                builder.Store(cache.From(cache.At(b, DimExpr.Zero, slot)), tile, extent);
+            });
+        });
+    }
+
+    /// <param name="shrink">Halvings of the query tile.</param>
+    public static void Attend(TilingContext context, Node node, int shrink)
+    {
+        var attention = (CachedAttention)node.Op;
+        TileBuilder builder = context.Builder;
+        (DimExpr batch, DimExpr queryHeads, DimExpr queries, DimExpr width) = attention.Query.Split(node.Inputs[0].Type.Shape.AsSpan());
+        EquatableArray<DimExpr> keyShape = node.Inputs[1].Type.Shape;
+        long valueWidth = node.Inputs[2].Type.Shape[3].ConstantValue!.Value, group = queryHeads.ConstantValue!.Value / keyShape[1].ConstantValue!.Value;
+        HeadTensor k = HeadTensor.Of(context, node.Inputs[1], HeadLayout.BHSD), v = HeadTensor.Of(context, node.Inputs[2], HeadLayout.BHSD);
+        ElementType format = context.Storage.MatrixFormat;
+        var geometry = new AttentionGeometry(HeadTensor.Of(context, node.Inputs[0], attention.Query), HeadTensor.Of(context, node.Output, attention.Result), group, width.ConstantValue!.Value, valueWidth,
+            AttentionGeometry.QueriesOf(context, queries, group, shrink), BlockOf(context, width.ConstantValue!.Value + valueWidth, format), format);
+        DimExpr slots = keyShape[2];
+        context.SetSource("attention", node);
+        TileBuffer counts = LoadPast(context, node.Inputs[3], batch);
+        builder.Loop("sequence", batch, b =>
+        {
+            DimExpr past = Past(builder, counts, b, attention.Circular ? LargestPast : context.Bound(slots));
+            builder.Loop("head", keyShape[1], h => context.Tiles("queries", queries, geometry.Queries, (q0, count) =>
+            {
+                var tile = new AttentionTile(context, node, geometry, b, h * group, q0, count);
+                DimExpr position = builder.Let("position", past + q0), end = builder.Let("end", position + count);
+                // The first block that the first query sees; later queries of the tile may see nothing of it.
+                DimExpr first = attention.Window == 0 ? DimExpr.Zero : builder.Let("first", DimExpr.FloorDiv(DimExpr.Max(DimExpr.Zero, position + 1 - attention.Window), geometry.Block));
+                builder.Loop("keys", DimExpr.CeilDiv(end, geometry.Block) - first, i =>
+                {
+                    DimExpr k0 = builder.Let("block.start", (first + i) * geometry.Block), length = builder.Let("keys", DimExpr.Min(geometry.Block, end - k0), new DimInterval(1, geometry.Block));
+                    DimExpr slot = attention.Circular ? builder.Let("slot", DimExpr.Mod(k0, slots)) : k0;
+                    (VectorTile scores, TileBuffer values) = tile.Scores(k.From(k.At(b, h, slot)), v.From(v.At(b, h, slot)), length);
+                    float scale = tile.Cap(scores, length, attention.Scale, attention.SoftCap);
+                    tile.Combine(scores, values, length, scale, attention.Window == 0 ? -geometry.Block - geometry.Queries : position + 1 - attention.Window - k0, position + 1 - k0, 1);
+                });
+                tile.Finish(zeroWhereNothingIsSeen: true);
+            }));
+        });
+    }
+
+    /// <summary>The largest block whose keys and values fit beside the weight ring. Not a matter of token rows: every program of a binary has the same.</summary>
+    private static long BlockOf(TilingContext context, long widths, ElementType format)
+    {
+        long block = AttentionGeometry.MaxBlock;
+        while (block > Isa.Instructions.MatMul.GroupSize && block * (widths * format.Size() + (2 * Lines.Bytes)) > context.Chip.Memory.WspBytes - context.RingBytes)
+        {
+            block /= 2;
+        }
+        return block;
+    }
+
+    private static TileBuffer LoadPast(TilingContext context, Value past, DimExpr batch)
+    {
+        TileBuffer counts = context.Builder.Buffer("past", MemorySpace.Asp, context.Bound(batch) * sizeof(long));
+        var stride = new Extent3(DimExpr.Zero, DimExpr.Zero, sizeof(long));
+        context.Builder.Load(new StridedTile(counts, DimExpr.Zero, ElementType.I64, stride), new StridedDram(context.Storage.Tensor(past), DimExpr.Zero, stride), new Extent3(DimExpr.One, DimExpr.One, batch));
+        return counts;
+    }
+
+    private static DimExpr Past(TileBuilder builder, TileBuffer counts, DimExpr sequence, long most) =>
+        builder.LoadScalar("past", new ScratchOperand(counts, sequence * sizeof(long)), ElementType.I64, new DimInterval(0, most));
+}

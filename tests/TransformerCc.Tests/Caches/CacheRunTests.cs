@@ -1,0 +1,160 @@
+using TransformerCc.Compiler;
+using TransformerCc.Isa;
+using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime;
+
+namespace TransformerCc.Tests.Caches;
+
+/// <summary>
+/// Attention over caches on the chip: the bits of a position depend neither on how its prompt was split into runs nor on
+/// the other sequences of the batch; every run agrees with the reference and is free of races.
+/// </summary>
+public class CacheRunTests
+{
+    /// <summary>Name, chip, precision, graph and the length of a sequence.</summary>
+    private static readonly (string Name, string Chip, Precision Precision, CacheGraphs Graphs, long Length)[] s_cases =
+    [
+        ("grouped heads", "tx1", Precision.F32, new CacheGraphs(), 300),
+        ("sixteen bits", "tx1", Precision.BF16, new CacheGraphs(Format: "bf16"), 280),
+        ("window", "tx1", Precision.F32, new CacheGraphs(Window: 70), 300),
+        ("window of one", "tx1", Precision.F32, new CacheGraphs(Window: 1), 140),
+        ("circular", "tx1", Precision.F32, new CacheGraphs(Window: 60, Slots: 256), 700),
+        ("capped", "tx1", Precision.F32, new CacheGraphs(SoftCap: 2, KeyHeads: 1), 150),
+        ("odd widths", "tiny", Precision.F32, new CacheGraphs(Heads: 3, KeyHeads: 3, Width: 20, ValueWidth: 12, Window: 100), 200),
+        ("small chip", "tiny", Precision.BF16, new CacheGraphs(Heads: 8, KeyHeads: 2, Width: 32, ValueWidth: 32, Format: "bf16"), 170),
+    ];
+
+    public static TheoryData<string> Cases => [.. s_cases.Select(c => c.Name)];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void AnySplitOfAPromptGivesTheSameBits(string name)
+    {
+        (_, string chip, Precision precision, CacheGraphs graphs, long length) = s_cases.Single(c => c.Name == name);
+        using var program = new CachedProgram(graphs, TestChips.Of(chip), precision);
+        var random = new Random(name.Length);
+        Dictionary<string, Tensor> sequences = graphs.Sequences(random, 1, length);
+        long most = graphs.Circular ? graphs.Slots - graphs.Window + 1 : length;
+        byte[] atOnce = program.RunChunks(sequences, length, Chunks(length, () => most));
+        Assert.Equal(atOnce, program.RunChunks(sequences, length + 10, Chunks(length, () => random.NextInt64(1, long.Min(most, 150)))));
+        // A long prompt at once, then token by token, as generation does.
+        long prefix = length - 5;
+        Assert.Equal(atOnce, program.RunChunks(sequences, length, [.. Chunks(prefix, () => most), 1, 1, 1, 1, 1]));
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void SequencesOfABatchDoNotSeeEachOther(string name)
+    {
+        (_, string chip, Precision precision, CacheGraphs graphs, _) = s_cases.Single(c => c.Name == name);
+        using var program = new CachedProgram(graphs, TestChips.Of(chip), precision);
+        Dictionary<string, Tensor> sequences = graphs.Sequences(new Random(5), 3, 160);
+        long[] past = [0, 129, 31];
+        const long next = 20;
+        // Alone: each sequence with its own past.
+        Tensor[] alone = [.. past.Select((p, b) =>
+        {
+            CachedProgram.Caches own = program.Begin(1, 160);
+            Dictionary<string, Tensor> mine = sequences.ToDictionary(s => s.Key, s => CacheGraphs.Part(s.Value, b, 1, 0, 160));
+            if (p > 0)
+            {
+                program.Run(own, CacheGraphs.Positions(mine, 0, p), [0]);
+            }
+            return program.Run(own, CacheGraphs.Positions(mine, p, next), [p]);
+        })];
+        // Together: all of them hold 129 positions, and two go back to fewer.
+        CachedProgram.Caches caches = program.Begin(3, 160);
+        program.Run(caches, CacheGraphs.Positions(sequences, 0, 129), [0, 0, 0]);
+        var mixed = sequences.ToDictionary(s => s.Key, s => Stack([.. past.Select((p, b) => CacheGraphs.Part(s.Value, b, 1, p, next))]));
+        Tensor together = program.Run(caches, mixed, past);
+        Assert.Equal(Stack(alone).Data.ToArray(), together.Data.ToArray());
+        Assert.Equal([20L, 149, 51], caches.State.Positions);
+    }
+
+    [Fact]
+    public void ARunThatDoesNotFitIsRefusedAndChangesNothing()
+    {
+        var graphs = new CacheGraphs();
+        using var program = new CachedProgram(graphs, TestChips.Default, Precision.F32);
+        Dictionary<string, Tensor> sequences = graphs.Sequences(new Random(3), 1, 40);
+        CachedProgram.Caches caches = program.Begin(1, 32);
+        program.Run(caches, CacheGraphs.Positions(sequences, 0, 30), [0]);
+        Assert.Equal("TCC5034", Refused(CacheGraphs.Positions(sequences, 30, 3), 30));
+        Assert.Equal("TCC5033", Refused(CacheGraphs.Positions(sequences, 31, 1), 31));
+        Assert.Equal("TCC5033", Refused(CacheGraphs.Positions(sequences, 0, 1), -1));
+        Assert.Equal("TCC5033", Refused(CacheGraphs.Positions(sequences, 0, 1), long.MaxValue));
+        Assert.Equal("TCC5028", Refused(graphs.Sequences(new Random(1), 2, 1), 30, 30));
+        // To the last slot, with the bits of a larger cache.
+        Tensor last = program.Run(caches, CacheGraphs.Positions(sequences, 30, 2), [30]);
+        CachedProgram.Caches larger = program.Begin(1, 64);
+        Tensor all = program.Run(larger, CacheGraphs.Positions(sequences, 0, 32), [0]);
+        Assert.Equal(CacheGraphs.Part(all, 0, 1, 30, 2).Data.ToArray(), last.Data.ToArray());
+        Assert.Equal([32L], caches.State.Positions);
+        caches.State.Clear();
+        Assert.Equal([0L], caches.State.Positions);
+        Assert.Equal("TCC5033", Refused(CacheGraphs.Positions(sequences, 0, 1), 1));
+
+        string Refused(Dictionary<string, Tensor> inputs, params long[] past)
+        {
+            inputs["past"] = CacheGraphs.Past(past);
+            return Assert.Throws<DiagnosticException>(() => new Session(program.Program).Run(inputs, new RunOptions { State = caches.State })).Diagnostics[0].Code;
+        }
+    }
+
+    [Fact]
+    public void ACircularCacheSaysWhatItHasLost()
+    {
+        var graphs = new CacheGraphs(Window: 60, Slots: 128);
+        using var program = new CachedProgram(graphs, TestChips.Default, Precision.F32);
+        Dictionary<string, Tensor> sequences = graphs.Sequences(new Random(3), 1, 200);
+        CachedProgram.Caches caches = program.Begin(1, 1);
+        program.Run(caches, CacheGraphs.Positions(sequences, 0, 69), [0]);
+        program.Run(caches, CacheGraphs.Positions(sequences, 69, 69), [69]);
+        Assert.Equal("TCC5035", Refused(138, 70));
+        // Ten positions went over the beginning: position 69 sees 10 to 69 and can be done again, 40 would see 0.
+        Assert.Equal("TCC5035", Refused(40, 1));
+        program.Run(caches, CacheGraphs.Positions(sequences, 69, 1), [69]);
+
+        string Refused(long past, long length)
+        {
+            Dictionary<string, Tensor> inputs = graphs.Sequences(new Random(1), 1, length);
+            inputs["past"] = CacheGraphs.Past(past);
+            return Assert.Throws<DiagnosticException>(() => new Session(program.Program).Run(inputs, new RunOptions { State = caches.State })).Diagnostics[0].Code;
+        }
+    }
+
+    [Fact]
+    public void WithoutAStateARunBeginsEmpty()
+    {
+        var graphs = new CacheGraphs();
+        using var program = new CachedProgram(graphs, TestChips.Default, Precision.F32);
+        Dictionary<string, Tensor> sequences = graphs.Sequences(new Random(3), 2, 9);
+        var session = new Session(program.Program);
+        byte[] left = session.Run(sequences).Outputs["y"].Data.ToArray();
+        Assert.Equal(program.RunChunks(sequences, 9, [9]), left);
+        Assert.Equal(left, session.Run(sequences, new RunOptions { Set = new Dictionary<string, long> { ["past"] = 0 } }).Outputs["y"].Data.ToArray());
+        Assert.Equal("TCC5033", Code(new RunOptions { Set = new Dictionary<string, long> { ["past"] = 3 } }));
+        Assert.Equal("TCC5021", Code(new RunOptions { Set = new Dictionary<string, long> { ["q"] = 3 } }));
+        using var other = new CachedProgram(graphs, TestChips.Default, Precision.F32);
+        Assert.Equal("TCC5037", Code(new RunOptions { State = SessionState.Create(other.Program, 2, 9) }));
+        Assert.Equal("TCC5036", Code(new RunOptions { State = SessionState.Create(program.Program, 2, 9), Set = new Dictionary<string, long> { ["context"] = 10 } }));
+        Assert.Equal("TCC5027", Assert.Throws<DiagnosticException>(() => SessionState.Create(program.Program, 2, 1000)).Diagnostics[0].Code);
+        Assert.Equal("TCC5026", Assert.Throws<DiagnosticException>(() => SessionState.Create(program.Program, new Dictionary<string, long>())).Diagnostics[0].Code);
+
+        string Code(RunOptions options) => Assert.Throws<DiagnosticException>(() => session.Run(sequences, options)).Diagnostics[0].Code;
+    }
+
+    private static List<long> Chunks(long length, Func<long> next)
+    {
+        var chunks = new List<long>();
+        for (long left = length; left > 0; left -= chunks[^1])
+        {
+            chunks.Add(long.Min(left, next()));
+        }
+        return chunks;
+    }
+
+    /// <summary>Tensors of one sequence each as a batch.</summary>
+    private static Tensor Stack(Tensor[] tensors) =>
+        new(tensors[0].Type, [tensors.Length, .. tensors[0].Shape[1..]], tensors.SelectMany(t => t.Data.ToArray()).ToArray());
+}
