@@ -5,7 +5,7 @@ namespace TransformerCc.Runtime.Generation.Tokenizers;
 /// <summary>
 /// How models cut text into words, by the name in <c>tokenizer.ggml.pre</c>. The expressions are those of the models'
 /// tokenizer.json in the form that llama.cpp gives them (<c>llm_tokenizer_bpe</c>, <c>unicode_regex_split</c>), whose ids are
-/// the reference; so they keep its simplifications: upper- and lower-case letters beyond ASCII are one class, ~ is no symbol.
+/// the reference; so they keep its simplifications: letters beyond ASCII are upper- and lower-case at once.
 /// </summary>
 internal static class PreTokenizers
 {
@@ -23,7 +23,7 @@ internal static class PreTokenizers
         Capitals = @"[^\r\n\p{L}\p{N}]?[\p{L}-[a-z]]*[\p{L}-[A-Z]]+", AllCapitals = @"[^\r\n\p{L}\p{N}]?[\p{L}-[a-z]]+[\p{L}-[A-Z]]*",
         MarkedCapitals = @"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}-[a-z]]*[\p{L}\p{M}-[A-Z]]+", AllMarkedCapitals = @"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}-[a-z]]+[\p{L}\p{M}-[A-Z]]*",
         MarkedRun = @"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+(?:" + Contraction + ")?",
-        Punctuated = @"[!""#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|(?:[^\r\n\p{L}\p{P}\p{S}]|~)?[\p{L}\p{M}]+| ?[\p{P}\p{S}-[~]]+[\r\n]*|" + Spaces,
+        Punctuated = @"[!""#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|" + Spaces,
         Cjk = @"[\u4E00-\u9FA5\u3040-\u309F\u30A0-\u30FF]+",
         AsianScripts = @"[\u4E00-\u9FFF\u3400-\u4DBF\u8C48-\uFAFF\u3040-\u309F\u30A0-\u30FF\uFF65-\uFF9F\u2F00-\u2FDF\u0E40-\u0E7F\u0E80-\u0EFF\u1780-\u17FF\u1000-\u109F\uAA60-\uAA7F\uA9E0-\uA9FF\uAC00-\uD7AF\u1100-\u11FF]+",
         NotPunctuation = @" ?[^(\s|.,!?\u2026\u3002\uFF0C\u3001\u0964\u06D4\u060C)]+",
@@ -76,10 +76,10 @@ internal static class PreTokenizers
         Add("youtu", () => Of(
             @"[\uAC00-\uD7A3\u3131-\u318E]+|[\uFF01\u2026\u201C\u201D\u2018\u2019\u2014\uFF1A\uFF1B\uFF0C\u3001-\u303F\uFE30-\uFE4F]+|[\u3105-\u312F]+|" + Cjk,
             $@"{MarkedRun}|\p{{N}}|{OthersWithSlash}") with { IgnoreMerges = true, CleanSpaces = false });
-        Add("tiny_aya cohere2moe", () => new PreTokenizer([new DigitGroupSplitter(ascii: false), new RegexSplitter($@"{MarkedRun}|\p{{N}}{{1,3}}|{OthersWithSlash}")], CleanSpaces: false));
+        Add("tiny_aya cohere2moe", () => new PreTokenizer([new DigitGroupSplitter(ascii: false, takesTextBefore: true), new RegexSplitter($@"{MarkedRun}|\p{{N}}{{1,3}}|{OthersWithSlash}")], CleanSpaces: false));
         Add("afmoe", () => new PreTokenizer(
-            [new DigitGroupSplitter(ascii: false), new RegexSplitter(AsianScripts), new RegexSplitter(Punctuated)], CleanSpaces: false));
-        Add("superbpe", () => new PreTokenizer([new RegexSplitter(@"\p{N}+"), new DigitGroupSplitter(ascii: true)], CleanSpaces: false));
+            [new DigitGroupSplitter(ascii: false, takesTextBefore: true), new RegexSplitter(AsianScripts), new RegexSplitter(Punctuated)], CleanSpaces: false));
+        Add("superbpe", () => new PreTokenizer([new RegexSplitter(@"\p{N}+"), new DigitGroupSplitter(ascii: true, takesTextBefore: false)], CleanSpaces: false));
         return known;
 
         void Add(string names, Func<PreTokenizer> create)

@@ -30,10 +30,12 @@ internal sealed class RegexSplitter(string pattern) : ISplitter
 
 /// <summary>Runs of digits in groups of three counted from the right: 1234567 is 1, 234, 567.</summary>
 /// <param name="ascii">Only 0 to 9; otherwise whatever is a number in Unicode.</param>
-internal sealed class DigitGroupSplitter(bool ascii) : ISplitter
+/// <param name="takesTextBefore">The first group of a run begins where the run before ended, as in llama.cpp's splitter for AFMoE.</param>
+internal sealed class DigitGroupSplitter(bool ascii, bool takesTextBefore) : ISplitter
 {
     public void Split(ReadOnlySpan<char> piece, Action<int, int> match)
     {
+        int previous = 0;
         for (int at = 0; at < piece.Length;)
         {
             int length = 0;
@@ -44,8 +46,10 @@ internal sealed class DigitGroupSplitter(bool ascii) : ISplitter
             for (int end = at + length; at < end;)
             {
                 int group = (end - at) % 3 is > 0 and int first ? first : 3;
-                match(at, group);
+                int start = takesTextBefore ? previous : at;
                 at += group;
+                match(start, at - start);
+                previous = at;
             }
             at += length == 0 ? 1 : 0;
         }
