@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Isa.Manual;
@@ -20,6 +21,8 @@ public static class IsaManual
         Section(text, "Encoding", ["byte", "bytes", "field", "meaning"], MachineText.Header.Select(h => new[] { N(h.Offset), N(h.Bytes), h.Name, h.Text }));
         Table(text, ["operand kind", "bytes", "meaning"], MachineText.Kinds.Select(k => new[] { k.Kind, N(k.Bytes), k.Text }));
         Section(text, "Formats", ["code", "name", "bytes"], ElementTypes.All.Select(t => new[] { N((int)t), $"`{t.Name()}`", N(t.Size()) }));
+        Section(text, "Formats of blocks", BlockFormatText.Head, BlockFormat.All.Select(BlockFormatText.Row));
+        List(text, "Reading the table of blocks", MachineText.BlockRules);
         foreach (IGrouping<string, InstructionKind> family in InstructionSet.All.GroupBy(k => k.Info.Family))
         {
             text.Append(CultureInfo.InvariantCulture, $"\n## Family: {family.Key}\n");
@@ -58,6 +61,14 @@ public static class IsaManual
                 json.WriteNumber("bytes", t.Size());
                 Texts(json, ("name", t.Name()));
             });
+            Array(json, "blockFormats", BlockFormat.All, f =>
+            {
+                foreach ((string head, string cell) in BlockFormatText.Head.Zip(BlockFormatText.Row(f)))
+                {
+                    json.WriteString(head, cell.Trim('`'));
+                }
+            });
+            Strings(json, "blockRules", MachineText.BlockRules);
             Array(json, "instructions", InstructionSet.All, kind =>
             {
                 InstructionInfo info = kind.Info;

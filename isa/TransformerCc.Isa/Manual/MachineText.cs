@@ -69,11 +69,20 @@ internal static class MachineText
     public static ImmutableArray<string> NumericRules { get; } =
     [
         "Round to nearest even; denormals are kept; a NaN result is 0x7FC00000. Minimum and maximum are those of IEEE 754-2019.",
-        "Matrix products: operands widened to f32 exactly; groups of 32 in k; within a group p = fma(a, w, p) from +0 in ascending k; then acc = acc + p, groups ascending. The bits depend on neither tile, array size nor chip.",
+        "Matrix products: operands widened to f32 exactly; groups of 32 in k; within a group p = fma(a, w, p) from +0 in ascending k; then acc = acc + p, groups ascending. Weights in blocks: w is the integer code, groups are the format's (16 or 32), acc = fma(scale, p, acc), then acc = fma(-minimum, sum of a over the group, acc) where there are minimums. The bits depend on neither tile, array size nor chip.",
         "Row sums: 16 lanes, element i into lane i mod 16 in ascending i, then a tree over distances 8, 4, 2, 1. Variance takes two passes.",
         "Division and square root are correctly rounded; rsqrt is 1/sqrt, rounded twice. exp, log, erf, tanh, sin, cos and pow are polynomials of fixed operations: the same bits on every host.",
         "Float to integer truncates towards zero and saturates; between integers the low bits are kept.",
         "Softmax is IEEE: a row of -inf gives NaN. Only the limits of the online softmax give 0 for an empty row; what lies outside them is skipped, not multiplied.",
+    ];
+
+    public static ImmutableArray<string> BlockRules { get; } =
+    [
+        "A weight is scale * code - minimum; its scale and minimum are those of its group. Bytes count from the start of the block, bits from the lowest.",
+        "Codes: `w at byte o in runs of r`: r consecutive weights have the lowest w bits of r consecutive bytes from o on, the next r weights the bits above, until the bytes are full; then the next r bytes follow. Several such fields make one number, the first lowest.",
+        "Scale: each product rounded to f32, from left to right, a factor in front last. `4.6:2` is two bits of byte 4 from bit 6 on.",
+        "A row of a table (gather) is blocks one after another. In a panel (mm) the blocks of neighbouring columns stand side by side: byte j of block b of column n at (b * bytes + j) * w_row + n.",
+        "The codes of types that panels repack: the layouts of GGUF (ggml-common.h of ggml).",
     ];
 
     public static ImmutableArray<string> Traps { get; } =

@@ -15,6 +15,7 @@ public sealed class BlockCodes
     internal BlockCodes(int blockLength, ReadOnlySpan<BitPlane> planes, int offset = 0, byte flip = 0, ReadOnlySpan<sbyte> table = default, int? zeroByte = null)
     {
         _offset = table.IsEmpty ? offset : LevelOffset;
+        Planes = [.. planes];
         Flip = flip;
         ZeroByte = zeroByte;
         Levels = [.. table.ToArray().Select(v => (byte)(v + LevelOffset))];
@@ -32,6 +33,8 @@ public sealed class BlockCodes
 
     /// <summary>Levels of a table are its signed values, moved into a byte.</summary>
     private const int LevelOffset = 128;
+
+    internal ImmutableArray<BitPlane> Planes { get; }
 
     /// <summary>Exclusive-or mask of the raw bits: 0x80 turns two's complement into an offset of 128.</summary>
     public byte Flip { get; }

@@ -21,7 +21,6 @@ public enum SuperScaleKind
 /// </summary>
 public sealed class BlockScale
 {
-    private readonly SuperScaleKind _kind;
     private readonly int _offset, _stride;
     private readonly ImmutableArray<BitField>[] _subFields;
 
@@ -31,10 +30,12 @@ public sealed class BlockScale
     /// <param name="stride">Bytes from one group's super-scale to the next; 0 where the block has one.</param>
     internal BlockScale(int groups, SuperScaleKind kind, int offset, Func<int, BitField[]>? sub = null, int multiplier = 1, int addend = 0, byte flip = 0, float factor = 1, int stride = 0)
     {
-        (_kind, _offset, _stride) = (kind, offset, stride);
+        (Kind, _offset, _stride) = (kind, offset, stride);
         (Multiplier, Addend, Flip, Factor) = (multiplier, addend, flip, factor);
         _subFields = sub is null ? [] : [.. Enumerable.Range(0, groups).Select(g => ImmutableArray.Create(sub(g)))];
     }
+
+    public SuperScaleKind Kind { get; }
 
     public int Multiplier { get; }
 
@@ -55,13 +56,16 @@ public sealed class BlockScale
     public Range SuperBytes(int group)
     {
         int at = _offset + (group * _stride);
-        return at..(at + (_kind switch { SuperScaleKind.F16 => 2, SuperScaleKind.F32 => 4, _ => 1 }));
+        return at..(at + (Kind switch { SuperScaleKind.F16 => 2, SuperScaleKind.F32 => 4, _ => 1 }));
     }
+
+    /// <summary>Groups with a sub-scale of their own.</summary>
+    internal int SubScales => _subFields.Length;
 
     public ReadOnlySpan<BitField> SubFields(int group) => _subFields[group].AsSpan();
 
     /// <summary>The value of a super-scale's bytes.</summary>
-    public float Super(ReadOnlySpan<byte> bytes) => _kind switch
+    public float Super(ReadOnlySpan<byte> bytes) => Kind switch
     {
         SuperScaleKind.F16 => NumericFormat.FromF16(BinaryPrimitives.ReadUInt16LittleEndian(bytes)),
         SuperScaleKind.F32 => FloatBits.Canonical(BinaryPrimitives.ReadSingleLittleEndian(bytes)),
