@@ -28,7 +28,7 @@ internal readonly struct OperandResolver(TileStatement statement, MemoryPlan pla
                 ScratchOperand s => [WithoutConstant(s.Offset)],
                 VectorTile v => [WithoutConstant(v.Offset), v.RowStride],
                 DramOperand d => [WithoutConstant(Address(d))],
-                PanelOperand => [DimExpr.Symbol(WeightBase)],
+                PanelOperand p => [DimExpr.Symbol(WeightBase) + p.Shift],
                 DimOperand d => [d.Value],
                 _ => [],
             };
@@ -67,7 +67,7 @@ internal readonly struct OperandResolver(TileStatement statement, MemoryPlan pla
 
     public DramAddress Dram(string name, DramAddress? value) => statement.Find(name) switch
     {
-        PanelOperand p => new DramAddress(registers.Value(DimExpr.Symbol(WeightBase)), p.Panel.Offset),
+        PanelOperand p => new DramAddress(registers.Value(DimExpr.Symbol(WeightBase) + p.Shift), p.Panel.Offset),
         DramOperand d => Split(Address(d)),
         _ => throw Missing(name),
     };

@@ -29,10 +29,10 @@ public sealed record DramOperand(DramTensor Tensor, DimExpr Offset) : TileOperan
     public override string ToString() => Offset.Is(0) ? $"{Tensor}" : $"{Tensor}[{Offset}]";
 }
 
-/// <summary>A panel of the weight stream.</summary>
-public sealed record PanelOperand(WeightPanel Panel) : TileOperand
+/// <summary>A panel of the weight stream, or one of the same cut that lies <paramref name="Shift"/> bytes behind it.</summary>
+public sealed record PanelOperand(WeightPanel Panel, DimExpr Shift) : TileOperand
 {
-    public override string ToString() => Panel.ToString();
+    public override string ToString() => Shift.Is(0) ? Panel.ToString() : $"{Panel}[{Shift}]";
 }
 
 /// <summary>A length, count, stride or register value.</summary>
@@ -41,7 +41,6 @@ public sealed record DimOperand(DimExpr Value) : TileOperand
     public override string ToString() => Value.ToString();
 }
 
-/// <summary>A format of elements, or of weights in blocks.</summary>
 /// <summary>A name for the value that a statement puts into a register, for the rest of the block.</summary>
 /// <param name="Interval">
 /// Where the value lies as far as sizes are planned. Nothing enforces it: what decides the value is checked before the
@@ -52,6 +51,7 @@ public sealed record DefinitionOperand(string Name, DimInterval Interval) : Tile
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Name} in {Interval.Lower}..{Interval.Upper}");
 }
 
+/// <summary>A format of elements, or of weights in blocks.</summary>
 public sealed record FormatOperand(WeightFormat Format) : TileOperand
 {
     public override string ToString() => Format.Name;

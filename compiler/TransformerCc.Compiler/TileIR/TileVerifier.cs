@@ -100,6 +100,9 @@ public static class TileVerifier
                     case DramOperand d:
                         CheckSymbols(d.Offset, statement.Kind.Info.Mnemonic);
                         break;
+                    case PanelOperand p:
+                        CheckSymbols(p.Shift, statement.Kind.Info.Mnemonic);
+                        break;
                     case DimOperand d:
                         CheckSymbols(d.Value, statement.Kind.Info.Mnemonic);
                         break;

@@ -75,7 +75,9 @@ public sealed class Tiler
                 Reduce r when RowForm.Of(node, null) is null => $"reduction over axes {r.Axes} is not over trailing axes",
                 Pad when node.Inputs.Count > 1 && !node.Inputs[1].IsConstant => "the padding value is not constant",
                 Linear when !node.Inputs[1].IsConstant => "its weights are computed",
-                ExpertLinear => "the weights of experts are not streamed by this version",
+                ExpertLinear when !node.Inputs[2].IsConstant => "the weights of experts are computed",
+                ExpertLinear when !node.Inputs[1].Type.Shape[1].IsConstant || !node.Inputs[0].Type.Shape.Last.IsConstant => "the number of experts for a token, or their width, is dynamic",
+                ExpertLinear when node.Inputs[2].ConstantData!.Count == 0 => "there are no experts",
                 Conv when !node.Inputs[1].IsConstant => "the weights of a convolution are computed",
                 Conv when node.Inputs[0].Type.Shape[1].ConstantValue is null => "the channels of a convolution are dynamic",
                 Attention a when !ConstantHeads(a.Query, node.Inputs[0]) || !ConstantHeads(a.Value, node.Inputs[2]) => "heads or head width are dynamic",
@@ -169,6 +171,9 @@ public sealed class Tiler
                     break;
                 case Scatter scatter:
                     ScatterLowering.Lower(context, node, scatter, shrink);
+                    break;
+                case ExpertLinear linear:
+                    ExpertLowering.Lower(context, node, linear, shrink);
                     break;
                 case Conv:
                     ConvLowering.Lower(context, node, shrink);

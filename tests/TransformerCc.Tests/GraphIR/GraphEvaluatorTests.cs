@@ -76,7 +76,7 @@ public sealed class GraphEvaluatorTests
 
     [Theory]
     [InlineData("const %t : f32[2] = 1\nconst %i : i64[1] = 2", "f32[1] = gather(%t, %i) {axis = 0}", "index 2 is outside a dimension of 2")]
-    [InlineData("const %x : f32[1, 1] = 1\nconst %i : i64[1, 1] = -1\nconst %w : f32[2, 1, 1] = 1", "f32[1, 1, 1] = expert_linear(%x, %i, %w)", "expert -1 of 2")]
+    [InlineData("const %x : f32[1, 1] = 1\nconst %i : i64[1, 1] = 2\nconst %w : f32[2, 1, 1] = 1", "f32[1, 1, 1] = expert_linear(%x, %i, %w)", "there is no expert 2 among 2")]
     [InlineData("const %t : i64[1] = 1\nconst %i : i64[1] = 0", "i64[1] = binary(%t, %i) {function = div}", "integer division by zero")]
     [InlineData("const %t : i64[1, 0] = {}", "i64[1] = reduce(%t) {function = max, axes = [1]}", "Max of no elements")]
     [InlineData("const %t : f32[1] = 1", "f32[1000000, 1000000] = broadcast(%t) {shape = [1000000, 1000000]}", "the reference evaluates up to")]

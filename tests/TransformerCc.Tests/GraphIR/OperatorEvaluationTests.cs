@@ -67,7 +67,7 @@ public sealed class OperatorEvaluationTests
     [InlineData("const %x : f32[2, 2] = {1, 2, 3, 4}\nconst %w : f32[1, 2] = {10, 100}", "f32[2, 1] = linear(%x, %w) {transposed}", "{210, 430}")]
     [InlineData("const %x : f32[2, 2] = {1, 2, 3, 4}\nconst %i : i64[2, 3] = {0, 2, 1, 1, 1, 0}\nconst %w : f32[3, 1, 2] = {1, 10, 2, 20, 3, 30}\nconst %b : f32[3, 1] = {100, 200, 300}",
         "f32[2, 3, 1] = expert_linear(%x, %i, %w, %b) {bias}", "{121, 363, 242, 286, 286, 143}")]
-    [InlineData("const %x : f32[1, 2, 2] = {1, 2, 3, 4}\nconst %i : i32[1, 2] = {1, 0}\nconst %w : f16[2, 2, 2] = {1, 10, 2, 20, 3, 30, 4, 40}",
+    [InlineData("const %x : f32[1, 2, 2] = {1, 2, 3, 4}\nconst %i : i32[1, 2] = {-1, 0}\nconst %w : f16[2, 2, 2] = {1, 10, 2, 20, 3, 30, 4, 40}",
         "f32[1, 2, 2] = expert_linear(%x, %i, %w)", "{63, 84, 43, 86}")]
     // quantised blocks: q8_0 is an f16 scale, here 1/2 (0x3800), and 32 signed bytes
     [InlineData($"const %x : u8[2, 34] = {BlocksOfTwoRows}", "f32[2, 3] = dequantize_blocks(%x) {format = q8_0, columns = 3}", "{0.5, -0.5, 1, 1.5, 2, -1}")]

@@ -40,6 +40,30 @@ internal static class SmallGraphs
             output "h" = %h
             output "y" = %y
             """),
+        new("linear_rows", "n=1; n=33", """
+            dim n in 1..1024
+            input %x : f32[n, 700]
+            const %w : f32[1100, 700] = #w
+            const %h : f16[70, 1100] = #h
+            const %b : f32[1100] = #b
+            %u : f32[n, 1100] = linear(%x, %w, %b) {activation = relu, bias, transposed}
+            %y : f32[n, 70] = linear(%u, %h) {transposed}
+            output "u" = %u
+            output "y" = %y
+            """),
+        new("experts", "tokens=1; tokens=5; tokens=70", """
+            dim tokens in 1..256
+            input %x : f32[tokens, 72]
+            input %r : f32[tokens, 5]
+            const %up : f32[5, 150, 72] = #up
+            const %bias : f32[5, 150] = #bias
+            const %down : f16[5, 72, 150] = #down
+            %v : f32[tokens, 2], %ids : i64[tokens, 2] = topk(%r) {count = [2], largest} from "/topk"
+            %u : f32[tokens, 2, 150] = expert_linear(%x, %ids, %up, %bias) {bias} from "/up"
+            %a : f32[tokens, 2, 150] = unary(%u) {function = silu} from "/act"
+            %d : f32[tokens, 2, 72] = expert_linear(%a, %ids, %down) from "/down"
+            output "d" = %d
+            """),
         new("gated_ffn", "batch=1 length=1; batch=2 length=5; batch=3 length=101", """
             dim batch in 1..64
             dim length in 1..2048

@@ -6,7 +6,7 @@ namespace TransformerCc.Compiler.GraphIR.Operators;
 
 /// <summary>
 /// Every token times the weights of the experts chosen for it: y[t, s, n] = Σ x[t(, s), k]·w[ids[t, s], n, k] + bias[ids[t, s], n].
-/// x [T, K] or [T, S, K], ids i32 or i64 [T, S], w [E, N, K], bias [E, N]. An id outside 0 … E − 1 traps.
+/// x [T, K] or [T, S, K], ids i32 or i64 [T, S], w [E, N, K], bias [E, N]. Negative ids count from the end; one outside −E … E − 1 traps.
 /// </summary>
 /// <param name="Weights">w is u8 [E, N, bytes of K elements] in this block format.</param>
 public sealed record ExpertLinear(bool HasBias, BlockFormat? Weights = null) : Operator, IOperator<ExpertLinear>
@@ -53,9 +53,9 @@ public sealed record ExpertLinear(bool HasBias, BlockFormat? Weights = null) : O
         long experts = w.Shape[0], columns = w.Shape[1], depth = x.Shape[^1], slots = inputs[1].Shape[1];
         double[] rows = TensorMath.Doubles(x), result = new double[checked(ids.Length * columns)];
         double[]? bias = HasBias ? TensorMath.Doubles(inputs[3]) : null;
-        foreach (IGrouping<long, int> chosen in Enumerable.Range(0, ids.Length).GroupBy(i => ids[i]))
+        foreach (IGrouping<long, int> chosen in Enumerable.Range(0, ids.Length).GroupBy(i => ids[i] < 0 ? ids[i] + experts : ids[i]))
         {
-            ShapeRules.Expect(chosen.Key >= 0 && chosen.Key < experts, $"expert {chosen.Key} of {experts}");
+            ShapeRules.Expect(chosen.Key >= 0 && chosen.Key < experts, $"there is no expert {chosen.Key} among {experts}");
             int[] places = [.. chosen];
             var gathered = new double[places.Length * depth];
             var product = new double[places.Length * columns];

@@ -1,0 +1,129 @@
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Tiling;
+
+/// <summary>
+/// Products with experts chosen by data: the id of each token's slot goes into a register of the sequencer, and only that
+/// expert's panels are read. The panels of all experts are cut alike and lie at one distance from each other.
+/// </summary>
+internal static class ExpertLowering
+{
+    /// <summary>Tokens of a tile.</summary>
+    private const long TileTokens = 32;
+
+    public static void Lower(TilingContext context, Node node, ExpertLinear linear, int shrink)
+    {
+        TileBuilder builder = context.Builder;
+        (Value x, Value ids) = (node.Inputs[0], node.Inputs[1]);
+        Tensor weights = node.Inputs[2].ConstantData!;
+        long experts = weights.Shape[0], columns = weights.Shape[1], depth = x.Type.Shape.Last.ConstantValue!.Value, slots = ids.Type.Shape[1].ConstantValue!.Value;
+        // Rows of x for a token: one that all slots share, or one for each.
+        long rowsOfToken = x.Type.Rank == 3 ? slots : 1, tile = long.Max(1, long.Min(TileTokens >> shrink, context.Bound(ids.Type.Shape[0])));
+        DramTensor source = context.Storage.Tensor(x), target = context.Storage.Tensor(node.Output), chosen = context.Storage.Tensor(ids);
+        ElementType format = context.Storage.MatrixFormat;
+        var geometry = PanelGeometry.Of(context, new WeightMatrix(weights, depth, columns, WeightLayout.NByK, linear.Weights));
+        List<WeightPanel>[] panels = [.. Panels(context, geometry, weights, linear, depth)];
+        long distance = experts > 1 ? panels[1][0].Offset - panels[0][0].Offset : 0;
+        (long inStride, long outStride, int size) = (Lines.RoundUp(depth * format.Size()), Lines.RoundUp(columns * target.Type.Size()), target.Type.Size());
+        long accumulatorStride = Lines.RoundUp(geometry.Columns * sizeof(float), Lines.AccumulatorRowBytes);
+        DramTensor numbers = Numbers(context, node, experts);
+
+        context.Tiles("tokens", ids.Type.Shape[0], tile, (t0, tokens) =>
+        {
+            context.SetSource("expert_linear", node);
+            TileBuffer input = builder.Buffer("tokens", MemorySpace.Asp, inStride * tile * rowsOfToken), result = builder.Buffer("expert_result", MemorySpace.Asp, outStride * tile * slots);
+            builder.Load(new StridedTile(input, DimExpr.Zero, format, new Extent3(DimExpr.Zero, inStride, format.Size())),
+                new StridedDram(source, t0 * rowsOfToken * depth * source.Type.Size(), new Extent3(DimExpr.Zero, depth * source.Type.Size(), source.Type.Size())), new Extent3(DimExpr.One, tokens * rowsOfToken, depth));
+            TileBuffer list = Ids(context, chosen, numbers, t0 * slots, tokens * slots, tile * slots, experts);
+            TileBuffer? bias = linear.HasBias ? Bias(context, node, list, tokens * slots, tile * slots, experts, columns) : null;
+            TileBuffer[] accumulators = [.. Enumerable.Range(0, columns > geometry.Columns ? 2 : 1).Select(_ => builder.Buffer("expert_acc", MemorySpace.Acc, accumulatorStride))];
+            builder.Loop("token", tokens, token => builder.Loop("slot", slots, slot =>
+            {
+                DimExpr row = (token * slots) + slot, inputRow = rowsOfToken == 1 ? token : row;
+                DimExpr expert = builder.LoadScalar("expert", new ScratchOperand(list, row * ElementType.I64.Size()), ElementType.I64, new DimInterval(0, experts - 1));
+                foreach (WeightPanel panel in panels[0])
+                {
+                    TileBuffer accumulator = accumulators[panel.N0 / geometry.Columns % accumulators.Length], ring = context.NextSlot();
+                    VectorTile sum = new(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32);
+                    context.SetSource("expert_linear", node);
+                    builder.LoadWeights(ring, panel, expert * distance);
+                    builder.MatMul(new VectorTile(input, (inputRow * inStride) + (panel.K0 * format.Size()), inStride, format), new ScratchOperand(ring, DimExpr.Zero), geometry.Format, panel.RowStride, PanelLayout.KByN,
+                        new ScratchOperand(accumulator, DimExpr.Zero), accumulatorStride, DimExpr.One, panel.Rows, panel.Columns, panel.K0 == 0 ? AccumulateMode.Init : AccumulateMode.Add, context.Chip.Matrix.Arrays);
+                    if (panel.K0 + panel.Rows < depth)
+                    {
+                        continue;
+                    }
+                    context.SetSource("expert_linear/epilogue", node);
+                    VectorTile place = new(result, (row * outStride) + (panel.N0 * size), outStride, target.Type);
+                    if (bias is null)
+                    {
+                        builder.Unary(UnaryOp.Copy, place, sum, DimExpr.One, panel.Columns);
+                    }
+                    else
+                    {
+                        long stride = Lines.RoundUp(columns * sizeof(float));
+                        builder.Binary(BinaryOp.Add, place, sum, new VectorTile(bias, (row * stride) + (panel.N0 * sizeof(float)), stride, ElementType.F32), DimExpr.One, panel.Columns);
+                    }
+                }
+            }));
+            context.SetSource("expert_linear/store", node);
+            builder.Store(new StridedDram(target, t0 * slots * columns * size, new Extent3(DimExpr.Zero, columns * size, size)),
+                new StridedTile(result, DimExpr.Zero, target.Type, new Extent3(DimExpr.Zero, outStride, size)), new Extent3(DimExpr.One, tokens * slots, columns));
+        });
+    }
+
+    /// <summary>For each expert its panels, in the order of their use: blocks of columns outside, K inside.</summary>
+    private static IEnumerable<List<WeightPanel>> Panels(TilingContext context, PanelGeometry geometry, Tensor weights, ExpertLinear linear, long depth)
+    {
+        long columns = weights.Shape[1];
+        for (long expert = 0; expert < weights.Shape[0]; expert++)
+        {
+            var matrix = new WeightMatrix(weights, depth, columns, WeightLayout.NByK, linear.Weights, expert * columns);
+            var panels = new List<WeightPanel>();
+            for (long n0 = 0; n0 < columns; n0 += geometry.Columns)
+            {
+                for (long k0 = 0; k0 < depth; k0 += geometry.Depth)
+                {
+                    panels.Add(context.Builder.Program.Weights.Panel(matrix, k0, long.Min(geometry.Depth, depth - k0), n0, long.Min(geometry.Columns, columns - n0), geometry.Format));
+                }
+            }
+            yield return panels;
+        }
+    }
+
+    /// <summary>The numbers 0 … experts − 1: rows to gather by id.</summary>
+    private static DramTensor Numbers(TilingContext context, Node node, long experts)
+    {
+        Tensor numbers = TensorMath.FromLongs(ElementType.I64, [experts], [.. Enumerable.Range(0, checked((int)experts)).Select(i => (long)i)]);
+        return new DramTensor($"{node.Output.Name}.experts", null, ElementType.I64, [experts], context.Builder.Program.Weights.Constant(numbers, ElementType.I64).Offset);
+    }
+
+    /// <summary>The ids of a tile as i64 from 0 on. They become addresses: a gather by them traps where one is out of range.</summary>
+    private static TileBuffer Ids(TilingContext context, DramTensor chosen, DramTensor numbers, DimExpr first, DimExpr count, long capacity, long experts)
+    {
+        TileBuilder builder = context.Builder;
+        (int size, int wide) = (chosen.Type.Size(), ElementType.I64.Size());
+        TileBuffer list = builder.Buffer("chosen", MemorySpace.Asp, capacity * size), known = builder.Buffer("experts", MemorySpace.Asp, capacity * wide);
+        builder.Load(new StridedTile(list, DimExpr.Zero, chosen.Type, new Extent3(DimExpr.Zero, DimExpr.Zero, size)),
+            new StridedDram(chosen, first * size, new Extent3(DimExpr.Zero, DimExpr.Zero, size)), new Extent3(DimExpr.One, DimExpr.One, count));
+        builder.Gather(new VectorTile(known, DimExpr.Zero, wide, ElementType.I64), new StridedDram(numbers, DimExpr.Zero, new Extent3(DimExpr.Zero, wide, DimExpr.Zero)),
+            experts, new ScratchOperand(list, DimExpr.Zero), chosen.Type, count, DimExpr.One);
+        return known;
+    }
+
+    private static TileBuffer Bias(TilingContext context, Node node, TileBuffer list, DimExpr count, long capacity, long experts, long columns)
+    {
+        DramTensor table = context.Storage.Tensor(node.Inputs[3]);
+        long stride = Lines.RoundUp(columns * sizeof(float));
+        TileBuffer bias = context.Builder.Buffer("expert_bias", MemorySpace.Asp, stride * capacity);
+        context.Builder.Gather(new VectorTile(bias, DimExpr.Zero, stride, ElementType.F32), new StridedDram(table, DimExpr.Zero, new Extent3(DimExpr.Zero, columns * table.Type.Size(), DimExpr.Zero)),
+            experts, new ScratchOperand(list, DimExpr.Zero), ElementType.I64, count, columns);
+        return bias;
+    }
+}
