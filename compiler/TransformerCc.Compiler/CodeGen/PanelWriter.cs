@@ -8,7 +8,7 @@ using TransformerCc.Isa.Tensors;
 namespace TransformerCc.Compiler.CodeGen;
 
 /// <summary>The bytes of a panel from the model's tensor: what is stored by rows of the result is transposed on the way.</summary>
-internal static class PanelWriter
+public static class PanelWriter
 {
     public static void Write(WeightPanel panel, Span<byte> target)
     {

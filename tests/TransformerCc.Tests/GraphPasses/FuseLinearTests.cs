@@ -1,6 +1,8 @@
 using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Compiler.GraphPasses;
 using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Symbolic;
 
 namespace TransformerCc.Tests.GraphPasses;
@@ -41,5 +43,21 @@ public class FuseLinearTests
         Value rows = s.Reshape(s.Unary(UnaryOp.Relu, s.Add(flat, s.Weights("b", 8))), Seq, Batch, 8);
         s.Output(s.Transpose(s.Add(s.Slice(rows, 2, 0, 4), s.Slice(x, 2, 4, 4)), 1, 0, 2));
         Snapshot.Match(PassTesting.Run(s, new FixedPoint("fold-layout", new FoldLayout(), new SimplifyLayout(), new RemoveDeadNodes()), new FuseLinear()));
+    }
+
+    /// <summary>Weights stay as the model stores them: no transposed copy, no expanded blocks, and a tied table serves both ends.</summary>
+    [Fact]
+    public void WeightsAreTakenAsTheyAreStored()
+    {
+        var s = new Sketch("batch", "seq");
+        Value ids = s.Node(new TopK(1, Largest: true), s.Input("choice", Batch, Seq, 4));
+        Value index = s.Reshape(ids.Producer!.Outputs[1], Batch, Seq);
+        Value blocks = s.Graph.Constant(Tiling.BlockWeightTests.Blocks(BlockFormat.OfGgml(2)!, [40, 32], new Random(1)), "table");
+        Value table = s.Node(new DequantizeBlocks(BlockFormat.OfGgml(2)!, 32), blocks);
+        Value x = s.Gather(0, table, index), w = s.Weights("w", 32, 32);
+        Value hidden = s.Unary(UnaryOp.Relu, s.Add(s.MatMul(x, s.Transpose(w, 1, 0)), s.Weights("b", 32)));
+        Value logits = s.MatMul(hidden, s.Transpose(table, 1, 0));
+        s.Output(logits, s.MatMul(logits, table));
+        Snapshot.Match(PassTesting.Run(s, new FoldConstants(), new FuseLinear(), new RemoveDeadNodes()));
     }
 }
