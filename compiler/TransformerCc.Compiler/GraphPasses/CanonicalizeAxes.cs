@@ -1,15 +1,26 @@
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Symbolic;
 
 namespace TransformerCc.Compiler.GraphPasses;
 
 /// <summary>
 /// The vector engine works along rows: softmax, running sums and reductions over other axes become the same over the last axes between
-/// transposes.
+/// transposes. Reductions of whole tensors become one for each axis.
 /// </summary>
 public sealed class CanonicalizeAxes : RewritePass
 {
     public override string Name => "canonicalize-axes";
+
+    /// <summary>
+    /// Elements that a reduction over several axes may have in one row; more are reduced axis by axis, so that a row of the
+    /// scratchpad need not hold a whole tensor of unknown lengths.
+    /// </summary>
+    private const long MaximumRow = 1 << 16;
+
+    private static bool IsWide(Graph graph, Value x, int first) =>
+        x.Type.Rank - first > 1 && DimExpr.Product(x.Type.Shape.Skip(first)).Bounds(graph.Dimensions).Upper > MaximumRow;
 
     protected override Value? Rewrite(Node node, GraphEditor editor, PassContext context)
     {
@@ -20,16 +31,30 @@ public sealed class CanonicalizeAxes : RewritePass
                 return OverLastAxis(softmax.Axis, new Softmax(rank - 1));
             case CumSum scan when scan.Axis != rank - 1:
                 return OverLastAxis(scan.Axis, scan with { Axis = rank - 1 });
-            case Reduce reduce when !reduce.Axes.Order().SequenceEqual(Enumerable.Range(rank - reduce.Axes.Count, reduce.Axes.Count).Select(a => (long)a)):
+            case Reduce reduce:
                 {
-                    long[] kept = [.. Enumerable.Range(0, rank).Select(i => (long)i).Where(i => !reduce.Axes.Contains(i))];
-                    Value moved = editor.Add(new Transpose(kept.Concat(reduce.Axes.Order()).ToEquatableArray()), node.Inputs);
-                    EquatableArray<long> axes = Enumerable.Range(kept.Length, reduce.Axes.Count).Select(i => (long)i).ToEquatableArray();
-                    Value reduced = editor.Add(new Reduce(reduce.Function, axes, KeepDims: false), [moved]);
-                    return editor.Add(new Reshape(node.Output.Type.Shape), [reduced]);
+                    long[] kept = [.. Enumerable.Range(0, rank).Select(i => (long)i).Where(i => !reduce.Axes.Contains(i))], order = [.. kept, .. reduce.Axes.Order()];
+                    bool trailing = order.SequenceEqual(order.Order());
+                    if (trailing && !IsWide(editor.Graph, node.Inputs[0], kept.Length))
+                    {
+                        return null;
+                    }
+                    Value moved = trailing ? node.Inputs[0] : editor.Add(new Transpose(order.ToEquatableArray()), node.Inputs);
+                    return editor.Add(new Reshape(node.Output.Type.Shape), [Reduced(editor, moved, reduce.Function, kept.Length)]);
                 }
             default:
                 return null;
+        }
+
+        static Value Reduced(GraphEditor editor, Value x, ReduceOp function, int first)
+        {
+            while (IsWide(editor.Graph, x, first))
+            {
+                x = editor.Add(new Reduce(function, [x.Type.Rank - 1], KeepDims: false), [x]);
+                function = function is ReduceOp.SumSquares or ReduceOp.SumAbs ? ReduceOp.Sum : function;
+            }
+            EquatableArray<long> axes = Enumerable.Range(first, x.Type.Rank - first).Select(i => (long)i).ToEquatableArray();
+            return editor.Add(new Reduce(function, axes, KeepDims: false), [x]);
         }
 
         Value OverLastAxis(int axis, Operator op)

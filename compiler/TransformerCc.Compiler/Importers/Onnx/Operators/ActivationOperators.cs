@@ -31,6 +31,8 @@ internal static class ActivationOperators
             Constant(n, n.Float("gamma", 1.05070102214813232421875f))))),
         new("ThresholdedRelu", n => n.Return(n.Select(n.Binary(BinaryOp.Greater, n.Value(0), Constant(n, n.Float("alpha", 1))), n.Value(0), Constant(n, 0)))),
         new("HardSigmoid", n => n.Return(HardSigmoid(n, n.Float("alpha", 0.2f), n.Float("beta", 0.5f)))),
+        new("Hardmax", Hardmax) { MinimumOpset = 13 },
+        new("Shrink", Shrink),
         new("HardSwish", n => n.Return(n.Multiply(n.Value(0), HardSigmoid(n, 1f / 6, 0.5f)))),
     ];
 
@@ -51,6 +53,23 @@ internal static class ActivationOperators
     {
         Value line = n.Add(n.Multiply(n.Value(0), Constant(n, alpha)), Constant(n, beta));
         return n.Binary(BinaryOp.Max, n.Binary(BinaryOp.Min, line, Constant(n, 1)), Constant(n, 0));
+    }
+
+    /// <summary>1 where the first largest element along an axis is, 0 elsewhere.</summary>
+    private static void Hardmax(NodeContext n)
+    {
+        Value x = n.Value(0);
+        int axis = AxisRules.Normalize(n.Int("axis", -1), x.Type.Rank);
+        Value best = n.Reduce(ReduceOp.ArgMax, x, [axis], keepDims: true);
+        n.Return(n.Cast(n.Binary(BinaryOp.Equal, n.Positions(x.Type.Shape[axis], x.Type.Rank, axis), best), x.Type.Element));
+    }
+
+    /// <summary>x + bias below −λ, x − bias above λ, 0 between.</summary>
+    private static void Shrink(NodeContext n)
+    {
+        Value x = n.Value(0), bias = Constant(n, n.Float("bias", 0)), lambda = Constant(n, n.Float("lambd", 0.5f));
+        Value upper = n.Select(n.Binary(BinaryOp.Greater, x, lambda), n.Subtract(x, bias), Constant(n, 0));
+        n.Return(n.Select(n.Binary(BinaryOp.Less, x, n.Unary(UnaryOp.Negate, lambda)), n.Add(x, bias), upper));
     }
 
     private static Value Positive(NodeContext n) => n.Binary(BinaryOp.Max, n.Value(0), Constant(n, 0));

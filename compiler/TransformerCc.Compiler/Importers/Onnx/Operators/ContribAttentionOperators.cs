@@ -35,7 +35,12 @@ internal static class ContribAttentionOperators
     {
         RefuseAttribute(n, "do_rotary");
         RefuseAttribute(n, "past_present_share_buffer");
-        Value projected = ContribOperators.Sum(n, ContractionOperators.Multiply(n, n.Value(0), n.Value(1)), 2);
+        PackedAttention(n, ContribOperators.Sum(n, ContractionOperators.Multiply(n, n.Value(0), n.Value(1)), 2), past: 4, mask: 3, bias: 5);
+    }
+
+    /// <summary>Attention from queries, keys and values beside each other; the other arguments say which inputs are the optional ones.</summary>
+    public static void PackedAttention(NodeContext n, Value projected, int past, int mask, int? bias)
+    {
         DimExpr heads = HeadCount(n, "num_heads");
         if (projected.Type.Rank != 3 || projected.Type.Shape[2].ConstantValue is not { } total)
         {
@@ -48,15 +53,15 @@ internal static class ContribAttentionOperators
         }
         Heads Part(int i) => Heads.Split(n, n.SliceAxis(projected, 2, widths[..i].Sum(), widths[i]), heads);
         Heads query = Part(0), key = Part(1), value = Part(2);
-        DimExpr past = DimExpr.Zero;
-        if (Has(n, 4))
+        DimExpr earlier = DimExpr.Zero;
+        if (Has(n, past))
         {
-            Value state = n.Value(4);
+            Value state = n.Value(past);
             if (state.Type.Rank != 5)
             {
                 throw ImportException.Invalid($"the past {state.Type} is not [2, batch, heads, length, width]");
             }
-            past = state.Type.Shape[3];
+            earlier = state.Type.Shape[3];
             Value Half(int i) => n.Reshape(n.SliceAxis(state, 0, i, 1), state.Type.Shape.Skip(1));
             key = key.After(n, Half(0));
             value = value.After(n, Half(1));
@@ -66,8 +71,8 @@ internal static class ContribAttentionOperators
             Value One(Heads x) => n.Reshape(x.HeadMajor(n).Tensor, [DimExpr.One, x.Batch, x.Count, x.Length, x.Width]);
             n.Return(n.Emit(new Concat(0), One(key), One(value)), 1);
         }
-        var attention = new AttentionBuilder(n, query, key, value, Scale(n, query.Width)) { CausalOffset = n.Int("unidirectional", 0) != 0 ? past : null };
-        AddMasks(n, attention, 3, 5, past);
+        var attention = new AttentionBuilder(n, query, key, value, Scale(n, query.Width)) { CausalOffset = n.Int("unidirectional", 0) != 0 ? earlier : null };
+        AddMasks(n, attention, mask, bias, earlier);
         n.Return(attention.Fused().Merge(n));
     }
 
@@ -137,15 +142,15 @@ internal static class ContribAttentionOperators
     /// The mask of integers in each of its shapes, and the bias of the scores. Hidden keys get mask_filter_value added
     /// to their scores, so a row that sees no key is spread over all of them, as ONNX Runtime does.
     /// </summary>
-    private static void AddMasks(NodeContext n, AttentionBuilder attention, int maskInput, int biasInput, DimExpr past)
+    private static void AddMasks(NodeContext n, AttentionBuilder attention, int maskInput, int? biasInput, DimExpr past)
     {
         if (Has(n, maskInput))
         {
             attention.Penalize(Visible(n, attention, n.Value(maskInput), past), n.Float("mask_filter_value", -10000), "the mask");
         }
-        if (Has(n, biasInput))
+        if (biasInput is { } input && Has(n, input))
         {
-            attention.AddToScores(n.Value(biasInput), "the attention bias");
+            attention.AddToScores(n.Value(input), "the attention bias");
         }
     }
 

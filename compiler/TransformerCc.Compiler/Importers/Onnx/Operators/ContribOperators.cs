@@ -92,7 +92,7 @@ internal static class ContribOperators
     }
 
     /// <summary>α·A'·B'; trans swaps the last two dimensions, transBatch moves the first dimension behind the other leading ones.</summary>
-    private static void FusedMatMul(NodeContext n)
+    public static void FusedMatMul(NodeContext n)
     {
         Value Operand(int input, string swap, string rotate)
         {

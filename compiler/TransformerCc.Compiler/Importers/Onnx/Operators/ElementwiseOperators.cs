@@ -41,6 +41,9 @@ internal static class ElementwiseOperators
         Unary("Sin", UnaryOp.Sin),
         Unary("Cos", UnaryOp.Cos),
         new("Tan", n => n.Return(n.Divide(n.Unary(UnaryOp.Sin, n.Value(0)), n.Unary(UnaryOp.Cos, n.Value(0))))),
+        // (eˣ − e⁻ˣ)/2 and (eˣ + e⁻ˣ)/2
+        new("Sinh", n => n.Return(HalfOfExponentials(n, BinaryOp.Sub))),
+        new("Cosh", n => n.Return(HalfOfExponentials(n, BinaryOp.Add))),
         new("Clip", Clip),
     ];
 
@@ -58,6 +61,12 @@ internal static class ElementwiseOperators
         }
         n.Return(Chain(n, function));
     });
+
+    private static Value HalfOfExponentials(NodeContext n, BinaryOp function)
+    {
+        Value rising = n.Unary(UnaryOp.Exp, n.Value(0)), falling = n.Unary(UnaryOp.Exp, n.Unary(UnaryOp.Negate, n.Value(0)));
+        return n.Multiply(n.Binary(function, rising, falling), n.Scalar(rising.Type.Element, 0.5));
+    }
 
     private static Value Chain(NodeContext n, BinaryOp function)
     {

@@ -20,6 +20,8 @@ internal static class LogicOperators
         Binary("BitwiseAnd", BinaryOp.And),
         Binary("BitwiseOr", BinaryOp.Or),
         Binary("BitwiseXor", BinaryOp.Xor),
+        // ¬x = −1 − x in two's complement, also of unsigned numbers modulo their width.
+        new("BitwiseNot", n => n.Return(n.Subtract(n.Unary(UnaryOp.Negate, n.Value(0)), n.Scalar(n.Type(0).Element, 1)))),
         ElementwiseOperators.Unary("Not", UnaryOp.Not) with { Fold = Folding.Map((_, _, x) => Exact.Of(x.Constant == 0)) },
         new("IsNaN", n => n.Return(n.Binary(BinaryOp.NotEqual, n.Value(0), n.Value(0)))),
         new("IsInf", IsInfinite),

@@ -19,10 +19,13 @@ internal static class MovementOperators
         new("Tile", Tile),
         new("Concat", n => n.Return(n.InputCount == 1 ? n.Value(0)
             : n.Emit(new Concat(AxisRules.Normalize(n.Int("axis", 1), n.Rank(0))), [.. Enumerable.Range(0, n.InputCount).Select(n.Value)]))) { MinimumOpset = 4, Fold = FoldConcat },
-        new("Trilu", n => n.Return(n.Emit(new Trilu(n.Int("upper", 1) != 0, n.Optional(1) is null ? 0 : n.Integers(1, "the diagonal")[0]), n.Value(0)))),
+        new("Trilu", Triangle),
+        new("Trilu", Triangle) { Domain = ContribOperators.Microsoft },
         new("DepthToSpace", n => DepthAndSpace(n, toSpace: true)),
         new("SpaceToDepth", n => DepthAndSpace(n, toSpace: false)),
     ];
+
+    private static void Triangle(NodeContext n) => n.Return(n.Emit(new Trilu(n.Int("upper", 1) != 0, n.Optional(1) is null ? 0 : n.Integers(1, "the diagonal")[0]), n.Value(0)));
 
     /// <summary>0 copies the input's dimension (unless allowzero), −1 takes what is left.</summary>
     private static DimExpr[] ReshapeTarget(NodeContext n)

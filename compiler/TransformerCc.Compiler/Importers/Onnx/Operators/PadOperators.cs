@@ -38,12 +38,15 @@ internal static class PadOperators
             (before[i], after[i]) = (long.Max(before[i], 0), long.Max(after[i], 0));
         }
         string mode = n.Text("mode", "constant");
-        n.Return(mode == "constant" ? WithValue(n, x, new Pad(before.ToEquatableArray(), after.ToEquatableArray())) : WithItself(n, x, mode, before, after));
+        n.Return(mode == "constant" ? WithValue(n, x, new Pad(before.ToEquatableArray(), after.ToEquatableArray()), GivenValue(n, x.Type.Element)) : WithItself(n, x, mode, before, after));
     }
 
-    private static Value WithValue(NodeContext n, Value x, Pad pad)
+    private static Value? GivenValue(NodeContext n, ElementType type) =>
+        n.Optional(2) is not null ? n.Reshape(n.Value(2), []) : n.Attribute("value") is { } a ? n.Scalar(type, a.F) : null;
+
+    /// <summary>Pads with a number, 0 for none.</summary>
+    public static Value WithValue(NodeContext n, Value x, Pad pad, Value? value)
     {
-        Value? value = n.Optional(2) is not null ? n.Reshape(n.Value(2), []) : n.Attribute("value") is { } a ? n.Scalar(x.Type.Element, a.F) : null;
         if (value is null || value.IsConstant)
         {
             return value is null ? n.Emit(pad, x) : n.Emit(pad, x, value);

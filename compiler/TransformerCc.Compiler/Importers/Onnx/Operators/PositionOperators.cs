@@ -22,6 +22,7 @@ internal static class PositionOperators
         new("Scatter", ScatterElements),
         new("ScatterND", ScatterND),
         new("TensorScatter", TensorScatter),
+        new("ReverseSequence", ReverseSequence),
         new("OneHot", OneHot),
         new("TopK", TopK),
     ];
@@ -83,6 +84,23 @@ internal static class PositionOperators
         Value table = Table(n, cache, axis + 1);
         Value updates = n.Reshape(update, [.. leading, .. table.Type.Shape.Skip(1)]);
         n.Return(n.Reshape(n.Emit(new Scatter(ScatterMode.Replace), table, n.Broadcast(rows, leading), updates), shape));
+    }
+
+    /// <summary>The first sequence_lens[b] positions of each sequence in reverse order; the others stay.</summary>
+    private static void ReverseSequence(NodeContext n)
+    {
+        Value x = n.Value(0);
+        int time = AxisRules.Normalize(n.Int("time_axis", 0), x.Type.Rank), batch = AxisRules.Normalize(n.Int("batch_axis", 1), x.Type.Rank);
+        if (x.Type.Rank < 2 || time + batch != 1)
+        {
+            throw ImportException.Invalid($"time axis {time} and batch axis {batch} are not the first two");
+        }
+        EquatableArray<DimExpr> leading = x.Type.Shape.Take(2).ToEquatableArray();
+        Value position = Ramp(n, leading, time), length = n.Reshape(n.Cast(n.Value(1), ElementType.I64), leading.Select((d, i) => i == batch ? d : DimExpr.One));
+        Value mirrored = n.Subtract(n.Subtract(length, n.Scalar(ElementType.I64, 1)), position);
+        Value source = n.Select(n.Binary(BinaryOp.Less, position, length), mirrored, position);
+        Value rows = n.Broadcast(time == 0 ? Flatten(n, leading, [source, Ramp(n, leading, batch)]) : Flatten(n, leading, [Ramp(n, leading, batch), source]), leading);
+        n.Return(n.Reshape(n.Emit(new Gather(0), Table(n, x, 2), rows), x.Type.Shape));
     }
 
     private static void OneHot(NodeContext n)

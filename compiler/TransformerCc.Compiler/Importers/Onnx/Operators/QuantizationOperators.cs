@@ -20,7 +20,7 @@ internal static class QuantizationOperators
         new("QLinearMatMul", QuantizedProduct),
     ];
 
-    private static void QuantizeLinear(NodeContext n)
+    public static void QuantizeLinear(NodeContext n)
     {
         Value x = n.Value(0), scale = Aligned(n, n.Value(1), x);
         ElementType target = n.Optional(2) is not null ? n.Type(2).Element
@@ -28,7 +28,7 @@ internal static class QuantizationOperators
         n.Return(Quantize(n, n.Divide(n.Cast(x, ElementType.F32), n.Cast(scale, ElementType.F32)), n.Optional(2) is null ? null : Aligned(n, n.Value(2), x), target));
     }
 
-    private static void DequantizeLinear(NodeContext n)
+    public static void DequantizeLinear(NodeContext n)
     {
         Value x = n.Value(0), given = n.Value(1), scale = n.Cast(Aligned(n, given, x), ElementType.F32);
         ElementType target = n.Int("output_dtype", 0) is var type and not 0 ? OnnxElementTypes.Require(type) : given.Type.Element;
@@ -39,19 +39,25 @@ internal static class QuantizationOperators
         n.Return(n.Cast(n.Multiply(n.Cast(shifted, ElementType.F32), scale), target));
     }
 
-    /// <summary>To u8 by the range of the data, which is made to include 0.</summary>
     private static void DynamicQuantizeLinear(NodeContext n)
     {
-        Value x = n.Value(0), none = n.Scalar(ElementType.F32, 0), steps = n.Scalar(ElementType.F32, byte.MaxValue);
+        (Value quantized, Value scale, Value zero) = ByRange(n, n.Value(0));
+        n.Return(quantized);
+        n.Return(scale, 1);
+        n.Return(zero, 2);
+    }
+
+    /// <summary>To u8 by the range of the data, which is made to include 0; with its scale and zero point.</summary>
+    public static (Value Quantized, Value Scale, Value Zero) ByRange(NodeContext n, Value x)
+    {
+        Value none = n.Scalar(ElementType.F32, 0), steps = n.Scalar(ElementType.F32, byte.MaxValue);
         long[] axes = [.. Enumerable.Range(0, x.Type.Rank).Select(i => (long)i)];
         Value low = n.Binary(BinaryOp.Min, n.Reduce(ReduceOp.Min, x, axes, keepDims: false), none);
         Value high = n.Binary(BinaryOp.Max, n.Reduce(ReduceOp.Max, x, axes, keepDims: false), none);
         Value scale = n.Divide(n.Subtract(high, low), steps);
         Value shift = n.Divide(n.Subtract(none, low), scale);
         Value zero = n.Cast(n.Unary(UnaryOp.Round, n.Binary(BinaryOp.Min, n.Binary(BinaryOp.Max, shift, none), steps)), ElementType.U8);
-        n.Return(Quantize(n, n.Divide(x, scale), zero, ElementType.U8));
-        n.Return(scale, 1);
-        n.Return(zero, 2);
+        return (Quantize(n, n.Divide(x, scale), zero, ElementType.U8), scale, zero);
     }
 
     private static void QuantizedProduct(NodeContext n)
@@ -63,7 +69,7 @@ internal static class QuantizationOperators
     }
 
     /// <summary>saturate(round(x) + zero); 8-bit floats round by themselves, and their zero is 0.</summary>
-    private static Value Quantize(NodeContext n, Value x, Value? zero, ElementType target)
+    public static Value Quantize(NodeContext n, Value x, Value? zero, ElementType target)
     {
         if (target.IsFloat())
         {
@@ -83,7 +89,7 @@ internal static class QuantizationOperators
     }
 
     /// <summary>(A − a)·(B − b) = A·B − a·Σ_k B − b·Σ_k A + K·a·b, in int32.</summary>
-    private static Value IntegerProduct(NodeContext n, Value left, Value right, Value? leftZero, Value? rightZero)
+    public static Value IntegerProduct(NodeContext n, Value left, Value right, Value? leftZero, Value? rightZero)
     {
         if (left.Type.Element is not (ElementType.I8 or ElementType.U8) || right.Type.Element is not (ElementType.I8 or ElementType.U8))
         {
@@ -117,7 +123,7 @@ internal static class QuantizationOperators
     private static Value Rows(NodeContext n, Value value) => value.Type.Rank == 1 && !value.Type.Shape[0].Is(1) ? n.Reshape(value, [value.Type.Shape[0], 1]) : One(n, value);
 
     /// <summary>A vector of one number has no dimension.</summary>
-    private static Value One(NodeContext n, Value value) => value.Type.Rank == 1 && value.Type.Shape[0].Is(1) ? n.Reshape(value, []) : value;
+    public static Value One(NodeContext n, Value value) => value.Type.Rank == 1 && value.Type.Shape[0].Is(1) ? n.Reshape(value, []) : value;
 
     /// <summary>A scale or zero point as it meets x: one, a vector along an axis, or one for each block along the axis.</summary>
     private static Value Aligned(NodeContext n, Value value, Value x)

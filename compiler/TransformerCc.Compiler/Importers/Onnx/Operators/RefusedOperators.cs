@@ -53,7 +53,7 @@ public sealed record RefusedOperators(string Reason, string Domain, params IRead
         new(Sparse, Microsoft, "Unique"),
         new(Algebra, "", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Det"),
         new(Algebra, Microsoft, "CDist", "Inverse"),
-        new(Quantised, Microsoft, "MatMulBnb4", "MatMulFpQ4", "QAttention", "QGemm", "QOrderedAttention", "QOrderedGelu", "QOrderedLayerNormalization", "QOrderedLongformerAttention",
+        new(Quantised, Microsoft, "MatMulBnb4", "MatMulFpQ4", "QEmbedLayerNormalization", "QGemm", "QOrderedAttention", "QOrderedGelu", "QOrderedLayerNormalization", "QOrderedLongformerAttention",
             "QOrderedMatMul"),
         new("classical machine learning, trees and encoders: run it on the host", "ai.onnx.ml"),
     ];

@@ -1,0 +1,86 @@
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using TransformerCc.Compiler;
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Evaluation;
+using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.Importers.Onnx;
+using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime;
+using TransformerCc.Runtime.Loader;
+using TransformerCc.Tests.Importers;
+using TransformerCc.Verification;
+using Tensor = TransformerCc.Isa.Tensors.Tensor;
+
+namespace TransformerCc.Tests.Verification;
+
+/// <summary>ONNX Runtime on the model file itself, against the reference evaluator and the chip, at several sizes from one binary.</summary>
+internal static class SecondOracle
+{
+    private const double Tolerance = 1e-4;
+
+    /// <param name="given">Inputs that are not random.</param>
+    public static void Agree(OnnxBuilder model, IReadOnlyList<IReadOnlyDictionary<string, long>>? sizes = null, IReadOnlyDictionary<string, Tensor>? given = null)
+    {
+        using var folder = new TemporaryFolder();
+        string path = Path.Combine(folder.FullName, "model.onnx");
+        File.WriteAllBytes(path, model.Bytes());
+        Agree(path, sizes, given);
+    }
+
+    public static void Agree(string path, IReadOnlyList<IReadOnlyDictionary<string, long>>? sizes = null, IReadOnlyDictionary<string, Tensor>? given = null)
+    {
+        Graph reference = OnnxImporter.Import(path, new ImportOptions(), []);
+        CompilationResult compiled = CompilerDriver.Compile(path, new CompileOptions { Chip = TestChips.Default, Precision = Precision.F32 }, []);
+        using LoadedProgram program = LoadedProgram.Load(compiled.Image!, TestChips.Default);
+        using var oracle = new InferenceSession(path);
+        foreach (IReadOnlyDictionary<string, long> size in sizes ?? RandomInputs.Sizes(reference))
+        {
+            var inputs = RandomInputs.Create(reference, size, seed: 11).ToDictionary(i => i.Key, i => given?.GetValueOrDefault(i.Key) ?? i.Value);
+            IReadOnlyDictionary<string, Tensor> evaluated = GraphEvaluator.Evaluate(reference, inputs, size);
+            RunResult run = new Session(program).Run(inputs, new TransformerCc.Runtime.RunOptions { Set = size, Check = true });
+            Assert.Empty(run.Findings);
+            using IDisposableReadOnlyCollection<DisposableNamedOnnxValue> golden = oracle.Run([.. inputs.Select(i => Named(i.Key, i.Value))]);
+            foreach (DisposableNamedOnnxValue output in golden)
+            {
+                string where = $"{output.Name} at {string.Join(", ", size)}";
+                Compare(output, evaluated[output.Name], $"{where}, reference");
+                Compare(output, run.Outputs[output.Name], $"{where}, chip");
+            }
+        }
+    }
+
+    private static void Compare(DisposableNamedOnnxValue golden, Tensor ours, string where)
+    {
+        (double[] expected, bool exact) = golden.ElementType switch
+        {
+            TensorElementType.Float => (golden.AsEnumerable<float>().Select(x => (double)x).ToArray(), false),
+            TensorElementType.Int64 => ([.. golden.AsEnumerable<long>().Select(x => (double)x)], true),
+            TensorElementType.Int32 => ([.. golden.AsEnumerable<int>().Select(x => (double)x)], true),
+            TensorElementType.UInt8 => ([.. golden.AsEnumerable<byte>().Select(x => (double)x)], true),
+            TensorElementType.Int8 => ([.. golden.AsEnumerable<sbyte>().Select(x => (double)x)], true),
+            TensorElementType.Bool => ([.. golden.AsEnumerable<bool>().Select(x => x ? 1.0 : 0)], true),
+            _ => throw new ArgumentException($"no test model has outputs of {golden.ElementType}"),
+        };
+        double[] actual = TensorMath.Doubles(ours);
+        Assert.True(expected.Length == actual.Length, $"{where}: {actual.Length} elements, {expected.Length} expected");
+        ErrorMeasures errors = ErrorMeasures.Of(actual, expected);
+        Assert.True(errors.MaxAbsolute <= (exact ? 0 : Tolerance * errors.MaxGolden), $"{where}: largest error {errors.MaxAbsolute} of {errors.MaxGolden}");
+    }
+
+    private static NamedOnnxValue Named(string name, Tensor tensor)
+    {
+        int[] shape = [.. tensor.Shape.ToArray().Select(d => checked((int)d))];
+        NamedOnnxValue Of<T>(T[] values) => NamedOnnxValue.CreateFromTensor(name, new DenseTensor<T>(values, shape));
+        return tensor.Type switch
+        {
+            ElementType.F32 => Of(tensor.AsSpan<float>().ToArray()),
+            ElementType.I64 => Of(tensor.AsSpan<long>().ToArray()),
+            ElementType.I32 => Of(tensor.AsSpan<int>().ToArray()),
+            ElementType.U8 => Of(tensor.AsSpan<byte>().ToArray()),
+            ElementType.I8 => Of(tensor.AsSpan<sbyte>().ToArray()),
+            ElementType.Bool => Of(Array.ConvertAll(tensor.AsSpan<byte>().ToArray(), b => b != 0)),
+            _ => throw new ArgumentException($"no test model has inputs of {tensor.Type}"),
+        };
+    }
+}
