@@ -19,6 +19,8 @@ public sealed class BlockCodes
         Flip = flip;
         ZeroByte = zeroByte;
         Levels = [.. table.ToArray().Select(v => (byte)(v + LevelOffset))];
+        int highest = (1 << Planes.Sum(p => p.Width)) - 1;
+        Range = Levels.IsEmpty ? (-_offset, highest - _offset) : (Levels.Min() - _offset, Levels.Max() - _offset);
         _fields = new ImmutableArray<BitField>[blockLength];
         for (int e = 0; e < blockLength; e++)
         {
@@ -55,12 +57,33 @@ public sealed class BlockCodes
     /// <remarks>Only for formats without <see cref="ZeroByte"/>.</remarks>
     public int FixedOffset => _offset;
 
-    public int Level(ReadOnlySpan<byte> block, int element)
+    /// <summary>The least and greatest code; without what a <see cref="ZeroByte"/> subtracts.</summary>
+    internal (int Low, int High) Range { get; }
+
+    /// <summary>The code nearest to a number, by the format's own offset.</summary>
+    internal int Nearest(float code) => Value(Bits(code, _offset)) - _offset;
+
+    /// <summary>The raw bits of the nearest code.</summary>
+    internal int NearestBits(ReadOnlySpan<byte> block, float code) => Bits(code, Offset(block));
+
+    private int Bits(float code, int offset)
     {
-        int raw = BitField.Read(block, Fields(element)) ^ Flip;
-        return Levels.IsEmpty ? raw : Levels[raw];
+        if (Levels.IsEmpty)
+        {
+            (int low, int high) = Range;
+            return (int)float.Clamp(float.Round(code) + offset, 0, high - low) ^ Flip;
+        }
+        int nearest = 0;
+        for (int i = 1; i < Levels.Length; i++)
+        {
+            nearest = float.Abs(Levels[i] - offset - code) < float.Abs(Levels[nearest] - offset - code) ? i : nearest;
+        }
+        return nearest;
     }
 
+    /// <summary>The level of raw bits.</summary>
+    private int Value(int bits) => Levels.IsEmpty ? bits ^ Flip : Levels[bits];
+
     /// <summary>The integer that the block's scale multiplies.</summary>
-    public int Of(ReadOnlySpan<byte> block, int element) => Level(block, element) - Offset(block);
+    public int Of(ReadOnlySpan<byte> block, int element) => Value(BitField.Read(block, Fields(element))) - Offset(block);
 }

@@ -108,6 +108,22 @@ public sealed class BlockFormat
         }
     }
 
+    /// <summary>False for the types that only ggml's own encoders make: those that panels repack.</summary>
+    public bool CanEncode => _repacking is null;
+
+    /// <summary>Quantises whole blocks of finite values, each code to the nearest; for synthetic models and tests.</summary>
+    public void Encode(ReadOnlySpan<float> values, Span<byte> blocks)
+    {
+        if (!CanEncode)
+        {
+            throw new NotSupportedException($"{Name} is not encoded");
+        }
+        for (; !values.IsEmpty; values = values[BlockLength..], blocks = blocks[BlockBytes..])
+        {
+            BlockEncoder.Encode(this, values[..BlockLength], blocks[..BlockBytes]);
+        }
+    }
+
     /// <summary>Whole blocks to blocks of the <see cref="PanelFormat"/>; the values stay.</summary>
     public void Repack(ReadOnlySpan<byte> blocks, Span<byte> repacked)
     {

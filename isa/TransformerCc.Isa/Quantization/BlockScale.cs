@@ -21,6 +21,8 @@ public enum SuperScaleKind
 /// </summary>
 public sealed class BlockScale
 {
+    private const float MaxF16 = 65504;
+
     private readonly int _offset, _stride;
     private readonly ImmutableArray<BitField>[] _subFields;
 
@@ -78,6 +80,66 @@ public sealed class BlockScale
     {
         float super = Super(block[SuperBytes(group)]);
         return HasSubScales ? super * Sub(BitField.Read(block, SubFields(group))) * Factor : super * Factor;
+    }
+
+    /// <summary>A scale below zero can be written.</summary>
+    internal bool CanBeNegative => Kind is SuperScaleKind.F16 or SuperScaleKind.F32 && (!HasSubScales || Addend < 0);
+
+    /// <summary>Writes what is nearest to the scales wanted: one for each group that has its own, else one.</summary>
+    internal void Write(Span<byte> block, ReadOnlySpan<float> scales)
+    {
+        if (!HasSubScales)
+        {
+            for (int g = 0; g < scales.Length; g++)
+            {
+                WriteSuper(block[SuperBytes(g)], scales[g] / Factor);
+            }
+            return;
+        }
+        float largest = 0f;
+        foreach (float s in scales)
+        {
+            largest = float.Abs(s) > float.Abs(largest) ? s : largest;
+        }
+        int steps = (1 << BitsOf(SubFields(0))) - 1, furthest = Addend < 0 ? Addend : (Multiplier * steps) + Addend;
+        WriteSuper(block[SuperBytes(0)], largest / Factor / furthest);
+        float super = Super(block[SuperBytes(0)]);
+        for (int g = 0; g < scales.Length; g++)
+        {
+            float sub = super == 0f ? 0f : ((scales[g] / Factor / super) - Addend) / Multiplier;
+            BitField.Write(block, SubFields(g), (int)float.Clamp(float.Round(sub), 0, steps) ^ Flip);
+        }
+    }
+
+    private void WriteSuper(Span<byte> bytes, float value)
+    {
+        switch (Kind)
+        {
+            case SuperScaleKind.F16: BinaryPrimitives.WriteUInt16LittleEndian(bytes, NumericFormat.ToF16(float.Clamp(value, -MaxF16, MaxF16))); break;
+            case SuperScaleKind.F32: BinaryPrimitives.WriteSingleLittleEndian(bytes, value); break;
+            default: bytes[0] = NearestByte(value); break;
+        }
+    }
+
+    /// <summary>Of the codes of a byte that stand for a finite, positive value or zero, the nearest.</summary>
+    private byte NearestByte(float value)
+    {
+        int nearest = 0, last = Kind == SuperScaleKind.HalvedE4M3 ? 0x7E : 0xFE;
+        for (int code = 1; code <= last; code++)
+        {
+            nearest = float.Abs(Super([(byte)code]) - value) < float.Abs(Super([(byte)nearest]) - value) ? code : nearest;
+        }
+        return (byte)nearest;
+    }
+
+    private static int BitsOf(ReadOnlySpan<BitField> fields)
+    {
+        int bits = 0;
+        foreach (BitField f in fields)
+        {
+            bits += f.Width;
+        }
+        return bits;
     }
 
     private float Sub(int bits) => (Multiplier * (bits ^ Flip)) + Addend;
