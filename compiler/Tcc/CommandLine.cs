@@ -70,6 +70,7 @@ public static class CommandLine
             AsmVerb.Create(),
             IsaVerb.Create(tool),
             ChipsVerb.Create(tool),
+            SynthVerb.Create(tool),
             PlanMemoryVerb.Create(tool),
             version,
             new HelpOption { Action = new HelpWithExample() },

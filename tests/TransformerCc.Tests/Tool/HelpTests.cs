@@ -17,6 +17,7 @@ public sealed class HelpTests
     [InlineData("asm")]
     [InlineData("isa")]
     [InlineData("chips")]
+    [InlineData("synth")]
     [InlineData("plan-memory")]
     public void Verb(string verb)
     {

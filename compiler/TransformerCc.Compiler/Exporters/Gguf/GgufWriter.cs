@@ -36,6 +36,24 @@ public sealed class GgufWriter(int version = 3, int alignment = GgufFile.Default
         return this;
     }
 
+    /// <summary>The numbers, bools and texts that were added, as a reader sees them.</summary>
+    internal IEnumerable<(string Key, GgufValue Value)> Scalars()
+    {
+        foreach ((string key, GgufValueType type, byte[] payload) in _values)
+        {
+            if (type == GgufValueType.String)
+            {
+                yield return (key, new GgufValue(Encoding.UTF8.GetString(payload.AsSpan(Count(0).Length))));
+            }
+            else if (type.Size() > 0)
+            {
+                var bits = new byte[8];
+                payload.CopyTo(bits, 0);
+                yield return (key, new GgufValue(type, BitConverter.ToUInt64(bits)));
+            }
+        }
+    }
+
     /// <summary>A tensor. Its shape is row-major; <paramref name="data"/> writes exactly the bytes that type and shape ask for.</summary>
     public GgufWriter AddTensor(string name, GgufTensorType type, IReadOnlyList<long> shape, Action<Stream> data)
     {

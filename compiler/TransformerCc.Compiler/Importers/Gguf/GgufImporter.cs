@@ -39,7 +39,7 @@ public static class GgufImporter
             var builder = new ModelGraph(graph, tensors, model, inputs, options);
             Value? x = builder.Build(embeddings!);
             Pooling? pooling = options.Pooling ?? (architecture.IsBidirectional || model.Pooling != Pooling.None ? model.Pooling : null);
-            Value? result = pooling is null ? builder.Logits(x, embeddings!, options.AllLogits) : x is null ? null : builder.Pool(x, pooling.Value);
+            Value? result = pooling is null ? builder.Logits(x, embeddings!, embeddings!.Shape[0], options.AllLogits) : x is null ? null : builder.Pool(x, pooling.Value);
             if (pooling is not null)
             {
                 // Embedding models that were made from language models may still have their head.

@@ -33,7 +33,7 @@ internal sealed class ModelGraph
     }
 
     /// <summary>The vectors of all tokens behind the last layer, and their last norm: f32 [batch, length, width].</summary>
-    public Value? Build(GgufTensor embeddings)
+    public Value? Build(GgufTensor? embeddings)
     {
         Value? x = Embed(embeddings);
         for (int i = 0; i < _model.Layers; i++)
@@ -44,9 +44,9 @@ internal sealed class ModelGraph
         return _architecture.NormalizesEmbeddings ? x : _layer.Norm(x, "output_norm");
     }
 
-    private Value? Embed(GgufTensor embeddings)
+    private Value? Embed(GgufTensor? embeddings)
     {
-        Value? x = _parts.Scale(_parts.Rows(embeddings, _inputs.Tokens), _architecture.ScalesEmbeddings ? Math.Sqrt(_model.Width) : 1, "token_embd.scale");
+        Value? x = embeddings is null ? null : _parts.Scale(_parts.Rows(embeddings, _inputs.Tokens), _architecture.ScalesEmbeddings ? Math.Sqrt(_model.Width) : 1, "token_embd.scale");
         if (_architecture.HasTokenTypes)
         {
             const string Name = "token_types.weight";
@@ -92,7 +92,7 @@ internal sealed class ModelGraph
     private Value? Sum(Value? x, Value? y, string source) => x is null || y is null ? null : _parts.Sum(x, y, source);
 
     /// <summary>Logits: f32 [batch, length, vocabulary], or [batch, vocabulary] of each sequence's last position.</summary>
-    public Value? Logits(Value? x, GgufTensor embeddings, bool ofAll)
+    public Value? Logits(Value? x, GgufTensor? embeddings, long vocabulary, bool ofAll)
     {
         const string Name = "output.weight";
         bool isTied = _architecture.HasOutput == false || (_architecture.HasOutput is null && !_tensors.Has(Name));
@@ -101,8 +101,8 @@ internal sealed class ModelGraph
             // Some converters store the tied matrix a second time.
             _tensors.Ignore(Name);
         }
-        GgufTensor? matrix = isTied ? embeddings : _tensors.Need(Name, embeddings.Shape[0], _model.Width);
-        GgufTensor? bias = _architecture.HasOutputBias ? _tensors.Need("output.bias", embeddings.Shape[0]) : _tensors.Find("output.bias", embeddings.Shape[0]);
+        GgufTensor? matrix = isTied ? embeddings : _tensors.Need(Name, vocabulary, _model.Width);
+        GgufTensor? bias = _architecture.HasOutputBias ? _tensors.Need("output.bias", vocabulary) : _tensors.Find("output.bias", vocabulary);
         if (x is null || matrix is null)
         {
             return null;

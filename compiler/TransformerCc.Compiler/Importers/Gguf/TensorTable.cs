@@ -6,14 +6,19 @@ namespace TransformerCc.Compiler.Importers.Gguf;
 /// The tensors of a model as the architecture asks for them. What is missing, of another shape, or never asked for is
 /// collected, and reported as one diagnostic.
 /// </summary>
-internal sealed class TensorTable(GgufFile file, Architecture architecture)
+/// <param name="optional">Ends of names (output.weight, attn_q.bias) whose tensors are asked for although the file lacks them: to list what a model may have.</param>
+internal sealed class TensorTable(GgufFile file, Architecture architecture, IReadOnlyCollection<string>? optional = null)
 {
     private const int MostListed = 24;
 
     private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
     private readonly List<string> _problems = [];
+    private readonly List<(string Name, long[] Shape)> _missing = [];
 
-    public bool Has(string name) => file.Tensors.ContainsKey(name);
+    /// <summary>What was asked for and is not there.</summary>
+    public IReadOnlyList<(string Name, long[] Shape)> Missing => _missing;
+
+    public bool Has(string name) => file.Tensors.ContainsKey(name) || (optional is not null && optional.Any(o => name == o || name.EndsWith("." + o, StringComparison.Ordinal)));
 
     /// <summary>A tensor that the architecture needs. It may have leading or trailing dimensions of 1 besides its shape.</summary>
     public GgufTensor? Need(string name, params ReadOnlySpan<long> shape)
@@ -22,6 +27,7 @@ internal sealed class TensorTable(GgufFile file, Architecture architecture)
         if (!file.Tensors.TryGetValue(name, out GgufTensor? tensor))
         {
             _problems.Add($"{name} [{Text(shape)}] is missing");
+            _missing.Add((name, shape.ToArray()));
             return null;
         }
         if (!Drop(tensor.Shape).SequenceEqual(Drop(shape.ToArray())))
