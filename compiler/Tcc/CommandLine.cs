@@ -64,6 +64,7 @@ public static class CommandLine
             CompileVerb.Create(tool),
             RunVerb.Create(tool),
             VerifyVerb.Create(tool),
+            EstimateVerb.Create(tool),
             ConformanceVerb.Create(tool),
             InspectVerb.Create(tool),
             DisasmVerb.Create(tool),

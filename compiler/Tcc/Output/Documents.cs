@@ -43,4 +43,5 @@ internal sealed record OutputDocument(string Name, bool Passed, double MaxAbsErr
 [JsonSerializable(typeof(BinaryDocument))]
 [JsonSerializable(typeof(ModelDocument))]
 [JsonSerializable(typeof(ConformanceDocument))]
+[JsonSerializable(typeof(EstimateDocument))]
 internal sealed partial class ToolJson : JsonSerializerContext;

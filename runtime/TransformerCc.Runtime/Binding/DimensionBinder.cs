@@ -18,7 +18,17 @@ internal static class DimensionBinder
     public static Dictionary<string, long> Bind(ProgramImage image, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> overrides, IReadOnlyDictionary<string, long>? state = null)
     {
         var diagnostics = new DiagnosticList();
-        List<Equation> equations = MatchInputs(image, inputs, diagnostics);
+        return Solve(image, MatchInputs(image, inputs, diagnostics), inputs, overrides, state, diagnostics);
+    }
+
+    /// <summary>Values without any input: those given, and defaults.</summary>
+    /// <inheritdoc cref="Bind"/>
+    public static Dictionary<string, long> BindGiven(ProgramImage image, IReadOnlyDictionary<string, long> overrides) =>
+        Solve(image, [], ImmutableDictionary<string, Tensor>.Empty, overrides, null, []);
+
+    private static Dictionary<string, long> Solve(
+        ProgramImage image, List<Equation> equations, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> overrides, IReadOnlyDictionary<string, long>? state, DiagnosticList diagnostics)
+    {
         var values = new Dictionary<string, long>(StringComparer.Ordinal);
         foreach ((string name, long value) in overrides)
         {

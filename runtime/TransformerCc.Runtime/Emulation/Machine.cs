@@ -32,7 +32,7 @@ internal sealed class Machine
         _checker = checker;
         _cancellation = cancellation;
         _context = new EngineContext(memories, chip, _statistics, checker);
-        _scalar = new ScalarUnit(_context, parameters);
+        _scalar = new ScalarUnit(_context.Registers, parameters, LoadInteger);
         _loops = new LoopStack(_context.Registers);
         _access = new AccessCheck(memories, _statistics, checker, cancellation);
     }
@@ -111,6 +111,13 @@ internal sealed class Machine
         }
         _checker?.End(p.Engine, releases);
         return next;
+    }
+
+    private unsafe long LoadInteger(LoadScalar i)
+    {
+        Span<long> value = stackalloc long[1];
+        RowConversion.ReadIntegers(i.Format, _context.Pointer(i.Address), value);
+        return value[0];
     }
 
     /// <summary>Register operands must be sensible before a footprint multiplies them.</summary>

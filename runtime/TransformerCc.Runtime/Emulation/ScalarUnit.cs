@@ -5,10 +5,9 @@ using TransformerCc.Runtime.Kernels;
 namespace TransformerCc.Runtime.Emulation;
 
 /// <summary>The scalar instructions of the sequencer.</summary>
-internal sealed class ScalarUnit(EngineContext context, long[] parameters)
+/// <param name="loadScalar">What a scalar load finds in ASP.</param>
+internal sealed class ScalarUnit(long[] registers, long[] parameters, Func<LoadScalar, long> loadScalar)
 {
-    private readonly long[] _registers = context.Registers;
-
     public static bool IsTaken(BranchCondition condition, long value) => condition switch
     {
         BranchCondition.Always => true,
@@ -24,19 +23,19 @@ internal sealed class ScalarUnit(EngineContext context, long[] parameters)
                 Set(i.Dst, i.Value);
                 break;
             case Scalar i:
-                Set(i.Dst, Compute(i.Op, _registers[i.A.Index], context.Value(i.B)));
+                Set(i.Dst, Compute(i.Op, registers[i.A.Index], Value(i.B)));
                 break;
             case ScalarSelect i:
-                Set(i.Dst, _registers[i.Condition.Index] != 0 ? _registers[i.A.Index] : _registers[i.B.Index]);
+                Set(i.Dst, registers[i.Condition.Index] != 0 ? registers[i.A.Index] : registers[i.B.Index]);
                 break;
             case LoadParameter i:
-                long index = context.Value(i.Index);
+                long index = Value(i.Index);
                 Set(i.Dst, index >= 0 && index < parameters.Length
                     ? parameters[index]
                     : throw new TrapSignal(TrapKind.ParameterIndex, FormattableString.Invariant($"parameter {index} of {parameters.Length}")));
                 break;
             case LoadScalar i:
-                LoadInteger(i);
+                Set(i.Dst, loadScalar(i));
                 break;
             case TrapAlways i:
                 throw new TrapSignal(TrapKind.Program, FormattableString.Invariant($"the program stopped itself with code {i.Code}"));
@@ -68,18 +67,13 @@ internal sealed class ScalarUnit(EngineContext context, long[] parameters)
         _ => throw new TrapSignal(TrapKind.IllegalInstruction, FormattableString.Invariant($"scalar operation {(byte)op}")),
     };
 
-    private unsafe void LoadInteger(LoadScalar i)
-    {
-        Span<long> value = stackalloc long[1];
-        RowConversion.ReadIntegers(i.Format, context.Pointer(i.Address), value);
-        Set(i.Dst, value[0]);
-    }
+    private long Value(Dim d) => d.IsRegister ? registers[d.Register.Index] : d.Immediate;
 
     private void Set(Reg register, long value)
     {
         if (register.Index != 0)
         {
-            _registers[register.Index] = value;
+            registers[register.Index] = value;
         }
     }
 }

@@ -19,6 +19,7 @@ public sealed class HelpTests
     [InlineData("chips")]
     [InlineData("synth")]
     [InlineData("plan-memory")]
+    [InlineData("estimate")]
     public void Verb(string verb)
     {
         string help = ToolRun.Good(verb, "--help").Output;

@@ -1,0 +1,71 @@
+using System.CommandLine;
+using TransformerCc.Compiler;
+using TransformerCc.Isa;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Chips;
+using TransformerCc.Runtime.Timing;
+using TransformerCc.Tool.Output;
+
+namespace TransformerCc.Tool.Verbs;
+
+/// <summary>Times a program without weights, inputs or results.</summary>
+internal static class EstimateVerb
+{
+    public static Verb Create(ToolContext tool)
+    {
+        var file = CommonOptions.File("FILE", "The model, or a binary");
+        var set = new NumberPairs("--set", "DIM=N", "Value of a dimension, or of an input that may be left out");
+        var entry = new Option<string?>("--entry") { Description = "The entry point [default: the program's first]", HelpName = "NAME" };
+        var trace = new Option<string?>("--trace") { Description = "Write every instruction's time for Perfetto or chrome://tracing", HelpName = "FILE.json" };
+        var compilation = new CompilationArguments();
+        Option<bool> json = CommonOptions.Json(), verbose = CommonOptions.Verbose();
+        var verb = new Verb("estimate", "Time a program on its chip, instruction by instruction: cycles, energy, what waits for what.", "tcc estimate model.onnx --chip tx1-edge --set batch=1 seq=128") { file, set.Option, entry, trace };
+        compilation.AddTo(verb);
+        verb.Add(json);
+        verb.Add(verbose);
+        verb.SetAction(parse =>
+        {
+            string path = parse.GetValue(file)!;
+            var diagnostics = new DiagnosticList();
+            if (ProgramFile.IsProgram(path))
+            {
+                using ProgramFile program = ProgramFile.Open(path);
+                return Estimate(program.Image, CommonOptions.Chip(compilation.GivenChip(parse), program.Image));
+            }
+            CompileOptions options = compilation.Read(parse) with { Progress = new PhaseProgress(tool, parse.GetValue(verbose)) };
+            ProgramImage image = CompilerDriver.Compile(path, options, diagnostics).Image!;
+            tool.Report(diagnostics);
+            return Estimate(image, options.Chip);
+
+            int Estimate(ProgramImage image, ChipDescription chip)
+            {
+                tool.BeginPhase("estimate", parse.GetValue(verbose));
+                string name = parse.GetValue(entry) ?? image.EntryPoints[0].Name;
+                TimingReport report = null!;
+                if (parse.GetValue(trace) is { } target)
+                {
+                    AtomicFile.Write(target, stream =>
+                    {
+                        using var events = new ChromeTrace(stream, image, chip);
+                        report = TimingModel.Run(image, chip, set.Read(parse), name, events.Add);
+                    });
+                }
+                else
+                {
+                    report = TimingModel.Run(image, chip, set.Read(parse), name);
+                }
+                var document = EstimateDocument.Of(path, chip.Name, name, chip.Memory.DramBytesPerSecond * chip.Memory.DramEfficiency, report, [.. diagnostics.Select(DiagnosticDocument.Of)]);
+                if (parse.GetValue(json))
+                {
+                    JsonText.Write(tool.Output, document, ToolJson.Default.EstimateDocument);
+                }
+                else
+                {
+                    document.WriteText(tool.Output);
+                }
+                return 0;
+            }
+        });
+        return verb;
+    }
+}

@@ -1,0 +1,94 @@
+using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Runtime.Timing;
+
+/// <summary>Multiply-adds by what they cost: rate of the arrays and energy.</summary>
+internal enum MacClass { F32, BF16, F8, I8 }
+
+/// <summary>
+/// What one executed instruction costs, from its resolved operands and the chip description: cycles of its engine (DMA:
+/// what it asks of DRAM), and the events that take energy. The rules are those of the folder's README.
+/// </summary>
+internal readonly record struct InstructionCost
+{
+    /// <summary>Start-up of the vector engine; of a reduction besides.</summary>
+    public const double VectorLatency = 24, ReductionLatency = 32;
+
+    /// <summary>Control of a weight load, and of the way out of an array.</summary>
+    public const double ArrayOverhead = 8;
+
+    public AccessTotals Traffic { get; init; }
+
+    /// <summary>From start to end, of the vector and copy engines.</summary>
+    public double Cycles { get; init; }
+
+    /// <summary>Lower bound of a DMA transfer's data phase: the scratchpad's port.</summary>
+    public double PortCycles { get; init; }
+
+    /// <summary>Of a product; default for others.</summary>
+    public MatrixCost Matrix { get; init; }
+
+    public double VectorOperations { get; init; }
+
+    public static InstructionCost Of(Instruction instruction, ReadOnlySpan<long> registers, ChipDescription chip)
+    {
+        var traffic = new AccessTotals();
+        instruction.Footprint(registers, ref traffic);
+        switch (instruction)
+        {
+            case Wait or Post:
+                return default;
+            case MatMul m:
+                return new InstructionCost { Traffic = traffic, Matrix = MatrixCost.Of(m, registers, chip.Matrix) };
+            case Gather g:
+                return Transfer(GatherTraffic(g, registers), chip);
+            case Scatter s:
+                return Transfer(ScatterTraffic(s, registers), chip);
+        }
+        if (instruction.Engine == Engine.Vector)
+        {
+            (double operations, bool special, bool reduces) = VectorWork.Of(instruction, registers);
+            double lanes = special ? chip.Vector.SfuLanes : chip.Vector.AluLanes;
+            return new InstructionCost
+            {
+                Traffic = traffic,
+                VectorOperations = operations,
+                Cycles = VectorLatency + (reduces ? ReductionLatency : 0) + double.Max(double.Ceiling(operations / lanes), double.Ceiling(traffic.Asp / (double)chip.Vector.AspPortBytesPerCycle)),
+            };
+        }
+        return Transfer(traffic, chip);
+    }
+
+    private static InstructionCost Transfer(AccessTotals traffic, ChipDescription chip)
+    {
+        double port = double.Ceiling(traffic.Scratch / (double)chip.Dma.PortBytesPerCycle);
+        return new InstructionCost { Traffic = traffic, PortCycles = port, Cycles = port };
+    }
+
+    /// <summary>The footprint of a gather is its whole table; what moves are the rows asked for.</summary>
+    private static AccessTotals GatherTraffic(Gather g, ReadOnlySpan<long> registers)
+    {
+        long rows = Value(g.Rows, registers), columns = Value(g.Columns, registers);
+        return Rows(rows, g.TableFormat.RowBytes(columns), (columns * g.DstFormat.Size()) + g.IndexFormat.Size());
+    }
+
+    private static AccessTotals ScatterTraffic(Scatter s, ReadOnlySpan<long> registers)
+    {
+        long rows = Value(s.Rows, registers), columns = Value(s.Columns, registers);
+        return Rows(rows, columns * s.DstFormat.Size(), (columns * s.SrcFormat.Size()) + s.IndexFormat.Size());
+    }
+
+    private static AccessTotals Rows(long rows, long dramBytes, long scratchBytes)
+    {
+        var traffic = new AccessTotals();
+        // A stride that no row has: every row is a run of its own.
+        traffic.Access(MemorySpace.Dram, 0, rows, -1, dramBytes, isWrite: false, 1);
+        traffic.Access(MemorySpace.Asp, 0, rows, -1, scratchBytes, isWrite: false, 1);
+        return traffic;
+    }
+
+    internal static long Value(Dim d, ReadOnlySpan<long> registers) => d.IsRegister ? registers[d.Register.Index] : d.Immediate;
+}

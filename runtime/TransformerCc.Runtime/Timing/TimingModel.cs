@@ -1,0 +1,81 @@
+using System.Collections.Immutable;
+using TransformerCc.Isa;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime.Binding;
+using TransformerCc.Runtime.Emulation;
+using TransformerCc.Runtime.Loader;
+
+namespace TransformerCc.Runtime.Timing;
+
+/// <summary>How long a program takes on its chip, without weights, inputs or results: only lengths and addresses matter.</summary>
+public static class TimingModel
+{
+    /// <summary>DRAM addresses of tensors start on one; nothing depends on where.</summary>
+    private const long Page = 4096;
+
+    /// <param name="dimensions">Values of dimensions, and of inputs that may be left out; the others have their defaults.</param>
+    /// <param name="entryPoint">Null: the program's first.</param>
+    /// <param name="trace">Told of every instruction of an engine as it ends.</param>
+    /// <exception cref="DiagnosticException">A dimension is unknown, missing or out of bounds; the program is malformed.</exception>
+    /// <exception cref="TrapException">The program is no legal one.</exception>
+    public static TimingReport Run(ProgramImage image, ChipDescription chip, IReadOnlyDictionary<string, long> dimensions, string? entryPoint = null, Action<TimedInstruction>? trace = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        ArgumentNullException.ThrowIfNull(chip);
+        EntryPoint entry = image.EntryPoints.FirstOrDefault(e => entryPoint is null || e.Name == entryPoint)
+            ?? throw new DiagnosticException(Diagnostic.Error("TCC5020", $"the program has no entry point '{entryPoint}'", null, $"it has {string.Join(", ", image.EntryPoints.Select(e => e.Name))}"));
+        var structure = new DiagnosticList();
+        ProgramStructure.Check(entry, structure);
+        if (structure.HasErrors)
+        {
+            throw new DiagnosticException(structure);
+        }
+        Dictionary<string, long> values = DimensionBinder.BindGiven(image, dimensions);
+        (long[] parameters, List<(long, long, long)> known) = Lay(image, values, dimensions);
+        var recorder = new TimingRecorder(trace);
+        var simulation = new TimingSimulation(new PreparedProgram(entry.Name, entry.Instructions, image.Debug), chip, parameters, new KnownScalars(known), recorder, cancellation);
+        double cycles = simulation.Run(), seconds = cycles / (chip.ClockGhz * 1e9);
+        return new TimingReport(cycles, seconds, recorder.Instructions, simulation.DramBusy, recorder.Totals.MultiplyAdds.Values.Sum(), recorder.Totals.Bytes.ToImmutableSortedDictionary(),
+            [.. simulation.Queues.Where(q => q.Engine != Engine.Link).Select(q => new EngineTime(q.Engine, q.Busy, [.. q.Stalls.Select(s => new Stall(s.Key.Cause, s.Key.From, s.Value)).OrderByDescending(s => s.Cycles)]))],
+            EnergyReport.Of(recorder.Totals, seconds, chip.Power),
+            [.. recorder.Sources.Select(s => Source(image, s.Key, s.Value, chip.Power)).OrderByDescending(s => s.DramCharge).ThenByDescending(s => s.Matrix)]);
+    }
+
+    private static SourceTime Source(ProgramImage image, ushort tag, SourceWork work, PowerDescription power)
+    {
+        DebugEntry debug = tag < image.Debug.Length ? image.Debug[tag] : image.Debug[0];
+        double charge = work.Cycles[(int)Engine.WeightDma] + work.Cycles[(int)Engine.DmaIn] + work.Cycles[(int)Engine.DmaOut];
+        return new SourceTime(debug.Operation, debug.Node, debug.Source, work.Cycles[(int)Engine.Matrix], work.Cycles[(int)Engine.Vector], work.Cycles[(int)Engine.Copy],
+            charge, work.Work.Bytes[MemorySpace.Dram], work.Work.MultiplyAdds.Values.Sum(), EnergyReport.Of(work.Work, 0, power).Total);
+    }
+
+    /// <summary>The parameter block, and where DRAM holds known integers.</summary>
+    private static (long[] Parameters, List<(long Start, long End, long Value)> Known) Lay(ProgramImage image, Dictionary<string, long> values, IReadOnlyDictionary<string, long> given)
+    {
+        var parameters = new long[image.ParameterCount];
+        var known = new List<(long, long, long)>();
+        long next = Page;
+        parameters[0] = next;
+        next += image.Weights.Length;
+        foreach (DimensionSymbol d in image.Dimensions)
+        {
+            parameters[d.ParameterIndex] = values[d.Name];
+        }
+        foreach (TensorSymbol t in image.Tensors)
+        {
+            next = (next + Page) / Page * Page;
+            long bytes = DramLayout.Bytes(t, DramLayout.Shape(t, values));
+            parameters[t.ParameterIndex] = next;
+            if (t.Fill is not null)
+            {
+                known.Add((next, next + bytes, given.TryGetValue(t.Name, out long value) ? value : DimensionBinder.Evaluate(t.Fill, values, t.Name)));
+            }
+            next = checked(next + bytes);
+        }
+        return (parameters, known);
+    }
+}

@@ -1,0 +1,71 @@
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Runtime.Loader;
+
+namespace TransformerCc.Runtime.Timing;
+
+/// <summary>An instruction on an engine, for traces. Times in cycles.</summary>
+public readonly record struct TimedInstruction(Engine Engine, Instruction Instruction, double Start, double End);
+
+/// <summary>Collects what a simulation reports: totals, totals by source, and every instruction where someone wants them.</summary>
+/// <param name="trace">Told of every instruction of an engine as it ends; null for none.</param>
+internal sealed class TimingRecorder(Action<TimedInstruction>? trace)
+{
+    private readonly SortedDictionary<ushort, SourceWork> _sources = [];
+
+    public long Instructions { get; private set; }
+
+    public WorkTotals Totals { get; } = new();
+
+    /// <summary>By debug tag.</summary>
+    public IReadOnlyDictionary<ushort, SourceWork> Sources => _sources;
+
+    public void Count(PreparedInstruction p) => Instructions++;
+
+    public void Ended(Engine engine, PendingInstruction p, double start, double end)
+    {
+        if (!_sources.TryGetValue(p.Instruction.Tag, out SourceWork? source))
+        {
+            _sources[p.Instruction.Tag] = source = new SourceWork();
+        }
+        Totals.Add(p.Cost);
+        source.Work.Add(p.Cost);
+        source.Cycles[(int)engine] += engine switch
+        {
+            Engine.Matrix => p.Cost.Matrix.TilesPerArray * p.Cost.Matrix.Occupancy,
+            Engine.Vector or Engine.Copy => end - start,
+            // What a transfer takes of the bandwidth, not the time it shares with others.
+            _ => p.Cost.Traffic.DramCharge,
+        };
+        trace?.Invoke(new TimedInstruction(engine, p.Instruction, start, end));
+    }
+}
+
+/// <summary>What one source (a tile operation of a node) cost.</summary>
+internal sealed class SourceWork
+{
+    public WorkTotals Work { get; } = new();
+
+    /// <summary>By engine: cycles, or for DMA the bytes charged to DRAM.</summary>
+    public double[] Cycles { get; } = new double[Engines.Count];
+}
+
+/// <summary>Events that take energy.</summary>
+internal sealed class WorkTotals
+{
+    public Dictionary<MacClass, long> MultiplyAdds { get; } = Enum.GetValues<MacClass>().ToDictionary(c => c, _ => 0L);
+
+    public Dictionary<MemorySpace, long> Bytes { get; } = Enum.GetValues<MemorySpace>().ToDictionary(s => s, _ => 0L);
+
+    public double VectorOperations { get; private set; }
+
+    public void Add(InstructionCost cost)
+    {
+        MultiplyAdds[cost.Matrix.Class] += cost.Matrix.MultiplyAdds;
+        Bytes[MemorySpace.Dram] += cost.Traffic.Dram;
+        Bytes[MemorySpace.Asp] += cost.Traffic.Asp;
+        Bytes[MemorySpace.Wsp] += cost.Traffic.Wsp;
+        Bytes[MemorySpace.Acc] += cost.Traffic.Acc;
+        VectorOperations += cost.VectorOperations;
+    }
+}
