@@ -7,161 +7,199 @@ using TransformerCc.Isa.Tensors;
 namespace TransformerCc.Compiler.Exporters.Gguf;
 
 /// <summary>
-/// Rows of random weights of any type, mean about 0 and a given deviation, written without holding them: rows are strung
-/// together from a pool of random blocks.
+/// Rows of random weights of any type, mean about 0 and a given deviation, written without holding them. Plain rows are cut from
+/// a strip of random numbers. Blocks are random bytes between scales that were found on a sample; formats whose scales lie where
+/// only their decoder knows get blocks of the sample itself.
 /// </summary>
 internal sealed class RandomRows
 {
-    private const int Blocks = 512, PlainElements = 256;
+    /// <summary>Blocks of the sample.</summary>
+    private const int Blocks = 256;
 
-    /// <summary>Tries for one block of a format whose scales the writer cannot set.</summary>
+    /// <summary>Elements of the strip, beyond the length of a row.</summary>
+    private const int Strip = 1 << 16;
+
+    /// <summary>Tries for one block of a format whose scales cannot be set.</summary>
     private const int Tries = 100_000;
 
-    private readonly byte[][] _pool = new byte[Blocks][];
-    private readonly int _length;
-    private readonly int _bytes;
+    private readonly GgufTensorType _type;
+    private readonly double _deviation;
+    private readonly byte[][] _sample;
+    private readonly bool _scalesAreSet;
+    private Scales? _scales;
 
     public RandomRows(GgufTensorType type, double deviation, ulong seed)
     {
-        (_length, _bytes) = type.Blocks is { } f ? (f.BlockLength, f.BlockBytes) : (PlainElements, PlainElements * type.BlockBytes);
-        var random = new SplitMix(seed);
-        for (int i = 0; i < Blocks; i++)
-        {
-            _pool[i] = new byte[_bytes];
-            random.Fill(_pool[i]);
-        }
+        (_type, _deviation, _sample) = (type, deviation, []);
         if (type.Blocks is not { } blocks)
         {
-            Plain(type.Plain!.Value, deviation, random);
+            return;
         }
-        else if (blocks.PanelFormat == blocks)
+        var random = new SplitMix(seed);
+        _sample = new byte[Blocks][];
+        for (int i = 0; i < Blocks; i++)
         {
-            Scaled(blocks, deviation);
+            _sample[i] = new byte[blocks.BlockBytes];
+            random.Fill(_sample[i]);
+        }
+        _scalesAreSet = blocks.PanelFormat == blocks;
+        if (_scalesAreSet)
+        {
+            FindScales(blocks);
         }
         else
         {
-            Chosen(blocks, deviation, random);
+            Choose(blocks, random);
         }
     }
 
-    /// <summary>Writes rows of <paramref name="columns"/> weights.</summary>
+    /// <summary>Writes rows of <paramref name="columns"/> weights, a whole number of blocks.</summary>
     public void Write(Stream stream, long rows, long columns, ulong seed)
     {
         var random = new SplitMix(seed);
-        var row = new byte[checked((columns + _length - 1) / _length * _bytes)];
-        int used = checked((int)(columns * _bytes / _length));
+        if (_type.Blocks is not { } blocks)
+        {
+            WritePlain(stream, rows, checked((int)columns), random);
+            return;
+        }
+        var row = new byte[blocks.RowBytes(columns)];
         for (long r = 0; r < rows; r++)
         {
-            for (int at = 0; at < row.Length; at += _bytes)
+            random.Fill(_scalesAreSet ? row : []);
+            for (int at = 0; at < row.Length; at += blocks.BlockBytes)
             {
-                _pool[random.Below(Blocks)].CopyTo(row, at);
+                if (_scalesAreSet)
+                {
+                    _scales!.CopyTo(row.AsSpan(at, blocks.BlockBytes), isNegative: (row[at + blocks.BlockBytes - 1] & 1) != 0);
+                }
+                else
+                {
+                    _sample[random.Below(Blocks)].CopyTo(row, at);
+                }
             }
-            stream.Write(row, 0, used);
+            stream.Write(row);
         }
     }
 
-    private void Plain(ElementType type, double deviation, SplitMix random)
+    private void WritePlain(Stream stream, long rows, int columns, SplitMix random)
     {
-        var values = new float[PlainElements];
-        foreach (byte[] block in _pool)
+        var values = new float[Strip + columns];
+        for (int e = 0; e < values.Length; e++)
         {
-            for (int e = 0; e < values.Length; e++)
-            {
-                values[e] = (float)(random.Uniform() * deviation);
-            }
-            NumericFormat.NarrowFromF32(type, values, block);
+            values[e] = (float)(random.Uniform() * _deviation);
+        }
+        int size = _type.BlockBytes;
+        var strip = new byte[checked(values.Length * size)];
+        NumericFormat.NarrowFromF32(_type.Plain!.Value, values, strip);
+        for (long r = 0; r < rows; r++)
+        {
+            stream.Write(strip, random.Below(Strip) * size, columns * size);
         }
     }
 
-    /// <summary>Sets the scale of every block, and the minimum so that it takes the mean away; without one, half of the scales are negative.</summary>
-    private void Scaled(BlockFormat format, double deviation)
+    /// <summary>The scale, and the minimum that takes the mean away; without one, half of the scales are negative.</summary>
+    private void FindScales(BlockFormat format)
     {
         double minimum = 0;
         if (format.Minimum is not null)
         {
-            SetAll(format, 1, 0);
-            double ofCodes = Mean(format);
-            SetAll(format, 0, 1);
-            double ofMinimums = Mean(format);
+            SetSample(format, 1, 0);
+            double ofCodes = Measure(format, v => v);
+            SetSample(format, 0, 1);
+            double ofMinimums = Measure(format, v => v);
             minimum = ofMinimums == 0 ? 0 : -ofCodes / ofMinimums;
         }
-        SetAll(format, 1, minimum);
-        double scale = deviation / Deviation(format, Enumerable.Range(0, Blocks));
-        SetAll(format, scale, scale * minimum);
+        SetSample(format, 1, minimum);
+        double scale = _deviation / Math.Sqrt(Measure(format, v => v * v));
+        _scales = new Scales(format, scale, scale * minimum);
     }
 
-    private void SetAll(BlockFormat format, double scale, double minimum)
+    private void SetSample(BlockFormat format, double scale, double minimum)
     {
+        var scales = new Scales(format, scale, minimum);
         for (int i = 0; i < Blocks; i++)
         {
-            for (int g = 0; g < format.BlockLength / format.GroupSize; g++)
-            {
-                Set(format.Scale, _pool[i].AsSpan()[format.Scale.SuperBytes(g)], format.Minimum is null && i % 2 == 1 ? -scale : scale);
-                if (format.Minimum is { } m)
-                {
-                    Set(m, _pool[i].AsSpan()[m.SuperBytes(g)], minimum);
-                }
-            }
+            scales.CopyTo(_sample[i], isNegative: i % 2 == 1);
         }
     }
 
-    /// <summary>Stores a scale; a byte gets the nearest of the values it can have.</summary>
-    private static void Set(BlockScale scale, Span<byte> bytes, double value)
-    {
-        switch (bytes.Length)
-        {
-            case 2:
-                BinaryPrimitives.WriteUInt16LittleEndian(bytes, BitConverter.HalfToUInt16Bits((Half)value));
-                break;
-            case 4:
-                BinaryPrimitives.WriteSingleLittleEndian(bytes, (float)value);
-                break;
-            default:
-                // Such scales have no sign.
-                byte best = 0;
-                for (int b = 0; b < 255; b++)
-                {
-                    double distance = Math.Abs(scale.Super([(byte)b]) - Math.Abs(value));
-                    best = distance < Math.Abs(scale.Super([best]) - Math.Abs(value)) ? (byte)b : best;
-                }
-                bytes[0] = best;
-                break;
-        }
-    }
-
-    /// <summary>Of formats whose scales lie where only their decoder knows, random blocks are tried until one fits.</summary>
-    private void Chosen(BlockFormat format, double deviation, SplitMix random)
+    /// <summary>Random blocks are tried until one fits.</summary>
+    private void Choose(BlockFormat format, SplitMix random)
     {
         const double Factor = 1.5;
-        for (int i = 0; i < Blocks; i++)
+        var values = new float[format.BlockLength];
+        foreach (byte[] block in _sample)
         {
             for (int t = 0; t < Tries; t++)
             {
-                double own = Deviation(format, [i]);
-                if (own > deviation / Factor && own < deviation * Factor)
+                format.Decode(block, values);
+                double squares = 0;
+                foreach (float v in values)
+                {
+                    squares += (double)v * v;
+                }
+                double own = Math.Sqrt(squares / values.Length);
+                if (own > _deviation / Factor && own < _deviation * Factor)
                 {
                     break;
                 }
-                random.Fill(_pool[i]);
+                random.Fill(block);
             }
         }
     }
 
-    private double Mean(BlockFormat format) => Values(format, Enumerable.Range(0, Blocks)).Average();
-
-    /// <summary>Root of the mean square.</summary>
-    private double Deviation(BlockFormat format, IEnumerable<int> blocks) => Math.Sqrt(Values(format, blocks).Average(v => v * v));
-
-    private IEnumerable<double> Values(BlockFormat format, IEnumerable<int> blocks)
+    /// <summary>The mean of a function of the sample's weights.</summary>
+    private double Measure(BlockFormat format, Func<double, double> function)
     {
         var values = new float[format.BlockLength];
-        foreach (int i in blocks)
+        double sum = 0;
+        foreach (byte[] block in _sample)
         {
-            format.Decode(_pool[i], values);
+            format.Decode(block, values);
             foreach (float v in values)
             {
-                yield return v;
+                sum += function(v);
             }
+        }
+        return sum / Blocks / values.Length;
+    }
+
+    /// <summary>The bytes of scale and minimum of every block.</summary>
+    private sealed class Scales(BlockFormat format, double scale, double minimum)
+    {
+        private readonly byte[] _positive = Encode(format.Scale, scale), _negative = Encode(format.Scale, format.Minimum is null ? -scale : scale);
+        private readonly byte[] _minimum = format.Minimum is null ? [] : Encode(format.Minimum, minimum);
+        private readonly int _groups = format.Scale.IsSuperPerGroup ? format.BlockLength / format.GroupSize : 1;
+
+        public void CopyTo(Span<byte> block, bool isNegative)
+        {
+            for (int g = 0; g < _groups; g++)
+            {
+                (isNegative ? _negative : _positive).CopyTo(block[format.Scale.SuperBytes(g)]);
+            }
+            if (format.Minimum is { } m)
+            {
+                _minimum.CopyTo(block[m.SuperBytes(0)]);
+            }
+        }
+
+        /// <summary>A byte, which has no sign, is the nearest of the values it can have.</summary>
+        private static byte[] Encode(BlockScale field, double value)
+        {
+            var bytes = new byte[field.SuperBytes(0).End.Value - field.SuperBytes(0).Start.Value];
+            switch (bytes.Length)
+            {
+                case 2:
+                    BinaryPrimitives.WriteUInt16LittleEndian(bytes, BitConverter.HalfToUInt16Bits((Half)value));
+                    break;
+                case 4:
+                    BinaryPrimitives.WriteSingleLittleEndian(bytes, (float)value);
+                    break;
+                default:
+                    bytes[0] = (byte)Enumerable.Range(0, 255).MinBy(b => Math.Abs(field.Super([(byte)b]) - Math.Abs(value)));
+                    break;
+            }
+            return bytes;
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace TransformerCc.Compiler.Exporters.Gguf;
 
 /// <summary>SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"): the same numbers on every host.</summary>
@@ -20,9 +22,13 @@ internal struct SplitMix(ulong seed)
 
     public void Fill(Span<byte> bytes)
     {
-        for (int i = 0; i < bytes.Length; i++)
+        for (; bytes.Length >= 8; bytes = bytes[8..])
         {
-            bytes[i] = (byte)(Next() >> 32);
+            BinaryPrimitives.WriteUInt64LittleEndian(bytes, Next());
+        }
+        for (ulong rest = Next(); !bytes.IsEmpty; bytes = bytes[1..], rest >>= 8)
+        {
+            bytes[0] = (byte)rest;
         }
     }
 }

@@ -44,7 +44,7 @@ public static class SyntheticModel
     {
         string a = architecture.Name;
         long keyHeads = shape.KeyHeads ?? shape.Heads, headWidth = shape.HeadWidth ?? long.Max(1, shape.Width / long.Max(1, shape.Heads));
-        writer.Add("general.architecture", a).Add("general.name", $"synthetic {a}")
+        writer.Add("general.architecture", a).Add("general.name", "synthetic")
             .Add($"{a}.context_length", Count(shape.Context)).Add($"{a}.embedding_length", Count(shape.Width)).Add($"{a}.block_count", Count(shape.Layers))
             .Add($"{a}.feed_forward_length", Count(shape.Hidden)).Add($"{a}.vocab_size", Count(shape.Vocabulary))
             .Add($"{a}.attention.head_count", Count(shape.Heads)).Add($"{a}.attention.head_count_kv", Count(keyHeads))

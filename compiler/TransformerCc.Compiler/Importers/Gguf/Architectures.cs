@@ -11,7 +11,7 @@ public static class Architectures
         // of neighbours when the file is made.
         new("llama") { Rope = RopeKind.Interleaved, Experts = new(NormalizesWeights: true) },
         new("qwen2") { Rope = RopeKind.Half, Biases = ["attn_q", "attn_k", "attn_v"] },
-        new("qwen2moe") { Rope = RopeKind.Half, Biases = ["attn_q", "attn_k", "attn_v"], Experts = new(NormalizesWeights: false, HasShared: true), NeedsExperts = true },
+        new("qwen2moe") { Rope = RopeKind.Half, Biases = ["attn_q", "attn_k", "attn_v"], Experts = new(NormalizesWeights: false, HasShared: true), NeedsExperts = true, HasOutput = true },
         new("qwen3") { Rope = RopeKind.Half, HeadNorm = HeadNorm.Rms },
         new("qwen3moe") { Rope = RopeKind.Half, HeadNorm = HeadNorm.Rms, Experts = new(NormalizesWeights: true), NeedsExperts = true },
         // The weights of Gemma's norms hold 1 + w already.
