@@ -8,7 +8,7 @@ using static TransformerCc.Tests.Importers.OnnxBuilder;
 
 namespace TransformerCc.Tests.Importers;
 
-/// <summary>Weights of a few bits in blocks: their values are those of the definition, and the importer says that it multiplied them out.</summary>
+/// <summary>Weights of a few bits in blocks: their values are those of the definition, and they stay in blocks.</summary>
 public sealed class OnnxBlockQuantizedTests
 {
     private const string Microsoft = "com.microsoft";
@@ -74,13 +74,18 @@ public sealed class OnnxBlockQuantizedTests
         Assert.Equal([.. Enumerable.Range(0, Block * BlocksPerRow).Select(c => (double)((Code(2, c, 4) - 8) * Scale(2, c / Block)))], actual);
     }
 
-    [Fact]
-    public void The_importer_says_that_it_multiplied_the_weights_out()
+    /// <summary>Codes of 4-bit element types, signed ones with 0 in the middle, in blocks that the last column does not fill.</summary>
+    [Theory]
+    [InlineData(22)]
+    [InlineData(21)]
+    public void Rows_of_elements_narrower_than_a_byte_are_gathered(int type)
     {
-        var diagnostics = new DiagnosticList();
-        new OnnxBuilder().Input("x", 1, 1, 16).Initializer("w", 2, [1, 1, 8], new byte[8]).Floats("s", [1], 1)
-            .Node(Microsoft, "MatMulNBits", "x w s", "y", Int("K", 16), Int("N", 1), Int("block_size", 16)).Output("y").Import(null, diagnostics);
-        Assert.Contains(diagnostics, d => d.Code == ImportCodes.ExpandedWeights);
+        OnnxBuilder builder = new OnnxBuilder(21).Input("x", 7, 1)
+            .Initializer("w", type, [Rows, Columns], Packed(1, Rows * Columns, 4, (_, i) => Code(i / Columns, i % Columns, 4)))
+            .Floats("s", [Rows, BlocksPerRow], [.. Enumerable.Range(0, Rows * BlocksPerRow).Select(i => Scale(i / BlocksPerRow, i % BlocksPerRow))])
+            .Node(Microsoft, "GatherBlockQuantized", "w x s", "y", Int("block_size", Block));
+        double[] actual = Run(builder, Tensor.From<long>(ElementType.I64, [1], [1]));
+        Assert.Equal([.. Enumerable.Range(0, Columns).Select(c => (double)((type == 22 ? (sbyte)(Code(1, c, 4) << 4) >> 4 : Code(1, c, 4)) * Scale(1, c / Block)))], actual);
     }
 
     [Fact]

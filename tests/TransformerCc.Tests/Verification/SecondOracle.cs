@@ -20,15 +20,16 @@ internal static class SecondOracle
     private const double Tolerance = 1e-4;
 
     /// <param name="given">Inputs that are not random.</param>
-    public static void Agree(OnnxBuilder model, IReadOnlyList<IReadOnlyDictionary<string, long>>? sizes = null, IReadOnlyDictionary<string, Tensor>? given = null)
+    /// <param name="tolerance">Share of the largest magnitude.</param>
+    public static CompilationResult Agree(OnnxBuilder model, IReadOnlyList<IReadOnlyDictionary<string, long>>? sizes = null, IReadOnlyDictionary<string, Tensor>? given = null, double tolerance = Tolerance)
     {
         using var folder = new TemporaryFolder();
         string path = Path.Combine(folder.FullName, "model.onnx");
         File.WriteAllBytes(path, model.Bytes());
-        Agree(path, sizes, given);
+        return Agree(path, sizes, given, tolerance);
     }
 
-    public static void Agree(string path, IReadOnlyList<IReadOnlyDictionary<string, long>>? sizes = null, IReadOnlyDictionary<string, Tensor>? given = null)
+    public static CompilationResult Agree(string path, IReadOnlyList<IReadOnlyDictionary<string, long>>? sizes = null, IReadOnlyDictionary<string, Tensor>? given = null, double tolerance = Tolerance)
     {
         Graph reference = OnnxImporter.Import(path, new ImportOptions(), []);
         CompilationResult compiled = CompilerDriver.Compile(path, new CompileOptions { Chip = TestChips.Default, Precision = Precision.F32 }, []);
@@ -44,17 +45,19 @@ internal static class SecondOracle
             foreach (DisposableNamedOnnxValue output in golden)
             {
                 string where = $"{output.Name} at {string.Join(", ", size)}";
-                Compare(output, evaluated[output.Name], $"{where}, reference");
-                Compare(output, run.Outputs[output.Name], $"{where}, chip");
+                Compare(output, evaluated[output.Name], $"{where}, reference", tolerance);
+                Compare(output, run.Outputs[output.Name], $"{where}, chip", tolerance);
             }
         }
+        return compiled;
     }
 
-    private static void Compare(DisposableNamedOnnxValue golden, Tensor ours, string where)
+    private static void Compare(DisposableNamedOnnxValue golden, Tensor ours, string where, double tolerance)
     {
         (double[] expected, bool exact) = golden.ElementType switch
         {
             TensorElementType.Float => (golden.AsEnumerable<float>().Select(x => (double)x).ToArray(), false),
+            TensorElementType.Float16 => ([.. golden.AsEnumerable<Float16>().Select(x => (double)(float)x)], false),
             TensorElementType.Int64 => ([.. golden.AsEnumerable<long>().Select(x => (double)x)], true),
             TensorElementType.Int32 => ([.. golden.AsEnumerable<int>().Select(x => (double)x)], true),
             TensorElementType.UInt8 => ([.. golden.AsEnumerable<byte>().Select(x => (double)x)], true),
@@ -65,7 +68,7 @@ internal static class SecondOracle
         double[] actual = TensorMath.Doubles(ours);
         Assert.True(expected.Length == actual.Length, $"{where}: {actual.Length} elements, {expected.Length} expected");
         ErrorMeasures errors = ErrorMeasures.Of(actual, expected);
-        Assert.True(errors.MaxAbsolute <= (exact ? 0 : Tolerance * errors.MaxGolden), $"{where}: largest error {errors.MaxAbsolute} of {errors.MaxGolden}");
+        Assert.True(errors.MaxAbsolute <= (exact ? 0 : tolerance * errors.MaxGolden), $"{where}: largest error {errors.MaxAbsolute} of {errors.MaxGolden}");
     }
 
     private static NamedOnnxValue Named(string name, Tensor tensor)
@@ -75,6 +78,7 @@ internal static class SecondOracle
         return tensor.Type switch
         {
             ElementType.F32 => Of(tensor.AsSpan<float>().ToArray()),
+            ElementType.F16 => Of(Array.ConvertAll(tensor.AsSpan<ushort>().ToArray(), v => new Float16(v))),
             ElementType.I64 => Of(tensor.AsSpan<long>().ToArray()),
             ElementType.I32 => Of(tensor.AsSpan<int>().ToArray()),
             ElementType.U8 => Of(tensor.AsSpan<byte>().ToArray()),

@@ -47,7 +47,4 @@ public static class ImportCodes
 
     /// <summary>Arithmetic on float64, which the chip does in float32.</summary>
     public const string DoubleArithmetic = "TCC1109";
-
-    /// <summary>Quantised weights that the importer multiplied out.</summary>
-    public const string ExpandedWeights = "TCC1110";
 }

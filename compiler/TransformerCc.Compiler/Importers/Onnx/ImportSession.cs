@@ -23,7 +23,6 @@ internal sealed class ImportSession
     private readonly Dictionary<string, ValueInfoProto> _declared = new(StringComparer.Ordinal);
     private readonly CutPoints _cuts = new();
     private readonly List<string> _doubleArithmetic = [];
-    private readonly List<string> _expandedWeights = [];
     private int _nodes;
 
     public ImportSession(OnnxModelFile file, ImportOptions options)
@@ -135,19 +134,11 @@ internal sealed class ImportSession
     /// <summary>Remembers a node that computes in float64.</summary>
     public void NoteDoubleArithmetic(string label) => _doubleArithmetic.Add(label);
 
-    /// <summary>Remembers a node whose quantised weights became floats.</summary>
-    public void NoteExpandedWeights(string label) => _expandedWeights.Add(label);
-
     public void Finish()
     {
         if (_doubleArithmetic.Count > 0)
         {
             Diagnostics.Add(Diagnostic.Warning(ImportCodes.DoubleArithmetic, "float64 is stored as 64 bits, arithmetic on it runs in float32", Nodes(_doubleArithmetic), "export the model in float32"));
-        }
-        if (_expandedWeights.Count > 0)
-        {
-            Diagnostics.Add(Diagnostic.Note(ImportCodes.ExpandedWeights,
-                "weights quantised in blocks are multiplied out at compile time: the values are the model's, the binary holds them in the compile precision", Nodes(_expandedWeights)));
         }
         CheckSizes();
         Dimensions.Report();
