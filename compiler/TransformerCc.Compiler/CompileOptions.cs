@@ -11,6 +11,9 @@ public sealed record CompileOptions
 
     public Precision Precision { get; init; } = Precision.BF16;
 
+    /// <summary>What caches hold; null: what the importer made them, the format of the precision.</summary>
+    public CacheFormat? Cache { get; init; }
+
     /// <summary>Bindings of dimensions, and what concerns ONNX models only.</summary>
     public ImportOptions Import { get; init; } = new();
 

@@ -48,7 +48,8 @@ public static class CompilerDriver
         }
 
         observer.Begin("graph");
-        GraphPipeline.Run(graph, new PassContext { Diagnostics = diagnostics, AfterPass = observer.Graph });
+        IEnumerable<PipelineEntry> formats = options.Cache is { } cache ? [new(new FormatCaches(cache), "last: nothing else looks at what caches hold")] : [];
+        GraphPipeline.Run(graph, new PassContext { Diagnostics = diagnostics, AfterPass = observer.Graph }, [.. GraphPipeline.Default, .. formats]);
         observer.Graph("graph", graph);
         if (observer.Stops("graph"))
         {
@@ -56,24 +57,33 @@ public static class CompilerDriver
         }
 
         observer.Begin("tile");
-        TileProgram tiles = Tiler.Lower(graph, options.Chip, options.Precision);
-        observer.Tiles("tile", tiles);
+        IReadOnlyList<NamedProgram> programs = EntryPrograms.Lower(graph, options.Chip, options.Precision);
+        Observe("tile");
         if (observer.Stops("tile"))
         {
-            return new CompilationResult { Graph = graph, Tiles = tiles, Report = new([], 0) };
+            return new CompilationResult { Graph = graph, Tiles = programs[0].Tiles, Report = new([], 0) };
         }
 
         observer.Begin("schedule");
-        MemoryPlan plan = MemoryPlanner.Place(tiles, options.Chip);
-        var report = new CompilationReport(plan.Use, ChannelAssignment.Run(tiles, plan));
-        observer.Tiles("schedule", tiles);
+        EntryProgram[] placed = [.. programs.Select(p => new EntryProgram(p.Name, p.Tiles, MemoryPlanner.Place(p.Tiles, options.Chip)))];
+        int semaphores = placed.Max(p => ChannelAssignment.Run(p.Tiles, p.Plan));
+        var report = new CompilationReport(placed[0].Plan.Use, semaphores);
+        Observe("schedule");
         if (observer.Stops("schedule"))
         {
-            return new CompilationResult { Graph = graph, Tiles = tiles, Report = report };
+            return new CompilationResult { Graph = graph, Tiles = programs[0].Tiles, Report = report };
         }
 
         observer.Begin("codegen");
-        ProgramImage image = CodeGenerator.Emit(tiles, plan, options.Chip, ChipDescriptions.Fingerprint(options.Chip), options.Recorded) with { Tokenizer = tokenizer };
-        return new CompilationResult { Graph = graph, Tiles = tiles, Image = image, Report = report };
+        ProgramImage image = CodeGenerator.Emit(placed, options.Chip, ChipDescriptions.Fingerprint(options.Chip), options.Recorded, diagnostics) with { Tokenizer = tokenizer };
+        return new CompilationResult { Graph = graph, Tiles = programs[0].Tiles, Image = image, Report = report };
+
+        void Observe(string stage)
+        {
+            foreach (NamedProgram program in programs)
+            {
+                observer.Tiles(stage, program.Tiles);
+            }
+        }
     }
 }

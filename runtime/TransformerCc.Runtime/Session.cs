@@ -20,7 +20,7 @@ public sealed record RunOptions
     /// <summary>What lives on between runs: read, and continued by the run. Null: the run begins with empty caches of its own.</summary>
     public SessionState? State { get; init; }
 
-    /// <summary>Null: the program's first.</summary>
+    /// <summary>Null: the one planned for the fewest tokens that runs the sizes at hand.</summary>
     public string? EntryPoint { get; init; }
 
     public CancellationToken Cancellation { get; init; }
@@ -44,8 +44,8 @@ public sealed class Session(LoadedProgram program)
     {
         ArgumentNullException.ThrowIfNull(inputs);
         options ??= new RunOptions();
-        PreparedProgram entry = program.EntryPoint(options.EntryPoint);
         Dictionary<string, long> dimensions = DimensionBinder.Bind(program.Image, inputs, options.Set, options.State?.Dimensions);
+        PreparedProgram entry = program.EntryPoint(options.EntryPoint, dimensions);
         inputs = InputFiller.Fill(program.Image, inputs, options.Set, dimensions);
         StateUse state = StateUse.Begin(program, options.State, inputs, dimensions);
         using DramLayout layout = DramLayout.Create(program, inputs, dimensions, state.State);

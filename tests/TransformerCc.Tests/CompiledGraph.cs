@@ -23,6 +23,18 @@ internal sealed record CompiledGraph(Graph Graph, TileProgram Tiles, MemoryPlan 
         ProgramImage image = CodeGenerator.Emit(tiles, plan, chip, ChipDescriptions.Fingerprint(chip), []);
         return new CompiledGraph(graph, tiles, plan, semaphores, image);
     }
+
+    /// <summary>With every entry point that the graph asks for.</summary>
+    public static ProgramImage Binary(Graph graph, ChipDescription chip, Precision precision)
+    {
+        EntryProgram[] programs = [.. EntryPrograms.Lower(graph, chip, precision).Select(p => new EntryProgram(p.Name, p.Tiles, MemoryPlanner.Place(p.Tiles, chip)))];
+        foreach (EntryProgram p in programs)
+        {
+            ChannelAssignment.Run(p.Tiles, p.Plan);
+            Assert.Empty(TileVerifier.Verify(p.Tiles));
+        }
+        return CodeGenerator.Emit(programs, chip, ChipDescriptions.Fingerprint(chip), [], []);
+    }
 }
 
 /// <summary>The chips that tests compile for.</summary>

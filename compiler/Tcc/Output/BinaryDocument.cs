@@ -6,7 +6,7 @@ namespace TransformerCc.Tool.Output;
 /// <summary>What <c>tcc inspect</c> says of a binary.</summary>
 internal sealed record BinaryDocument(
     string File, long Bytes, string Chip, string ChipFingerprint, IReadOnlyList<string> Options, IReadOnlyList<SectionDocument> Sections, IReadOnlyList<EntryPointDocument> EntryPoints,
-    IReadOnlyList<DimensionDocument> Dimensions, IReadOnlyList<TensorDocument> Tensors, long WeightsBytes, int ParameterWords, int DebugEntries)
+    IReadOnlyList<DimensionDocument> Dimensions, IReadOnlyList<TensorDocument> Tensors, IReadOnlyList<StateDocument> Caches, long WeightsBytes, int ParameterWords, int DebugEntries)
 {
     public static BinaryDocument Of(string path, ProgramFile file)
     {
@@ -16,6 +16,7 @@ internal sealed record BinaryDocument(
             [.. image.EntryPoints.Select(EntryPointDocument.Of)],
             [.. image.Dimensions.Select(d => new DimensionDocument(d.Name, d.Lower, d.Upper))],
             [.. image.Tensors.Select(TensorDocument.Of)],
+            StateDocument.Of(image),
             image.Weights.Length, image.ParameterCount, image.Debug.Length);
     }
 
@@ -33,6 +34,7 @@ internal sealed record BinaryDocument(
         sections.Write(output);
         output.WriteLine();
         TensorDocument.WriteTable(output, Dimensions, Tensors);
+        StateDocument.WriteTable(output, Caches);
         foreach (EntryPointDocument e in EntryPoints)
         {
             output.WriteLine();

@@ -17,45 +17,54 @@ public sealed class CodeGenerator
     /// <summary>Registers that expressions moved out of a loop leave free for its body.</summary>
     private const int ReservedRegisters = 28;
 
-    private readonly TileProgram _tiles;
     private readonly MemoryPlan _plan;
     private readonly List<Instruction> _program = [];
     private readonly ScalarRegisters _registers;
-    private readonly Dictionary<string, int> _parameters = new(StringComparer.Ordinal) { [OperandResolver.WeightBase] = 0 };
 
-    private CodeGenerator(TileProgram tiles, MemoryPlan plan)
+    private CodeGenerator(MemoryPlan plan, ParameterBlock parameters)
     {
-        _tiles = tiles;
         _plan = plan;
-        foreach (string dimension in tiles.Dimensions.Keys)
-        {
-            _parameters.Add(dimension, _parameters.Count);
-        }
-        foreach (DramTensor tensor in tiles.Tensors.Where(t => t.Kind is not null))
-        {
-            _parameters.Add(OperandResolver.AddressSymbol(tensor), _parameters.Count);
-        }
-        _registers = new ScalarRegisters(_program, name => _parameters.TryGetValue(name, out int index) ? Dim.Of(index) : null);
+        _registers = new ScalarRegisters(_program, name => parameters.Find(name) is { } index ? Dim.Of(index) : null);
     }
 
-    /// <summary>Throws a <see cref="DiagnosticException"/> when the program exceeds the instruction memory.</summary>
-    public static ProgramImage Emit(TileProgram tiles, MemoryPlan plan, ChipDescription chip, string fingerprint, IReadOnlyList<string> options)
+    /// <summary>The image of a binary with one program. Throws a <see cref="DiagnosticException"/> when it exceeds the instruction memory.</summary>
+    public static ProgramImage Emit(TileProgram tiles, MemoryPlan plan, ChipDescription chip, string fingerprint, IReadOnlyList<string> options) =>
+        Emit([new EntryProgram("main", tiles, plan)], chip, fingerprint, options, []);
+
+    /// <summary>
+    /// The image of a binary. The first program is needed: if it exceeds the instruction memory alone, a
+    /// <see cref="DiagnosticException"/> says so. Others that do not fit beside it are left out with a note.
+    /// </summary>
+    public static ProgramImage Emit(IReadOnlyList<EntryProgram> programs, ChipDescription chip, string fingerprint, IReadOnlyList<string> options, DiagnosticList notes)
     {
-        var generator = new CodeGenerator(tiles, plan);
-        generator.Emit(tiles.Body);
-        generator._program.Add(new Halt());
-        CheckSize(generator._program, tiles, chip);
-        CheckEncoding(generator._program);
+        TileProgram first = programs[0].Tiles;
+        var parameters = new ParameterBlock(programs.Select(p => p.Tiles));
+        var entries = new List<EntryPoint>();
+        foreach (EntryProgram program in programs)
+        {
+            var generator = new CodeGenerator(program.Plan, parameters);
+            generator.Emit(program.Tiles.Body);
+            generator._program.Add(new Halt());
+            CheckEncoding(generator._program);
+            long instructions = entries.Sum(e => (long)e.Instructions.Length) + generator._program.Count;
+            if (entries.Count > 0 && instructions * Instruction.Size > chip.Memory.ProgramBytes)
+            {
+                notes.Add(Diagnostic.Note("TCC3303", FormattableString.Invariant($"the entry point '{program.Name}' is left out: with it, {instructions * Instruction.Size} bytes of program would exceed the instruction memory of {chip.Memory.ProgramBytes}"), null, "results do not change: the other entry point runs all sizes"));
+                continue;
+            }
+            CheckSize(generator._program, first, chip);
+            entries.Add(new EntryPoint(program.Name, [.. generator._program]) { Limits = ParameterBlock.Limits(program.Tiles, first) });
+        }
         return new ProgramImage
         {
             ChipName = chip.Name,
             ChipFingerprint = fingerprint,
-            EntryPoints = [new EntryPoint("main", [.. generator._program])],
-            ParameterCount = generator._parameters.Count,
-            Dimensions = [.. tiles.Dimensions.Select(d => new DimensionSymbol(d.Key, d.Value.Lower, d.Value.Upper, generator._parameters[d.Key]) { Default = tiles.DimensionDefaults.GetValueOrDefault(d.Key) })],
-            Tensors = [.. tiles.Tensors.Where(t => t.Kind is not null).Select(t => new TensorSymbol(t.Name, t.Kind!.Value, t.Type, t.Shape, generator._parameters[OperandResolver.AddressSymbol(t)]) { Fill = t.Fill, State = t.State })],
-            Weights = new ModelWeightSection(tiles.Weights),
-            Debug = [.. tiles.Debug],
+            EntryPoints = [.. entries],
+            ParameterCount = parameters.Count,
+            Dimensions = parameters.Dimensions(first),
+            Tensors = parameters.Tensors(),
+            Weights = new ModelWeightSection(first.Weights),
+            Debug = [.. first.Debug],
             Options = [.. options],
         };
     }

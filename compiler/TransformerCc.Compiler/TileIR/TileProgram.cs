@@ -30,8 +30,8 @@ public sealed class TileProgram
 
     public TileBlock Body { get; } = new();
 
-    /// <summary>Entry i belongs to source tag i.</summary>
-    public List<DebugEntry> Debug { get; } = [new("", "", "")];
+    /// <summary>Entry i belongs to source tag i. The programs of one binary share it.</summary>
+    public List<DebugEntry> Debug { get; init; } = [new("", "", "")];
 }
 
 /// <summary>A tensor in DRAM, dense and row-major.</summary>

@@ -37,17 +37,29 @@ public sealed class Tiler
     /// Throws a <see cref="DiagnosticException"/> that lists every operator without a lowering, or every one that no tile
     /// size fits.
     /// </summary>
-    public static TileProgram Lower(Graph graph, ChipDescription chip, Precision precision)
+    /// <param name="limits">Upper bounds below those of the graph, for a program that is planned for fewer tokens.</param>
+    /// <param name="beside">A program of the same graph that the same binary holds: weights and debug table are common.</param>
+    public static TileProgram Lower(Graph graph, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long>? limits = null, TileProgram? beside = null)
     {
         if (Obstacles(graph) is { HasErrors: true } obstacles)
         {
             throw new DiagnosticException(obstacles);
         }
-        var program = new TileProgram { Chip = chip, Dimensions = graph.Dimensions, DimensionDefaults = graph.DimensionDefaults, Weights = new WeightStream(), Ring = Ring(chip) };
+        var program = new TileProgram { Chip = chip, Dimensions = Limited(graph.Dimensions, limits), DimensionDefaults = graph.DimensionDefaults, Weights = beside?.Weights ?? new WeightStream(), Debug = beside?.Debug ?? [new("", "", "")], Ring = Ring(chip) };
         var storage = new ValueStorage(graph, precision, program);
         var tiler = new Tiler(new TilingContext(chip, graph, program, storage));
         tiler.Lower(graph);
         return tiler._failures.HasErrors ? throw new DiagnosticException(tiler._failures, FailureKind.DoesNotFit) : program;
+    }
+
+    private static SortedDictionary<string, DimInterval> Limited(SortedDictionary<string, DimInterval> dimensions, IReadOnlyDictionary<string, long>? limits)
+    {
+        var limited = new SortedDictionary<string, DimInterval>(StringComparer.Ordinal);
+        foreach ((string name, DimInterval interval) in dimensions)
+        {
+            limited.Add(name, limits?.TryGetValue(name, out long most) == true ? new DimInterval(interval.Lower, long.Min(interval.Upper, most)) : interval);
+        }
+        return limited;
     }
 
     private static ImmutableArray<TileBuffer> Ring(ChipDescription chip)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Isa.AssemblyLanguage;
@@ -26,9 +27,21 @@ public static class Disassembler
         {
             Line(text, $".dimension {Quote(d.Name)} {d.Lower} {d.Upper} {d.ParameterIndex}");
         }
+        foreach (DimensionSymbol d in image.Dimensions.Where(d => d.Default is not null))
+        {
+            Line(text, $".default {Quote(d.Name)} {Size(d.Default!)}");
+        }
         foreach (TensorSymbol t in image.Tensors)
         {
-            Line(text, $".tensor {Quote(t.Name)} {KindName(t.Kind)} {t.Type.Name()} [{string.Join(", ", t.Shape.Select(s => s.IsConstant ? s.ToString() : Quote(s.ToString())))}] {t.ParameterIndex}");
+            Line(text, $".tensor {Quote(t.Name)} {KindName(t.Kind)} {t.Type.Name()} [{string.Join(", ", t.Shape.Select(Size))}] {t.ParameterIndex}");
+            if (t.Fill is not null)
+            {
+                Line(text, $".fill {Quote(t.Name)} {Size(t.Fill)}");
+            }
+            if (t.State is { } state)
+            {
+                Line(text, $".state {Quote(t.Name)} {ModeName(state.Mode)} {Quote(state.Past)} {Size(state.Length)} {state.Window}");
+            }
         }
         PrintWeights(text, image.Weights);
         for (int i = 0; i < image.Debug.Length; i++)
@@ -75,11 +88,19 @@ public static class Disassembler
         return text.ToString();
     }
 
-    internal static string KindName(TensorKind kind) => kind switch { TensorKind.Input => "input", TensorKind.Output => "output", _ => "scratch" };
+    internal static string KindName(TensorKind kind) => kind switch { TensorKind.Input => "input", TensorKind.Output => "output", TensorKind.State => "state", _ => "scratch" };
+
+    internal static string ModeName(StateMode mode) => mode == StateMode.Append ? "append" : "circular";
+
+    private static string Size(DimExpr size) => size.ConstantValue is >= 0 ? size.ToString() : Quote(size.ToString());
 
     private static void PrintEntry(StringBuilder text, EntryPoint entry, IReadOnlyList<DebugEntry> debug)
     {
         Line(text, $".entry {Quote(entry.Name)}");
+        foreach (EntryLimit limit in entry.Limits)
+        {
+            Line(text, $".limit {Quote(limit.Dimension)} {limit.Upper}");
+        }
         var ends = new Stack<long>(); // index after the body, of each loop around the instruction
         int tag = 0;
         for (int i = 0; i < entry.Instructions.Length; i++)

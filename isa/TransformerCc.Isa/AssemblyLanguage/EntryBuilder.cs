@@ -13,6 +13,8 @@ internal sealed class EntryBuilder(string name, AssemblyDiagnostics diagnostics)
 
     public string Name => name;
 
+    public List<EntryLimit> Limits { get; } = [];
+
     public void Add(TasmParser.LineContext line)
     {
         if (line.instruction() is { } instruction)
@@ -38,6 +40,6 @@ internal sealed class EntryBuilder(string name, AssemblyDiagnostics diagnostics)
             var operands = new OperandParser(_lines[i], i, _labels, diagnostics);
             instructions.Add(operands.Header(kind.Read(ref operands)));
         }
-        return new(name, instructions.ToImmutable());
+        return new(name, instructions.ToImmutable()) { Limits = [.. Limits] };
     }
 }

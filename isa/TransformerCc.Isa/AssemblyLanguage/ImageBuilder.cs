@@ -41,6 +41,18 @@ internal sealed class ImageBuilder(AssemblyDiagnostics diagnostics, WeightSectio
             case TasmParser.TensorContext t:
                 _tensors.Add((new(Text(t.name), Kind(t.kind), Format(t.type), [.. t.shape().dimensionSize().Select(Size)], (int)Number(t.parameter, 0, int.MaxValue)), t.name));
                 break;
+            case TasmParser.DefaultValueContext d:
+                Change(_dimensions, s => s.Name, d.name, s => s with { Default = Size(d.dimensionSize()) });
+                break;
+            case TasmParser.FillContext f:
+                Change(_tensors, s => s.Name, f.name, s => s with { Fill = Size(f.dimensionSize()) });
+                break;
+            case TasmParser.StateContext s:
+                Change(_tensors, t => t.Name, s.name, t => t with { State = new(Mode(s.kind), Text(s.past), Size(s.dimensionSize()), Number(s.window, 0)) });
+                break;
+            case TasmParser.LimitContext l:
+                AddLimit(l);
+                break;
             case TasmParser.WeightsContext w:
                 _weights.Add(w);
                 break;
@@ -90,6 +102,28 @@ internal sealed class ImageBuilder(AssemblyDiagnostics diagnostics, WeightSectio
             Debug = [.. _debug],
             Options = [.. _options],
         };
+    }
+
+    /// <summary>Adds to what an earlier line declared.</summary>
+    private void Change<T>(List<(T Symbol, IToken At)> symbols, Func<T, string> nameOf, IToken name, Func<T, T> change)
+    {
+        int at = symbols.FindLastIndex(s => nameOf(s.Symbol) == Text(name));
+        if (at < 0)
+        {
+            diagnostics.Report("TCC4112", name, $"{name.Text} is declared nowhere above");
+            return;
+        }
+        symbols[at] = (change(symbols[at].Symbol), symbols[at].At);
+    }
+
+    private void AddLimit(TasmParser.LimitContext line)
+    {
+        if (_entries.Count == 0)
+        {
+            diagnostics.Report("TCC4112", line.Start, "a limit stands before the first .entry");
+            return;
+        }
+        _entries[^1].Entry.Limits.Add(new(Text(line.name), Number(line.upper, 0)));
     }
 
     private void AddToEntry(TasmParser.LineContext line)
@@ -182,8 +216,17 @@ internal sealed class ImageBuilder(AssemblyDiagnostics diagnostics, WeightSectio
                 return kind;
             }
         }
-        diagnostics.Report("TCC4112", word, $"'{word.Text}' is neither input nor output nor scratch");
+        diagnostics.Report("TCC4112", word, $"'{word.Text}' is none of input, output, scratch and state");
         return default;
+    }
+
+    private StateMode Mode(IToken word)
+    {
+        if (word.Text is not ("append" or "circular"))
+        {
+            diagnostics.Report("TCC4112", word, $"'{word.Text}' is neither append nor circular");
+        }
+        return word.Text == "circular" ? StateMode.Circular : StateMode.Append;
     }
 
     private ElementType Format(IToken word)

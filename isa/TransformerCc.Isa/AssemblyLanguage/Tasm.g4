@@ -19,9 +19,13 @@ directive
     | '.parameters' count=NUMBER                                                  # parameters
     | '.dimension' name=STRING lower=NUMBER upper=NUMBER parameter=NUMBER         # dimension
     | '.tensor' name=STRING kind=NAME type=NAME shape parameter=NUMBER            # tensor
+    | '.default' name=STRING dimensionSize                                        # defaultValue
+    | '.fill' name=STRING dimensionSize                                           # fill
+    | '.state' name=STRING kind=NAME past=STRING dimensionSize window=NUMBER      # state
     | '.weights' kind=NAME (count=NUMBER text=STRING? | text=STRING)              # weights
     | '.debug' operation=STRING node=STRING source=STRING                         # debug
     | '.entry' name=STRING                                                        # entry
+    | '.limit' name=STRING upper=NUMBER                                           # limit
     ;
 
 shape

@@ -19,6 +19,7 @@ internal static class ImageRules
         CheckNames("dimension", image.Dimensions.Select(d => d.Name));
         CheckNames("tensor", image.Tensors.Select(t => t.Name));
         CheckDimensions();
+        CheckLimitsOfEntries();
         CheckTensors();
         CheckTags();
         foreach ((string code, FormattableString message) in image.Tokenizer is null ? [] : TokenizerSection.Check(image.Tokenizer))
@@ -91,6 +92,22 @@ internal static class ImageRules
                 }
                 CheckParameter("dimension", d.Name, d.ParameterIndex);
                 CheckExpression($"the default of dimension '{d.Name}'", d.Default);
+            }
+        }
+
+        void CheckLimitsOfEntries()
+        {
+            for (int i = 0; i < image.EntryPoints.Length; i++)
+            {
+                EntryPoint e = image.EntryPoints[i];
+                if (i == 0 && e.Limits.Length > 0)
+                {
+                    Report(FileCodes.Symbol, $"the first entry point '{e.Name}' has limits: some sizes would have no program");
+                }
+                foreach (EntryLimit limit in e.Limits.Where(l => !image.Dimensions.Any(d => d.Name == l.Dimension && d.Lower <= l.Upper)))
+                {
+                    Report(FileCodes.Symbol, $"entry point '{e.Name}' limits '{limit.Dimension}' to {limit.Upper}: no dimension can be so");
+                }
             }
         }
 

@@ -14,15 +14,28 @@ internal static class ImageSections
         {
             w.Text(e.Name);
             w.UInt32(e.Instructions.Length);
+            w.UInt32(e.Limits.Length);
+            foreach (EntryLimit limit in e.Limits)
+            {
+                w.Text(limit.Dimension);
+                w.Int64(limit.Upper);
+            }
         }
     }
 
-    public static (string Name, int Instructions)[] ReadEntries(ref SectionReader r)
+    public static (string Name, int Instructions, EntryLimit[] Limits)[] ReadEntries(ref SectionReader r)
     {
-        var entries = new (string, int)[r.Count("the number of entry points", FileLimits.EntryPoints, 8)];
+        var entries = new (string, int, EntryLimit[])[r.Count("the number of entry points", FileLimits.EntryPoints, 12)];
         for (int i = 0; i < entries.Length; i++)
         {
-            entries[i] = (r.Text("the name of an entry point", FileLimits.NameBytes), r.UInt32("a number of instructions", FileLimits.TextBytes / Instructions.Instruction.Size));
+            string name = r.Text("the name of an entry point", FileLimits.NameBytes);
+            int instructions = r.UInt32("a number of instructions", FileLimits.TextBytes / Instructions.Instruction.Size);
+            var limits = new EntryLimit[r.Count("the number of limits", FileLimits.Dimensions, 12)];
+            for (int k = 0; k < limits.Length; k++)
+            {
+                limits[k] = new(r.Text("the dimension of a limit", FileLimits.NameBytes), r.Int64("a limit"));
+            }
+            entries[i] = (name, instructions, limits);
         }
         r.End();
         return entries;

@@ -147,7 +147,7 @@ internal sealed class ProgramFileReader(MappedFile file, string path, long lengt
     private ImmutableArray<EntryPoint> ReadEntryPoints()
     {
         SectionReader reader = Reader(SectionKind.Entries);
-        (string Name, int Instructions)[] entries = ImageSections.ReadEntries(ref reader);
+        (string Name, int Instructions, EntryLimit[] Limits)[] entries = ImageSections.ReadEntries(ref reader);
         FileSection text = _sections[SectionKind.Text];
         if (entries.Sum(e => (long)e.Instructions) * Instruction.Size != text.Length)
         {
@@ -155,9 +155,9 @@ internal sealed class ProgramFileReader(MappedFile file, string path, long lengt
         }
         var result = ImmutableArray.CreateBuilder<EntryPoint>(entries.Length);
         long at = text.Offset;
-        foreach ((string name, int count) in entries)
+        foreach ((string name, int count, EntryLimit[] limits) in entries)
         {
-            result.Add(new EntryPoint(name, Decode(at, name, count)));
+            result.Add(new EntryPoint(name, Decode(at, name, count)) { Limits = [.. limits] });
             at += (long)count * Instruction.Size;
         }
         return result.ToImmutable();

@@ -35,8 +35,18 @@ public sealed record ProgramImage
     public TokenizerData? Tokenizer { get; init; }
 }
 
-/// <param name="Name">"main"; later "prefill" and "decode".</param>
-public sealed record EntryPoint(string Name, ImmutableArray<Instruction> Instructions);
+/// <param name="Name">"main", or "prefill" and "decode".</param>
+public sealed record EntryPoint(string Name, ImmutableArray<Instruction> Instructions)
+{
+    /// <summary>
+    /// Upper bounds below those of the program's dimensions, where this entry point was planned for fewer tokens. The first
+    /// entry point has none; of those that can run the sizes at hand, the last is taken.
+    /// </summary>
+    public ImmutableArray<EntryLimit> Limits { get; init; } = [];
+}
+
+/// <summary>The most that an entry point takes of a dimension.</summary>
+public sealed record EntryLimit(string Dimension, long Upper);
 
 /// <summary>A symbolic dimension: the host stores its value in the parameter block before a run.</summary>
 public sealed record DimensionSymbol(string Name, long Lower, long Upper, int ParameterIndex)

@@ -67,6 +67,7 @@ public sealed class LoadedProgram : IDisposable
             ProgramStructure.Check(entry, diagnostics);
         }
         CheckSymbols(image, diagnostics);
+        CheckLimits(image, diagnostics);
         if (diagnostics.HasErrors)
         {
             throw new DiagnosticException(diagnostics, fits ? FailureKind.InvalidInput : FailureKind.DoesNotFit);
@@ -80,13 +81,21 @@ public sealed class LoadedProgram : IDisposable
         _file?.Dispose();
     }
 
-    /// <summary>The entry point of a name; without a name, the first.</summary>
-    internal PreparedProgram EntryPoint(string? name)
+    /// <summary>The entry point of a name; without a name, the last that was planned for these sizes (the first is for all).</summary>
+    internal PreparedProgram EntryPoint(string? name, IReadOnlyDictionary<string, long> dimensions)
     {
-        string wanted = name ?? Image.EntryPoints[0].Name;
-        return _entryPoints.TryGetValue(wanted, out PreparedProgram? program)
-            ? program
-            : throw new DiagnosticException(Diagnostic.Error("TCC5020", $"the program has no entry point '{wanted}'", null, $"it has {string.Join(", ", Image.EntryPoints.Select(e => e.Name))}"));
+        EntryPoint? entry = Image.EntryPoints.LastOrDefault(e => name is null ? e.Limits.All(Holds) : e.Name == name);
+        if (entry is null)
+        {
+            throw new DiagnosticException(Diagnostic.Error("TCC5020", $"the program has no entry point '{name}'", null, $"it has {string.Join(", ", Image.EntryPoints.Select(e => e.Name))}"));
+        }
+        if (entry.Limits.FirstOrDefault(l => !Holds(l)) is { } limit)
+        {
+            throw new DiagnosticException(Diagnostic.Error("TCC5038", $"entry point '{entry.Name}' is for '{limit.Dimension}' up to {limit.Upper}, it is {dimensions[limit.Dimension]}", null, "leave the choice to the runtime"));
+        }
+        return _entryPoints[entry.Name];
+
+        bool Holds(EntryLimit limit) => dimensions[limit.Dimension] <= limit.Upper;
     }
 
     private static ChipDescription PresetOf(ProgramImage image) =>
@@ -148,6 +157,15 @@ public sealed class LoadedProgram : IDisposable
             {
                 diagnostics.Add(Diagnostic.Error("TCC5013", $"tensor '{t.Name}' occurs twice or has unknown dimensions ({string.Join(", ", unknown)})"));
             }
+        }
+    }
+
+    private static void CheckLimits(ProgramImage image, DiagnosticList diagnostics)
+    {
+        bool known = image.EntryPoints.SelectMany(e => e.Limits).All(l => image.Dimensions.Any(d => d.Name == l.Dimension));
+        if (!known || image.EntryPoints is [{ Limits.Length: > 0 }, ..])
+        {
+            diagnostics.Add(Diagnostic.Error("TCC5015", "an entry point limits an unknown dimension, or the first has limits"));
         }
     }
 

@@ -2,6 +2,7 @@ using TransformerCc.Compiler;
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Evaluation;
 using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Tensors;
 using TransformerCc.Runtime;
@@ -21,9 +22,9 @@ internal sealed class CachedProgram : IDisposable
     public CachedProgram(CacheGraphs graphs, ChipDescription chip, Precision precision)
     {
         (_graphs, _graph, _precision) = (graphs, graphs.Parse(), precision);
-        CompiledGraph compiled = CompiledGraph.Of(_graph, chip, precision);
-        Assert.All(compiled.Image.EntryPoints, e => Assert.Empty(StaticChecks.Run(e)));
-        Program = LoadedProgram.Load(compiled.Image, chip);
+        ProgramImage image = CompiledGraph.Binary(_graph, chip, precision);
+        Assert.All(image.EntryPoints, e => Assert.Empty(StaticChecks.Run(e)));
+        Program = LoadedProgram.Load(image, chip);
     }
 
     public LoadedProgram Program { get; }

@@ -36,8 +36,9 @@ public partial class TasmParser : Parser {
 	protected static PredictionContextCache sharedContextCache = new PredictionContextCache();
 	public const int
 		T__0=1, T__1=2, T__2=3, T__3=4, T__4=5, T__5=6, T__6=7, T__7=8, T__8=9, 
-		T__9=10, T__10=11, T__11=12, T__12=13, T__13=14, NAME=15, NUMBER=16, STRING=17, 
-		NEWLINE=18, BLANK=19, COMMENT=20, OTHER=21;
+		T__9=10, T__10=11, T__11=12, T__12=13, T__13=14, T__14=15, T__15=16, T__16=17, 
+		T__17=18, NAME=19, NUMBER=20, STRING=21, NEWLINE=22, BLANK=23, COMMENT=24, 
+		OTHER=25;
 	public const int
 		RULE_file = 0, RULE_line = 1, RULE_directive = 2, RULE_shape = 3, RULE_dimensionSize = 4, 
 		RULE_label = 5, RULE_instruction = 6, RULE_operand = 7, RULE_value = 8, 
@@ -49,13 +50,13 @@ public partial class TasmParser : Parser {
 
 	private static readonly string[] _LiteralNames = {
 		null, "'.chip'", "'.option'", "'.parameters'", "'.dimension'", "'.tensor'", 
-		"'.weights'", "'.debug'", "'.entry'", "'['", "','", "']'", "':'", "'='", 
-		"'+'"
+		"'.default'", "'.fill'", "'.state'", "'.weights'", "'.debug'", "'.entry'", 
+		"'.limit'", "'['", "','", "']'", "':'", "'='", "'+'"
 	};
 	private static readonly string[] _SymbolicNames = {
 		null, null, null, null, null, null, null, null, null, null, null, null, 
-		null, null, null, "NAME", "NUMBER", "STRING", "NEWLINE", "BLANK", "COMMENT", 
-		"OTHER"
+		null, null, null, null, null, null, null, "NAME", "NUMBER", "STRING", 
+		"NEWLINE", "BLANK", "COMMENT", "OTHER"
 	};
 	public static readonly IVocabulary DefaultVocabulary = new Vocabulary(_LiteralNames, _SymbolicNames);
 
@@ -125,7 +126,7 @@ public partial class TasmParser : Parser {
 			State = 23;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
-			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 33278L) != 0)) {
+			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 532478L) != 0)) {
 				{
 				State = 22;
 				line();
@@ -143,7 +144,7 @@ public partial class TasmParser : Parser {
 				State = 27;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 33278L) != 0)) {
+				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 532478L) != 0)) {
 					{
 					State = 26;
 					line();
@@ -325,6 +326,56 @@ public partial class TasmParser : Parser {
 			else return visitor.VisitChildren(this);
 		}
 	}
+	public partial class DefaultValueContext : DirectiveContext {
+		public IToken name;
+		[System.Diagnostics.DebuggerNonUserCode] public DimensionSizeContext dimensionSize() {
+			return GetRuleContext<DimensionSizeContext>(0);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode STRING() { return GetToken(TasmParser.STRING, 0); }
+		public DefaultValueContext(DirectiveContext context) { CopyFrom(context); }
+		[System.Diagnostics.DebuggerNonUserCode]
+		public override TResult Accept<TResult>(IParseTreeVisitor<TResult> visitor) {
+			ITasmVisitor<TResult> typedVisitor = visitor as ITasmVisitor<TResult>;
+			if (typedVisitor != null) return typedVisitor.VisitDefaultValue(this);
+			else return visitor.VisitChildren(this);
+		}
+	}
+	public partial class FillContext : DirectiveContext {
+		public IToken name;
+		[System.Diagnostics.DebuggerNonUserCode] public DimensionSizeContext dimensionSize() {
+			return GetRuleContext<DimensionSizeContext>(0);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode STRING() { return GetToken(TasmParser.STRING, 0); }
+		public FillContext(DirectiveContext context) { CopyFrom(context); }
+		[System.Diagnostics.DebuggerNonUserCode]
+		public override TResult Accept<TResult>(IParseTreeVisitor<TResult> visitor) {
+			ITasmVisitor<TResult> typedVisitor = visitor as ITasmVisitor<TResult>;
+			if (typedVisitor != null) return typedVisitor.VisitFill(this);
+			else return visitor.VisitChildren(this);
+		}
+	}
+	public partial class StateContext : DirectiveContext {
+		public IToken name;
+		public IToken kind;
+		public IToken past;
+		public IToken window;
+		[System.Diagnostics.DebuggerNonUserCode] public DimensionSizeContext dimensionSize() {
+			return GetRuleContext<DimensionSizeContext>(0);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] STRING() { return GetTokens(TasmParser.STRING); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode STRING(int i) {
+			return GetToken(TasmParser.STRING, i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME() { return GetToken(TasmParser.NAME, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NUMBER() { return GetToken(TasmParser.NUMBER, 0); }
+		public StateContext(DirectiveContext context) { CopyFrom(context); }
+		[System.Diagnostics.DebuggerNonUserCode]
+		public override TResult Accept<TResult>(IParseTreeVisitor<TResult> visitor) {
+			ITasmVisitor<TResult> typedVisitor = visitor as ITasmVisitor<TResult>;
+			if (typedVisitor != null) return typedVisitor.VisitState(this);
+			else return visitor.VisitChildren(this);
+		}
+	}
 	public partial class WeightsContext : DirectiveContext {
 		public IToken kind;
 		public IToken count;
@@ -367,6 +418,19 @@ public partial class TasmParser : Parser {
 			else return visitor.VisitChildren(this);
 		}
 	}
+	public partial class LimitContext : DirectiveContext {
+		public IToken name;
+		public IToken upper;
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode STRING() { return GetToken(TasmParser.STRING, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NUMBER() { return GetToken(TasmParser.NUMBER, 0); }
+		public LimitContext(DirectiveContext context) { CopyFrom(context); }
+		[System.Diagnostics.DebuggerNonUserCode]
+		public override TResult Accept<TResult>(IParseTreeVisitor<TResult> visitor) {
+			ITasmVisitor<TResult> typedVisitor = visitor as ITasmVisitor<TResult>;
+			if (typedVisitor != null) return typedVisitor.VisitLimit(this);
+			else return visitor.VisitChildren(this);
+		}
+	}
 
 	[RuleVersion(0)]
 	public DirectiveContext directive() {
@@ -374,7 +438,7 @@ public partial class TasmParser : Parser {
 		EnterRule(_localctx, 4, RULE_directive);
 		int _la;
 		try {
-			State = 77;
+			State = 93;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case T__0:
@@ -452,26 +516,68 @@ public partial class TasmParser : Parser {
 				}
 				break;
 			case T__5:
-				_localctx = new WeightsContext(_localctx);
+				_localctx = new DefaultValueContext(_localctx);
 				EnterOuterAlt(_localctx, 6);
 				{
 				State = 62;
 				Match(T__5);
 				State = 63;
-				((WeightsContext)_localctx).kind = Match(NAME);
+				((DefaultValueContext)_localctx).name = Match(STRING);
+				State = 64;
+				dimensionSize();
+				}
+				break;
+			case T__6:
+				_localctx = new FillContext(_localctx);
+				EnterOuterAlt(_localctx, 7);
+				{
+				State = 65;
+				Match(T__6);
+				State = 66;
+				((FillContext)_localctx).name = Match(STRING);
+				State = 67;
+				dimensionSize();
+				}
+				break;
+			case T__7:
+				_localctx = new StateContext(_localctx);
+				EnterOuterAlt(_localctx, 8);
+				{
+				State = 68;
+				Match(T__7);
 				State = 69;
+				((StateContext)_localctx).name = Match(STRING);
+				State = 70;
+				((StateContext)_localctx).kind = Match(NAME);
+				State = 71;
+				((StateContext)_localctx).past = Match(STRING);
+				State = 72;
+				dimensionSize();
+				State = 73;
+				((StateContext)_localctx).window = Match(NUMBER);
+				}
+				break;
+			case T__8:
+				_localctx = new WeightsContext(_localctx);
+				EnterOuterAlt(_localctx, 9);
+				{
+				State = 75;
+				Match(T__8);
+				State = 76;
+				((WeightsContext)_localctx).kind = Match(NAME);
+				State = 82;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case NUMBER:
 					{
-					State = 64;
+					State = 77;
 					((WeightsContext)_localctx).count = Match(NUMBER);
-					State = 66;
+					State = 79;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 					if (_la==STRING) {
 						{
-						State = 65;
+						State = 78;
 						((WeightsContext)_localctx).text = Match(STRING);
 						}
 					}
@@ -480,7 +586,7 @@ public partial class TasmParser : Parser {
 					break;
 				case STRING:
 					{
-					State = 68;
+					State = 81;
 					((WeightsContext)_localctx).text = Match(STRING);
 					}
 					break;
@@ -489,28 +595,40 @@ public partial class TasmParser : Parser {
 				}
 				}
 				break;
-			case T__6:
+			case T__9:
 				_localctx = new DebugContext(_localctx);
-				EnterOuterAlt(_localctx, 7);
+				EnterOuterAlt(_localctx, 10);
 				{
-				State = 71;
-				Match(T__6);
-				State = 72;
+				State = 84;
+				Match(T__9);
+				State = 85;
 				((DebugContext)_localctx).operation = Match(STRING);
-				State = 73;
+				State = 86;
 				((DebugContext)_localctx).node = Match(STRING);
-				State = 74;
+				State = 87;
 				((DebugContext)_localctx).source = Match(STRING);
 				}
 				break;
-			case T__7:
+			case T__10:
 				_localctx = new EntryContext(_localctx);
-				EnterOuterAlt(_localctx, 8);
+				EnterOuterAlt(_localctx, 11);
 				{
-				State = 75;
-				Match(T__7);
-				State = 76;
+				State = 88;
+				Match(T__10);
+				State = 89;
 				((EntryContext)_localctx).name = Match(STRING);
+				}
+				break;
+			case T__11:
+				_localctx = new LimitContext(_localctx);
+				EnterOuterAlt(_localctx, 12);
+				{
+				State = 90;
+				Match(T__11);
+				State = 91;
+				((LimitContext)_localctx).name = Match(STRING);
+				State = 92;
+				((LimitContext)_localctx).upper = Match(NUMBER);
 				}
 				break;
 			default:
@@ -556,36 +674,36 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 79;
-			Match(T__8);
-			State = 88;
+			State = 95;
+			Match(T__12);
+			State = 104;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==NUMBER || _la==STRING) {
 				{
-				State = 80;
+				State = 96;
 				dimensionSize();
-				State = 85;
+				State = 101;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				while (_la==T__9) {
+				while (_la==T__13) {
 					{
 					{
-					State = 81;
-					Match(T__9);
-					State = 82;
+					State = 97;
+					Match(T__13);
+					State = 98;
 					dimensionSize();
 					}
 					}
-					State = 87;
+					State = 103;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 90;
-			Match(T__10);
+			State = 106;
+			Match(T__14);
 			}
 		}
 		catch (RecognitionException re) {
@@ -623,7 +741,7 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 92;
+			State = 108;
 			_la = TokenStream.LA(1);
 			if ( !(_la==NUMBER || _la==STRING) ) {
 			ErrorHandler.RecoverInline(this);
@@ -667,10 +785,10 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 94;
+			State = 110;
 			Match(NAME);
-			State = 95;
-			Match(T__11);
+			State = 111;
+			Match(T__15);
 			}
 		}
 		catch (RecognitionException re) {
@@ -714,19 +832,19 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 97;
+			State = 113;
 			_localctx.mnemonic = Match(NAME);
-			State = 101;
+			State = 117;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==NAME) {
 				{
 				{
-				State = 98;
+				State = 114;
 				operand();
 				}
 				}
-				State = 103;
+				State = 119;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -769,11 +887,11 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 104;
+			State = 120;
 			_localctx.key = Match(NAME);
-			State = 105;
-			Match(T__12);
-			State = 106;
+			State = 121;
+			Match(T__16);
+			State = 122;
 			value();
 			}
 		}
@@ -850,28 +968,28 @@ public partial class TasmParser : Parser {
 		EnterRule(_localctx, 16, RULE_value);
 		int _la;
 		try {
-			State = 128;
+			State = 144;
 			ErrorHandler.Sync(this);
 			switch ( Interpreter.AdaptivePredict(TokenStream,13,Context) ) {
 			case 1:
 				_localctx = new NumbersContext(_localctx);
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 108;
+				State = 124;
 				Match(NUMBER);
-				State = 113;
+				State = 129;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				while (_la==T__9) {
+				while (_la==T__13) {
 					{
 					{
-					State = 109;
-					Match(T__9);
-					State = 110;
+					State = 125;
+					Match(T__13);
+					State = 126;
 					Match(NUMBER);
 					}
 					}
-					State = 115;
+					State = 131;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -881,7 +999,7 @@ public partial class TasmParser : Parser {
 				_localctx = new WordContext(_localctx);
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 116;
+				State = 132;
 				Match(NAME);
 				}
 				break;
@@ -889,27 +1007,27 @@ public partial class TasmParser : Parser {
 				_localctx = new AddressContext(_localctx);
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 117;
+				State = 133;
 				((AddressContext)_localctx).space = Match(NAME);
-				State = 118;
-				Match(T__8);
-				State = 119;
+				State = 134;
+				Match(T__12);
+				State = 135;
 				place();
-				State = 120;
-				Match(T__10);
-				State = 125;
+				State = 136;
+				Match(T__14);
+				State = 141;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				while (_la==T__11) {
+				while (_la==T__15) {
 					{
 					{
-					State = 121;
-					Match(T__11);
-					State = 122;
+					State = 137;
+					Match(T__15);
+					State = 138;
 					attribute();
 					}
 					}
-					State = 127;
+					State = 143;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -952,29 +1070,29 @@ public partial class TasmParser : Parser {
 		EnterRule(_localctx, 18, RULE_place);
 		int _la;
 		try {
-			State = 136;
+			State = 152;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case NUMBER:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 130;
+				State = 146;
 				_localctx.offset = Match(NUMBER);
 				}
 				break;
 			case NAME:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 131;
+				State = 147;
 				_localctx.register = Match(NAME);
-				State = 134;
+				State = 150;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				if (_la==T__13) {
+				if (_la==T__17) {
 					{
-					State = 132;
-					Match(T__13);
-					State = 133;
+					State = 148;
+					Match(T__17);
+					State = 149;
 					_localctx.offset = Match(NUMBER);
 					}
 				}
@@ -1025,27 +1143,27 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 138;
+			State = 154;
 			Match(NAME);
-			State = 144;
+			State = 160;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
-			if (_la==T__12) {
+			if (_la==T__16) {
 				{
-				State = 139;
-				Match(T__12);
-				State = 142;
+				State = 155;
+				Match(T__16);
+				State = 158;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case NUMBER:
 					{
-					State = 140;
+					State = 156;
 					_localctx.number = Match(NUMBER);
 					}
 					break;
 				case NAME:
 					{
-					State = 141;
+					State = 157;
 					_localctx.word = Match(NAME);
 					}
 					break;
@@ -1069,52 +1187,58 @@ public partial class TasmParser : Parser {
 	}
 
 	private static int[] _serializedATN = {
-		4,1,21,147,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
+		4,1,25,163,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
 		7,7,2,8,7,8,2,9,7,9,2,10,7,10,1,0,3,0,24,8,0,1,0,1,0,3,0,28,8,0,5,0,30,
 		8,0,10,0,12,0,33,9,0,1,0,1,0,1,1,1,1,1,1,3,1,40,8,1,1,2,1,2,1,2,3,2,45,
 		8,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,
-		2,1,2,1,2,1,2,3,2,67,8,2,1,2,3,2,70,8,2,1,2,1,2,1,2,1,2,1,2,1,2,3,2,78,
-		8,2,1,3,1,3,1,3,1,3,5,3,84,8,3,10,3,12,3,87,9,3,3,3,89,8,3,1,3,1,3,1,4,
-		1,4,1,5,1,5,1,5,1,6,1,6,5,6,100,8,6,10,6,12,6,103,9,6,1,7,1,7,1,7,1,7,
-		1,8,1,8,1,8,5,8,112,8,8,10,8,12,8,115,9,8,1,8,1,8,1,8,1,8,1,8,1,8,1,8,
-		5,8,124,8,8,10,8,12,8,127,9,8,3,8,129,8,8,1,9,1,9,1,9,1,9,3,9,135,8,9,
-		3,9,137,8,9,1,10,1,10,1,10,1,10,3,10,143,8,10,3,10,145,8,10,1,10,0,0,11,
-		0,2,4,6,8,10,12,14,16,18,20,0,1,1,0,16,17,161,0,23,1,0,0,0,2,39,1,0,0,
-		0,4,77,1,0,0,0,6,79,1,0,0,0,8,92,1,0,0,0,10,94,1,0,0,0,12,97,1,0,0,0,14,
-		104,1,0,0,0,16,128,1,0,0,0,18,136,1,0,0,0,20,138,1,0,0,0,22,24,3,2,1,0,
-		23,22,1,0,0,0,23,24,1,0,0,0,24,31,1,0,0,0,25,27,5,18,0,0,26,28,3,2,1,0,
-		27,26,1,0,0,0,27,28,1,0,0,0,28,30,1,0,0,0,29,25,1,0,0,0,30,33,1,0,0,0,
-		31,29,1,0,0,0,31,32,1,0,0,0,32,34,1,0,0,0,33,31,1,0,0,0,34,35,5,0,0,1,
-		35,1,1,0,0,0,36,40,3,4,2,0,37,40,3,10,5,0,38,40,3,12,6,0,39,36,1,0,0,0,
-		39,37,1,0,0,0,39,38,1,0,0,0,40,3,1,0,0,0,41,42,5,1,0,0,42,44,5,17,0,0,
-		43,45,5,17,0,0,44,43,1,0,0,0,44,45,1,0,0,0,45,78,1,0,0,0,46,47,5,2,0,0,
-		47,78,5,17,0,0,48,49,5,3,0,0,49,78,5,16,0,0,50,51,5,4,0,0,51,52,5,17,0,
-		0,52,53,5,16,0,0,53,54,5,16,0,0,54,78,5,16,0,0,55,56,5,5,0,0,56,57,5,17,
-		0,0,57,58,5,15,0,0,58,59,5,15,0,0,59,60,3,6,3,0,60,61,5,16,0,0,61,78,1,
-		0,0,0,62,63,5,6,0,0,63,69,5,15,0,0,64,66,5,16,0,0,65,67,5,17,0,0,66,65,
-		1,0,0,0,66,67,1,0,0,0,67,70,1,0,0,0,68,70,5,17,0,0,69,64,1,0,0,0,69,68,
-		1,0,0,0,70,78,1,0,0,0,71,72,5,7,0,0,72,73,5,17,0,0,73,74,5,17,0,0,74,78,
-		5,17,0,0,75,76,5,8,0,0,76,78,5,17,0,0,77,41,1,0,0,0,77,46,1,0,0,0,77,48,
-		1,0,0,0,77,50,1,0,0,0,77,55,1,0,0,0,77,62,1,0,0,0,77,71,1,0,0,0,77,75,
-		1,0,0,0,78,5,1,0,0,0,79,88,5,9,0,0,80,85,3,8,4,0,81,82,5,10,0,0,82,84,
-		3,8,4,0,83,81,1,0,0,0,84,87,1,0,0,0,85,83,1,0,0,0,85,86,1,0,0,0,86,89,
-		1,0,0,0,87,85,1,0,0,0,88,80,1,0,0,0,88,89,1,0,0,0,89,90,1,0,0,0,90,91,
-		5,11,0,0,91,7,1,0,0,0,92,93,7,0,0,0,93,9,1,0,0,0,94,95,5,15,0,0,95,96,
-		5,12,0,0,96,11,1,0,0,0,97,101,5,15,0,0,98,100,3,14,7,0,99,98,1,0,0,0,100,
-		103,1,0,0,0,101,99,1,0,0,0,101,102,1,0,0,0,102,13,1,0,0,0,103,101,1,0,
-		0,0,104,105,5,15,0,0,105,106,5,13,0,0,106,107,3,16,8,0,107,15,1,0,0,0,
-		108,113,5,16,0,0,109,110,5,10,0,0,110,112,5,16,0,0,111,109,1,0,0,0,112,
-		115,1,0,0,0,113,111,1,0,0,0,113,114,1,0,0,0,114,129,1,0,0,0,115,113,1,
-		0,0,0,116,129,5,15,0,0,117,118,5,15,0,0,118,119,5,9,0,0,119,120,3,18,9,
-		0,120,125,5,11,0,0,121,122,5,12,0,0,122,124,3,20,10,0,123,121,1,0,0,0,
-		124,127,1,0,0,0,125,123,1,0,0,0,125,126,1,0,0,0,126,129,1,0,0,0,127,125,
-		1,0,0,0,128,108,1,0,0,0,128,116,1,0,0,0,128,117,1,0,0,0,129,17,1,0,0,0,
-		130,137,5,16,0,0,131,134,5,15,0,0,132,133,5,14,0,0,133,135,5,16,0,0,134,
-		132,1,0,0,0,134,135,1,0,0,0,135,137,1,0,0,0,136,130,1,0,0,0,136,131,1,
-		0,0,0,137,19,1,0,0,0,138,144,5,15,0,0,139,142,5,13,0,0,140,143,5,16,0,
-		0,141,143,5,15,0,0,142,140,1,0,0,0,142,141,1,0,0,0,143,145,1,0,0,0,144,
-		139,1,0,0,0,144,145,1,0,0,0,145,21,1,0,0,0,18,23,27,31,39,44,66,69,77,
-		85,88,101,113,125,128,134,136,142,144
+		2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,3,2,
+		80,8,2,1,2,3,2,83,8,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,3,2,94,8,2,1,
+		3,1,3,1,3,1,3,5,3,100,8,3,10,3,12,3,103,9,3,3,3,105,8,3,1,3,1,3,1,4,1,
+		4,1,5,1,5,1,5,1,6,1,6,5,6,116,8,6,10,6,12,6,119,9,6,1,7,1,7,1,7,1,7,1,
+		8,1,8,1,8,5,8,128,8,8,10,8,12,8,131,9,8,1,8,1,8,1,8,1,8,1,8,1,8,1,8,5,
+		8,140,8,8,10,8,12,8,143,9,8,3,8,145,8,8,1,9,1,9,1,9,1,9,3,9,151,8,9,3,
+		9,153,8,9,1,10,1,10,1,10,1,10,3,10,159,8,10,3,10,161,8,10,1,10,0,0,11,
+		0,2,4,6,8,10,12,14,16,18,20,0,1,1,0,20,21,181,0,23,1,0,0,0,2,39,1,0,0,
+		0,4,93,1,0,0,0,6,95,1,0,0,0,8,108,1,0,0,0,10,110,1,0,0,0,12,113,1,0,0,
+		0,14,120,1,0,0,0,16,144,1,0,0,0,18,152,1,0,0,0,20,154,1,0,0,0,22,24,3,
+		2,1,0,23,22,1,0,0,0,23,24,1,0,0,0,24,31,1,0,0,0,25,27,5,22,0,0,26,28,3,
+		2,1,0,27,26,1,0,0,0,27,28,1,0,0,0,28,30,1,0,0,0,29,25,1,0,0,0,30,33,1,
+		0,0,0,31,29,1,0,0,0,31,32,1,0,0,0,32,34,1,0,0,0,33,31,1,0,0,0,34,35,5,
+		0,0,1,35,1,1,0,0,0,36,40,3,4,2,0,37,40,3,10,5,0,38,40,3,12,6,0,39,36,1,
+		0,0,0,39,37,1,0,0,0,39,38,1,0,0,0,40,3,1,0,0,0,41,42,5,1,0,0,42,44,5,21,
+		0,0,43,45,5,21,0,0,44,43,1,0,0,0,44,45,1,0,0,0,45,94,1,0,0,0,46,47,5,2,
+		0,0,47,94,5,21,0,0,48,49,5,3,0,0,49,94,5,20,0,0,50,51,5,4,0,0,51,52,5,
+		21,0,0,52,53,5,20,0,0,53,54,5,20,0,0,54,94,5,20,0,0,55,56,5,5,0,0,56,57,
+		5,21,0,0,57,58,5,19,0,0,58,59,5,19,0,0,59,60,3,6,3,0,60,61,5,20,0,0,61,
+		94,1,0,0,0,62,63,5,6,0,0,63,64,5,21,0,0,64,94,3,8,4,0,65,66,5,7,0,0,66,
+		67,5,21,0,0,67,94,3,8,4,0,68,69,5,8,0,0,69,70,5,21,0,0,70,71,5,19,0,0,
+		71,72,5,21,0,0,72,73,3,8,4,0,73,74,5,20,0,0,74,94,1,0,0,0,75,76,5,9,0,
+		0,76,82,5,19,0,0,77,79,5,20,0,0,78,80,5,21,0,0,79,78,1,0,0,0,79,80,1,0,
+		0,0,80,83,1,0,0,0,81,83,5,21,0,0,82,77,1,0,0,0,82,81,1,0,0,0,83,94,1,0,
+		0,0,84,85,5,10,0,0,85,86,5,21,0,0,86,87,5,21,0,0,87,94,5,21,0,0,88,89,
+		5,11,0,0,89,94,5,21,0,0,90,91,5,12,0,0,91,92,5,21,0,0,92,94,5,20,0,0,93,
+		41,1,0,0,0,93,46,1,0,0,0,93,48,1,0,0,0,93,50,1,0,0,0,93,55,1,0,0,0,93,
+		62,1,0,0,0,93,65,1,0,0,0,93,68,1,0,0,0,93,75,1,0,0,0,93,84,1,0,0,0,93,
+		88,1,0,0,0,93,90,1,0,0,0,94,5,1,0,0,0,95,104,5,13,0,0,96,101,3,8,4,0,97,
+		98,5,14,0,0,98,100,3,8,4,0,99,97,1,0,0,0,100,103,1,0,0,0,101,99,1,0,0,
+		0,101,102,1,0,0,0,102,105,1,0,0,0,103,101,1,0,0,0,104,96,1,0,0,0,104,105,
+		1,0,0,0,105,106,1,0,0,0,106,107,5,15,0,0,107,7,1,0,0,0,108,109,7,0,0,0,
+		109,9,1,0,0,0,110,111,5,19,0,0,111,112,5,16,0,0,112,11,1,0,0,0,113,117,
+		5,19,0,0,114,116,3,14,7,0,115,114,1,0,0,0,116,119,1,0,0,0,117,115,1,0,
+		0,0,117,118,1,0,0,0,118,13,1,0,0,0,119,117,1,0,0,0,120,121,5,19,0,0,121,
+		122,5,17,0,0,122,123,3,16,8,0,123,15,1,0,0,0,124,129,5,20,0,0,125,126,
+		5,14,0,0,126,128,5,20,0,0,127,125,1,0,0,0,128,131,1,0,0,0,129,127,1,0,
+		0,0,129,130,1,0,0,0,130,145,1,0,0,0,131,129,1,0,0,0,132,145,5,19,0,0,133,
+		134,5,19,0,0,134,135,5,13,0,0,135,136,3,18,9,0,136,141,5,15,0,0,137,138,
+		5,16,0,0,138,140,3,20,10,0,139,137,1,0,0,0,140,143,1,0,0,0,141,139,1,0,
+		0,0,141,142,1,0,0,0,142,145,1,0,0,0,143,141,1,0,0,0,144,124,1,0,0,0,144,
+		132,1,0,0,0,144,133,1,0,0,0,145,17,1,0,0,0,146,153,5,20,0,0,147,150,5,
+		19,0,0,148,149,5,18,0,0,149,151,5,20,0,0,150,148,1,0,0,0,150,151,1,0,0,
+		0,151,153,1,0,0,0,152,146,1,0,0,0,152,147,1,0,0,0,153,19,1,0,0,0,154,160,
+		5,19,0,0,155,158,5,17,0,0,156,159,5,20,0,0,157,159,5,19,0,0,158,156,1,
+		0,0,0,158,157,1,0,0,0,159,161,1,0,0,0,160,155,1,0,0,0,160,161,1,0,0,0,
+		161,21,1,0,0,0,18,23,27,31,39,44,79,82,93,101,104,117,129,141,144,150,
+		152,158,160
 	};
 
 	public static readonly ATN _ATN =

@@ -78,6 +78,27 @@ public interface ITasmVisitor<Result> : IParseTreeVisitor<Result> {
 	/// <return>The visitor result.</return>
 	Result VisitTensor([NotNull] TasmParser.TensorContext context);
 	/// <summary>
+	/// Visit a parse tree produced by the <c>defaultValue</c>
+	/// labeled alternative in <see cref="TasmParser.directive"/>.
+	/// </summary>
+	/// <param name="context">The parse tree.</param>
+	/// <return>The visitor result.</return>
+	Result VisitDefaultValue([NotNull] TasmParser.DefaultValueContext context);
+	/// <summary>
+	/// Visit a parse tree produced by the <c>fill</c>
+	/// labeled alternative in <see cref="TasmParser.directive"/>.
+	/// </summary>
+	/// <param name="context">The parse tree.</param>
+	/// <return>The visitor result.</return>
+	Result VisitFill([NotNull] TasmParser.FillContext context);
+	/// <summary>
+	/// Visit a parse tree produced by the <c>state</c>
+	/// labeled alternative in <see cref="TasmParser.directive"/>.
+	/// </summary>
+	/// <param name="context">The parse tree.</param>
+	/// <return>The visitor result.</return>
+	Result VisitState([NotNull] TasmParser.StateContext context);
+	/// <summary>
 	/// Visit a parse tree produced by the <c>weights</c>
 	/// labeled alternative in <see cref="TasmParser.directive"/>.
 	/// </summary>
@@ -98,6 +119,13 @@ public interface ITasmVisitor<Result> : IParseTreeVisitor<Result> {
 	/// <param name="context">The parse tree.</param>
 	/// <return>The visitor result.</return>
 	Result VisitEntry([NotNull] TasmParser.EntryContext context);
+	/// <summary>
+	/// Visit a parse tree produced by the <c>limit</c>
+	/// labeled alternative in <see cref="TasmParser.directive"/>.
+	/// </summary>
+	/// <param name="context">The parse tree.</param>
+	/// <return>The visitor result.</return>
+	Result VisitLimit([NotNull] TasmParser.LimitContext context);
 	/// <summary>
 	/// Visit a parse tree produced by <see cref="TasmParser.shape"/>.
 	/// </summary>

@@ -73,7 +73,8 @@ public sealed class ProgramFileTests : IDisposable
     [Fact]
     public void A_program_without_weights_or_tensors_is_a_program()
     {
-        ProgramFileWriter.Write(SampleImage.Create() with { Weights = BytesWeightSection.Empty, Tensors = [], Dimensions = [], Options = [], Tokenizer = null, ParameterCount = 1 }, FilePath);
+        ProgramImage sample = SampleImage.Create();
+        ProgramFileWriter.Write(sample with { EntryPoints = [sample.EntryPoints[0]], Weights = BytesWeightSection.Empty, Tensors = [], Dimensions = [], Options = [], Tokenizer = null, ParameterCount = 1 }, FilePath);
         using ProgramFile file = ProgramFile.Open(FilePath);
         Assert.Equal(0, file.Image.Weights.Length);
         Assert.Null(file.Image.Tokenizer);
@@ -101,7 +102,7 @@ public sealed class ProgramFileTests : IDisposable
         Refused("TCC4070", good with { ChipName = new string('x', 65) });
         Refused("TCC4070", good with { ChipFingerprint = "abc" });
         Refused("TCC4062", good with { EntryPoints = [] });
-        Refused("TCC4067", good with { EntryPoints = [good.EntryPoints[1], good.EntryPoints[1]] });
+        Refused("TCC4067", good with { EntryPoints = [good.EntryPoints[0], good.EntryPoints[0]] });
         Refused("TCC4069", good with { EntryPoints = [new("main", [new Halt { Tag = 3 }])] });
         Refused("TCC4067", good with { Dimensions = [batch, length, context, batch] });
         Refused("TCC4068", good with { Dimensions = [batch, context] });
@@ -114,6 +115,9 @@ public sealed class ProgramFileTests : IDisposable
         Refused("TCC4063", good with { Tensors = [tokens with { Name = "" }] });
         Refused("TCC4062", good with { Tensors = [tokens with { Shape = [.. Enumerable.Repeat(DimExpr.One, 33)] }] });
         Refused("TCC4064", good with { Tensors = [tokens with { Shape = [DimExpr.Symbol("batch size")] }] });
+        Refused("TCC4068", good with { EntryPoints = [good.EntryPoints[1]] });
+        Refused("TCC4068", good with { EntryPoints = [good.EntryPoints[0], good.EntryPoints[1] with { Limits = [new("nothing", 1)] }] });
+        Refused("TCC4068", good with { EntryPoints = [good.EntryPoints[0], good.EntryPoints[1] with { Limits = [new("batch", 0)] }] });
         TensorSymbol past = good.Tensors[3], keys = good.Tensors[4];
         Refused("TCC4068", good with { Dimensions = [batch, length, context with { Default = DimExpr.Symbol("nothing") }] });
         Refused("TCC4072", good with { Tensors = [tokens, past with { Type = ElementType.F32 }] });

@@ -21,7 +21,7 @@ internal static class SampleImage
             EntryPoints =
             [
                 new("main", [.. RandomOperands.OneOfEachKind(seed).Select(i => i with { Tag = (ushort)(i.Tag % 3) })]),
-                new("decode", [new Halt()]),
+                new("decode", [new Halt()]) { Limits = [new("length", 8)] },
             ],
             ParameterCount = 9,
             Dimensions = [new("batch", 1, 4, 1), new("length", 0, 512, 2), new("context", 0, 4096, 6) { Default = length }],
