@@ -18,6 +18,9 @@ public static class FloatBits
     public static Vector256<float> Canonical(Vector256<float> x) =>
         Vector256.ConditionalSelect(Vector256.Equals(x, x), x, Vector256.Create(CanonicalNaN));
 
+    public static Vector128<float> Canonical(Vector128<float> x) =>
+        Vector128.ConditionalSelect(Vector128.Equals(x, x), x, Vector128.Create(CanonicalNaN));
+
     /// <summary>Replaces every NaN of the span by the canonical one.</summary>
     public static void Canonicalize(Span<float> values)
     {

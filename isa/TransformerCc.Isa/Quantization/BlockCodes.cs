@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 
 namespace TransformerCc.Isa.Quantization;
 
@@ -61,11 +62,13 @@ public sealed class BlockCodes
     internal (int Low, int High) Range { get; }
 
     /// <summary>The code nearest to a number, by the format's own offset.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal int Nearest(float code) => Value(Bits(code, _offset)) - _offset;
 
     /// <summary>The raw bits of the nearest code.</summary>
     internal int NearestBits(ReadOnlySpan<byte> block, float code) => Bits(code, Offset(block));
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Bits(float code, int offset)
     {
         if (Levels.IsEmpty)
@@ -83,6 +86,45 @@ public sealed class BlockCodes
 
     /// <summary>The level of raw bits.</summary>
     private int Value(int bits) => Levels.IsEmpty ? bits ^ Flip : Levels[bits];
+
+    /// <summary>The levels of a whole block, and what they are less the offset: <see cref="Of"/> of each element.</summary>
+    internal int ReadLevels(ReadOnlySpan<byte> block, Span<byte> levels)
+    {
+        levels.Clear();
+        int at = 0;
+        foreach (BitPlane plane in Planes)
+        {
+            plane.AddTo(levels, at, block);
+            at += plane.Width;
+        }
+        if (!Levels.IsEmpty)
+        {
+            ReadOnlySpan<byte> table = Levels.AsSpan();
+            foreach (ref byte level in levels)
+            {
+                level = table[level];
+            }
+        }
+        else if (Flip != 0)
+        {
+            foreach (ref byte level in levels)
+            {
+                level ^= Flip;
+            }
+        }
+        return Offset(block);
+    }
+
+    /// <summary>Writes the raw bits of all codes into a block where they are zero.</summary>
+    internal void WriteBits(ReadOnlySpan<byte> bits, Span<byte> block)
+    {
+        int at = 0;
+        foreach (BitPlane plane in Planes)
+        {
+            plane.TakeFrom(bits, at, block);
+            at += plane.Width;
+        }
+    }
 
     /// <summary>The integer that the block's scale multiplies.</summary>
     public int Of(ReadOnlySpan<byte> block, int element) => Value(BitField.Read(block, Fields(element))) - Offset(block);

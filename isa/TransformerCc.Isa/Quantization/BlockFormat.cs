@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using TransformerCc.Isa.Numerics;
 using TransformerCc.Isa.Tensors;
 
@@ -93,18 +96,24 @@ public sealed class BlockFormat
     /// <summary>The exact values of a row. The last block may be used in part.</summary>
     public void Decode(ReadOnlySpan<byte> blocks, Span<float> values)
     {
-        Span<byte> repacked = stackalloc byte[_repacking is null ? 0 : PanelFormat.BlockBytes];
+        Span<byte> repacked = stackalloc byte[_repacking is null ? 0 : PanelFormat.BlockBytes], levels = stackalloc byte[BlockLength];
+        Span<float> last = stackalloc float[values.Length % BlockLength == 0 ? 0 : BlockLength];
         for (; !values.IsEmpty; blocks = blocks[BlockBytes..])
         {
-            int count = int.Min(BlockLength, values.Length);
             scoped ReadOnlySpan<byte> block = blocks[..BlockBytes];
             if (_repacking is not null)
             {
                 _repacking.Block(block, repacked);
                 block = repacked;
             }
-            DecodeBlock(block, values[..count]);
-            values = values[count..];
+            if (values.Length < BlockLength)
+            {
+                DecodeBlock(block, levels, last);
+                last[..values.Length].CopyTo(values);
+                return;
+            }
+            DecodeBlock(block, levels, values[..BlockLength]);
+            values = values[BlockLength..];
         }
     }
 
@@ -141,16 +150,19 @@ public sealed class BlockFormat
     public override string ToString() => Name;
 
     /// <summary>value = scale · code − minimum: both operations round to f32.</summary>
-    private void DecodeBlock(ReadOnlySpan<byte> block, Span<float> values)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void DecodeBlock(ReadOnlySpan<byte> block, Span<byte> levels, Span<float> values)
     {
-        for (int start = 0, g = 0; start < values.Length; start += GroupSize, g++)
+        var offset = Vector128.Create(Codes.ReadLevels(block, levels));
+        for (int e = 0, g = 0; e < values.Length; e += GroupSize, g++)
         {
-            float scale = Scale.Of(block, g), minimum = Minimum?.Of(block, g) ?? 0f;
-            int end = int.Min(start + GroupSize, values.Length);
-            for (int e = start; e < end; e++)
+            var scale = Vector128.Create(Scale.Of(block, g));
+            var minimum = Vector128.Create(Minimum?.Of(block, g) ?? 0f);
+            for (int i = e; i < e + GroupSize; i += 8)
             {
-                float value = scale * Codes.Of(block, e);
-                values[e] = FloatBits.Canonical(Minimum is null ? value : value - minimum);
+                (Vector128<uint> low, Vector128<uint> high) = Vector128.Widen(Vector128.WidenLower(Vector128.CreateScalar(BinaryPrimitives.ReadUInt64LittleEndian(levels[i..])).AsByte()));
+                FloatBits.Canonical((Vector128.ConvertToSingle(low.AsInt32() - offset) * scale) - minimum).CopyTo(values[i..]);
+                FloatBits.Canonical((Vector128.ConvertToSingle(high.AsInt32() - offset) * scale) - minimum).CopyTo(values[(i + 4)..]);
             }
         }
     }

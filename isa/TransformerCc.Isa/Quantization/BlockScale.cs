@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using TransformerCc.Isa.Numerics;
 
 namespace TransformerCc.Isa.Quantization;
@@ -76,6 +77,7 @@ public sealed class BlockScale
     };
 
     /// <summary>The scale of a group.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public float Of(ReadOnlySpan<byte> block, int group)
     {
         float super = Super(block[SuperBytes(group)]);

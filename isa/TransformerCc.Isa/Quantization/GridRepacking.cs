@@ -32,17 +32,19 @@ internal sealed class GridRepacking(BlockFormat target, Grid grid, Func<int, Bit
     public override void Block(ReadOnlySpan<byte> block, Span<byte> repacked)
     {
         repacked.Clear();
+        Span<byte> codes = stackalloc byte[Target.BlockLength];
         Span<int> digits = stackalloc int[grid.Weights];
-        int signBit = BitOperations.RoundUpToPowerOf2((uint)grid.Levels) == 4 ? 4 : 8;
+        int signs = 0, signBit = BitOperations.RoundUpToPowerOf2((uint)grid.Levels) == 4 ? 4 : 8;
         for (int e = 0; e < Target.BlockLength; e++)
         {
             if (e % grid.Weights == 0)
             {
                 grid.Digits(BitField.Read(block, _index[e / grid.Weights]), digits);
             }
-            bool isNegative = (Signs(block, e / SignedWeights) >> (e % SignedWeights) & 1) != 0;
-            BitField.Write(repacked, Target.Codes.Fields(e), digits[e % grid.Weights] | (isNegative ? signBit : 0));
+            signs = e % SignedWeights == 0 ? Signs(block, e / SignedWeights) : signs >> 1;
+            codes[e] = (byte)(digits[e % grid.Weights] | ((signs & 1) != 0 ? signBit : 0));
         }
+        Target.Codes.WriteBits(codes, repacked);
         for (int g = 0; g < _scale.Length; g++)
         {
             BitField.Write(repacked, Target.Scale.SubFields(g), BitField.Read(block, _scale[g]));

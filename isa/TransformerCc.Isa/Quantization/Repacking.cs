@@ -23,6 +23,7 @@ internal sealed class TernaryRepacking(BlockFormat target) : Repacking(target)
     public override void Block(ReadOnlySpan<byte> block, Span<byte> repacked)
     {
         repacked.Clear();
+        Span<byte> codes = stackalloc byte[Target.BlockLength];
         int element = 0;
         foreach ((int first, int count, int digits) in s_runs)
         {
@@ -32,10 +33,11 @@ internal sealed class TernaryRepacking(BlockFormat target) : Repacking(target)
                 for (int b = 0; b < count; b++)
                 {
                     int fraction = (block[first + b] * power) & 0xFF;
-                    BitField.Write(repacked, Target.Codes.Fields(element++), (fraction * 3) >> 8);
+                    codes[element++] = (byte)((fraction * 3) >> 8);
                 }
             }
         }
+        Target.Codes.WriteBits(codes, repacked);
         block[ScaleByte..].CopyTo(repacked[TargetScaleByte..]);
     }
 }

@@ -35,14 +35,14 @@ internal static unsafe class MatMulTiles<TVector, TOps> where TVector : unmanage
     /// <summary>Groups of a chunk, at most: the narrow ones.</summary>
     private const int MaxGroups = ChunkK / 16;
 
-    /// <summary>Multiply-adds from which several cores pay.</summary>
-    private const long ParallelWork = 1 << 22;
+    /// <summary>Multiply-adds from which several cores pay; packing or reading a weight counts as <see cref="WeightWork"/> of them.</summary>
+    private const long ParallelWork = 1 << 21, WeightWork = 4;
 
     public static void Run(MatMulProblem p)
     {
         int width = TOps.Lanes * (p.M < TallRows ? WideVectors : TileVectors);
         int blocks = ((p.N - 1) / width) + 1;
-        if ((long)p.M * p.N * p.K < ParallelWork || Environment.ProcessorCount == 1)
+        if ((p.M + WeightWork) * p.N * p.K < ParallelWork || Environment.ProcessorCount == 1)
         {
             Work(p, width, 0, blocks, 0, p.M);
             return;
@@ -300,7 +300,14 @@ internal static unsafe class MatMulTiles<TVector, TOps> where TVector : unmanage
         {
             for (int k = 0; k < depth; k++)
             {
-                RowConversion.ReadFloats(p.WFormat, p.W + ((k0 + k) * p.WRowStride) + ((long)n0 * size), new Span<float>(packed + ((long)k * width), columns));
+                byte* source = p.W + ((k0 + k) * p.WRowStride) + ((long)n0 * size);
+                var row = new Span<float>(packed + ((long)k * width), columns);
+                if (p.WFormat == ElementType.F32)
+                {
+                    new ReadOnlySpan<float>(source, columns).CopyTo(row); // a conversion of few columns costs more than the copy
+                    continue;
+                }
+                RowConversion.ReadFloats(p.WFormat, source, row);
             }
             return;
         }
