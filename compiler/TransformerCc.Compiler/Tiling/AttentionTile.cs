@@ -81,14 +81,13 @@ internal sealed class AttentionTile
     private VectorTile Output => new(_output, DimExpr.Zero, _geometry.OutputStride, ElementType.F32);
 
     /// <summary>Loads a block of keys and of values and multiplies queries with keys; the values are for <see cref="Combine"/>.</summary>
-    public (VectorTile Scores, TileBuffer Values) Scores(StridedDram keys, StridedDram values, DimExpr length)
+    /// <param name="keyScales">Of keys and values that are codes.</param>
+    public (VectorTile Scores, TileBuffer Values) Scores(StridedDram keys, StridedDram values, DimExpr length, StridedDram? keyScales = null, StridedDram? valueScales = null)
     {
         TileBuilder builder = _context.Builder;
         AttentionGeometry g = _geometry;
         _context.SetSource("attention/scores", _node);
-        TileBuffer key = builder.Buffer("key", MemorySpace.Wsp, g.KeyStride * g.Block), value = builder.Buffer("value", MemorySpace.Wsp, g.ValueStride * g.Block);
-        Load(key, g.KeyStride, keys, 1, length, g.Width);
-        Load(value, g.ValueStride, values, 1, length, g.ValueWidth);
+        TileBuffer key = LoadBlock("key", g.KeyStride, keys, keyScales, length, g.Width), value = LoadBlock("value", g.ValueStride, values, valueScales, length, g.ValueWidth);
         TileBuffer scores = builder.Buffer("scores", MemorySpace.Acc, g.ScoreStride * g.Rows);
         builder.MatMul(new VectorTile(_query, DimExpr.Zero, g.KeyStride, g.Format), new ScratchOperand(key, DimExpr.Zero), g.Format, g.KeyStride, PanelLayout.NByK,
             new ScratchOperand(scores, DimExpr.Zero), g.ScoreStride, _rows, g.Width, length, AccumulateMode.Init, _context.Chip.Matrix.Arrays);
@@ -154,6 +153,24 @@ internal sealed class AttentionTile
         }
         builder.Store(g.Result.From(g.Result.At(_batch, _head, _first)),
             new StridedTile(finished, DimExpr.Zero, type, new Extent3(_count * g.ResultStride, g.ResultStride, type.Size())), new Extent3(g.Group, _count, g.ValueWidth));
+    }
+
+    /// <summary>A block as the matrix engine takes it. Codes go through the vector engine, which has no way to WSP: the product reads them from ASP.</summary>
+    private TileBuffer LoadBlock(string name, long stride, StridedDram source, StridedDram? scales, DimExpr length, long width)
+    {
+        TileBuilder builder = _context.Builder;
+        TileBuffer block = builder.Buffer(name, scales is null ? MemorySpace.Wsp : MemorySpace.Asp, stride * _geometry.Block);
+        if (scales is not { } factors)
+        {
+            Load(block, stride, source, 1, length, width);
+            return block;
+        }
+        long codeStride = Lines.RoundUp(width);
+        TileBuffer codes = builder.Buffer($"{name}.codes", MemorySpace.Asp, codeStride * _geometry.Block), column = builder.Buffer($"{name}.scales", MemorySpace.Asp, sizeof(float) * _geometry.Block);
+        builder.Load(new StridedTile(codes, DimExpr.Zero, source.Tensor.Type, new Extent3(DimExpr.Zero, codeStride, DimExpr.One)), source, new Extent3(DimExpr.One, length, width));
+        builder.Load(new StridedTile(column, DimExpr.Zero, ElementType.F32, new Extent3(DimExpr.Zero, sizeof(float), sizeof(float))), factors, new Extent3(DimExpr.One, length, DimExpr.One));
+        builder.Binary(BinaryOp.Mul, new VectorTile(block, DimExpr.Zero, stride, _geometry.Format), new VectorTile(codes, DimExpr.Zero, codeStride, source.Tensor.Type), new VectorTile(column, DimExpr.Zero, sizeof(float), ElementType.F32, 0), length, width);
+        return block;
     }
 
     private void Load(TileBuffer buffer, long rowStride, StridedDram source, long heads, DimExpr length, long width) =>

@@ -61,6 +61,7 @@ internal static class CacheLowering
         EquatableArray<DimExpr> keyShape = node.Inputs[1].Type.Shape;
         long valueWidth = node.Inputs[2].Type.Shape[3].ConstantValue!.Value, group = queryHeads.ConstantValue!.Value / keyShape[1].ConstantValue!.Value;
         HeadTensor k = HeadTensor.Of(context, node.Inputs[1], HeadLayout.BHSD), v = HeadTensor.Of(context, node.Inputs[2], HeadLayout.BHSD);
+        HeadTensor? keyScales = attention.Scaled ? HeadTensor.Of(context, node.Inputs[4], HeadLayout.BHSD) : null, valueScales = attention.Scaled ? HeadTensor.Of(context, node.Inputs[5], HeadLayout.BHSD) : null;
         ElementType format = context.Storage.MatrixFormat;
         var geometry = new AttentionGeometry(HeadTensor.Of(context, node.Inputs[0], attention.Query), HeadTensor.Of(context, node.Output, attention.Result), group, width.ConstantValue!.Value, valueWidth,
             AttentionGeometry.QueriesOf(context, queries, group, shrink), BlockOf(context, width.ConstantValue!.Value + valueWidth, format), format);
@@ -80,7 +81,7 @@ internal static class CacheLowering
                 {
                     DimExpr k0 = builder.Let("block.start", (first + i) * geometry.Block), length = builder.Let("keys", DimExpr.Min(geometry.Block, end - k0), new DimInterval(1, geometry.Block));
                     DimExpr slot = attention.Circular ? builder.Let("slot", DimExpr.Mod(k0, slots)) : k0;
-                    (VectorTile scores, TileBuffer values) = tile.Scores(k.From(k.At(b, h, slot)), v.From(v.At(b, h, slot)), length);
+                    (VectorTile scores, TileBuffer values) = tile.Scores(k.From(k.At(b, h, slot)), v.From(v.At(b, h, slot)), length, keyScales?.From(keyScales.At(b, h, slot)), valueScales?.From(valueScales.At(b, h, slot)));
                     float scale = tile.Cap(scores, length, attention.Scale, attention.SoftCap);
                     tile.Combine(scores, values, length, scale, attention.Window == 0 ? -geometry.Block - geometry.Queries : position + 1 - attention.Window - k0, position + 1 - k0, 1);
                 });

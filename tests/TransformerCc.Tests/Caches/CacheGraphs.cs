@@ -1,12 +1,14 @@
 using System.Globalization;
+using TransformerCc.Compiler;
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Text;
+using TransformerCc.Compiler.GraphPasses;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Tests.Caches;
 
 /// <summary>One attention over caches: queries, keys and values are the inputs. GQA, any window, linear or circular.</summary>
-internal sealed record CacheGraphs(int Heads = 4, int KeyHeads = 2, int Width = 8, int ValueWidth = 8, int Window = 0, int Slots = 0, string Format = "f32", float SoftCap = 0, int MaxContext = 512, int MaxLength = 512)
+internal sealed record CacheGraphs(int Heads = 4, int KeyHeads = 2, int Width = 8, int ValueWidth = 8, int Window = 0, int Slots = 0, string Format = "f32", CacheFormat? Cache = null, float SoftCap = 0, int MaxContext = 512, int MaxLength = 512)
 {
     /// <summary>Slots makes the caches circular.</summary>
     public bool Circular => Slots > 0;
@@ -37,7 +39,16 @@ internal sealed record CacheGraphs(int Heads = 4, int KeyHeads = 2, int Width = 
             """);
     }
 
-    public Graph Parse() => GraphParser.Parse(Text());
+    public Graph Parse()
+    {
+        Graph graph = GraphParser.Parse(Text());
+        if (Cache is { } format)
+        {
+            new FormatCaches(format).Run(graph, new PassContext());
+            Assert.Empty(GraphVerifier.Verify(graph));
+        }
+        return graph;
+    }
 
     /// <summary>Queries, keys and values of whole sequences.</summary>
     public Dictionary<string, Tensor> Sequences(Random random, long batch, long length) => new(StringComparer.Ordinal)

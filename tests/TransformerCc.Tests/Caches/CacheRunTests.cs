@@ -16,6 +16,10 @@ public class CacheRunTests
     [
         ("grouped heads", "tx1", Precision.F32, new CacheGraphs(), 300),
         ("sixteen bits", "tx1", Precision.BF16, new CacheGraphs(Format: "bf16"), 280),
+        ("sixteen bits of caches", "tx1", Precision.F32, new CacheGraphs(Cache: CacheFormat.BF16), 140),
+        ("eight-bit floats", "tx1", Precision.F32, new CacheGraphs(Cache: CacheFormat.FP8, Width: 20), 140),
+        ("codes and scales", "tx1", Precision.F32, new CacheGraphs(Cache: CacheFormat.Int8, Width: 20), 150),
+        ("codes in a window", "tiny", Precision.BF16, new CacheGraphs(Cache: CacheFormat.Int8, Window: 50, Slots: 256), 300),
         ("window", "tx1", Precision.F32, new CacheGraphs(Window: 70), 300),
         ("window of one", "tx1", Precision.F32, new CacheGraphs(Window: 1), 140),
         ("circular", "tx1", Precision.F32, new CacheGraphs(Window: 60, Slots: 256), 700),

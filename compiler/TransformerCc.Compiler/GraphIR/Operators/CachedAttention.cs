@@ -9,6 +9,7 @@ namespace TransformerCc.Compiler.GraphIR.Operators;
 /// Position j lies in slot j, or in slot j mod C of circular caches. Heads are grouped and scores scaled and capped as in
 /// <see cref="Attention"/>.
 /// </summary>
+/// <remarks>Caches of i8 hold codes, and two more operands the f32 scales [B, Hk, C, 1] of keys and of values.</remarks>
 /// <param name="Window">Keys that a query sees; 0 for all.</param>
 public sealed record CachedAttention(HeadLayout Query, HeadLayout Result, float Scale, float SoftCap, long Window, bool Circular)
     : Operator, IOperator<CachedAttention>
@@ -17,9 +18,15 @@ public sealed record CachedAttention(HeadLayout Query, HeadLayout Result, float 
 
     public override string Name => OperatorName;
 
+    /// <summary>Whether the caches hold codes with scales.</summary>
+    public bool Scaled { get; init; }
+
     public static CachedAttention Read(IAttributeReader reader) => new(
         reader.Word<HeadLayout>("query"), reader.Word<HeadLayout>("result"), (float)reader.Float("scale"),
-        reader.Has("soft_cap") ? (float)reader.Float("soft_cap") : 0, reader.Has("window") ? reader.Integer("window") : 0, reader.Flag("circular"));
+        reader.Has("soft_cap") ? (float)reader.Float("soft_cap") : 0, reader.Has("window") ? reader.Integer("window") : 0, reader.Flag("circular"))
+    {
+        Scaled = reader.Flag("scaled"),
+    };
 
     public override void Attributes(IAttributeVisitor visitor)
     {
@@ -35,15 +42,20 @@ public sealed record CachedAttention(HeadLayout Query, HeadLayout Result, float 
             visitor.Integer("window", Window);
         }
         visitor.Flag("circular", Circular);
+        visitor.Flag("scaled", Scaled);
     }
 
     public override EquatableArray<TensorType> Infer(EquatableArray<TensorType> inputs)
     {
-        ShapeRules.ExpectOperands(inputs, 4, "q, key cache, value cache, past");
-        foreach (TensorType heads in inputs.Take(3))
+        ShapeRules.ExpectOperands(inputs, Scaled ? 6 : 4, Scaled ? "q, key cache, value cache, past, key scales, value scales" : "q, key cache, value cache, past");
+        ShapeRules.ExpectFloat(inputs[0], "q");
+        ShapeRules.ExpectRank(inputs[0], 4, "q");
+        for (int i = 1; i <= 2; i++)
         {
-            ShapeRules.ExpectFloat(heads, "q and the caches");
-            ShapeRules.ExpectRank(heads, 4, "each of q and the caches");
+            ShapeRules.Expect(Scaled ? inputs[i].Element == ElementType.I8 : inputs[i].Element.IsFloat(), $"caches must be {(Scaled ? "i8" : "floats")}, one is {inputs[i]}");
+            ShapeRules.ExpectRank(inputs[i], 4, "each cache");
+            TensorType scales = new(ElementType.F32, [.. inputs[i].Shape.Take(3), DimExpr.One]);
+            ShapeRules.Expect(!Scaled || inputs[i + 3] == scales, $"the scales of a cache {inputs[i]} must be {scales}");
         }
         ShapeRules.Expect(Query != HeadLayout.BHDS && Result != HeadLayout.BHDS, "queries and result must be laid out bshd or bhsd");
         ShapeRules.Expect(Window >= 0 && (Window > 0 || !Circular), $"a window of {Window}: circular caches need one, and it is not negative");
@@ -71,9 +83,14 @@ public sealed record CachedAttention(HeadLayout Query, HeadLayout Result, float 
         {
             long end = past[b] + queries, first = Window == 0 ? 0 : long.Max(0, past[b] - Window + 1), count = long.Max(0, end - first);
             ShapeRules.Expect(past[b] >= 0 && (Circular ? count <= capacity : end <= capacity), $"positions {past[b]} to {end - 1} are outside a cache of {capacity}");
-            Tensor Positions(Tensor cache, long columns)
+            Tensor Positions(Tensor cache, Tensor? scales, long columns)
             {
                 double[] all = TensorMath.Doubles(cache);
+                double[]? factors = scales is null ? null : TensorMath.Doubles(scales);
+                for (int i = 0; factors is not null && i < all.Length; i++)
+                {
+                    all[i] = (float)(all[i] * factors[i / columns]);
+                }
                 var rows = new double[keyHeads * count * columns];
                 for (long row = 0; row < keyHeads * count; row++)
                 {
@@ -94,7 +111,7 @@ public sealed record CachedAttention(HeadLayout Query, HeadLayout Result, float 
             Tensor query64 = TensorMath.FromDoubles(ElementType.F64, [1, heads, queries, width], q[(int)(b * heads * queries * width)..(int)((b + 1) * heads * queries * width)]);
             var plain = new Attention(HeadLayout.BHSD, HeadLayout.BHSD, HeadLayout.BHSD, HeadLayout.BHSD, Scale, MaskKind.Boolean, null) { SoftCap = SoftCap };
             Tensor mask = TensorMath.FromLongs(ElementType.Bool, [1, 1, queries, count], Array.ConvertAll(visible, v => v ? 1L : 0));
-            results.Add(plain.Evaluate([query64, Positions(inputs[1], width), Positions(inputs[2], valueWidth), mask], dimensions)[0]);
+            results.Add(plain.Evaluate([query64, Positions(inputs[1], Scaled ? inputs[4] : null, width), Positions(inputs[2], Scaled ? inputs[5] : null, valueWidth), mask], dimensions)[0]);
         }
         Tensor headMajor = TensorMath.FromDoubles(inputs[0].Type, [batch, heads, queries, valueWidth], [.. results.SelectMany(TensorMath.Doubles)]);
         return [Result == HeadLayout.BHSD ? headMajor : new Transpose([0, 2, 1, 3]).Evaluate([headMajor], dimensions)[0]];
