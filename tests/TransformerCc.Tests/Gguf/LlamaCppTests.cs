@@ -1,17 +1,22 @@
 using System.Globalization;
+using TransformerCc.Compiler;
 using TransformerCc.Compiler.Exporters.Gguf;
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Evaluation;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Compiler.Importers.Gguf;
 using TransformerCc.Compiler.Importers.Onnx;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime;
+using TransformerCc.Runtime.Loader;
 using TransformerCc.Verification;
 
 namespace TransformerCc.Tests.Gguf;
 
 /// <summary>
-/// Every architecture against llama.cpp: models of <c>tcc synth</c>, evaluated on the same tokens. The file beside this one has
+/// Every architecture against llama.cpp: models of <c>tcc synth</c>, evaluated on the same tokens, and run as binaries. The file beside this one has
 /// lines "model position token:probability …" with the four likeliest next tokens, made with node-llama-cpp 3.22 (llama.cpp of
 /// 2026, CPU, caches in f32, no flash attention).
 /// </summary>
@@ -19,6 +24,9 @@ public sealed class LlamaCppTests : IDisposable
 {
     /// <summary>Of a probability; llama.cpp computes GELU through a table of f16, which shows in the third digit.</summary>
     private const double RelativeError = 0.02;
+
+    /// <summary>Of a logit of the binary at f32, against the reference evaluation.</summary>
+    private const double F32Error = 1e-3;
 
     private static readonly long[] s_tokens = [1, 70, 71, 300, 5, 299, 12, 260, 261, 262, 263, 40, 41, 42, 43, 400, 401, 402, 403, 404, 333, 222, 111, 99];
 
@@ -53,7 +61,8 @@ public sealed class LlamaCppTests : IDisposable
         SyntheticModel.Create(Shape(name)).WriteFile(path);
         Graph graph = GgufImporter.Import(path, new GgufOptions { AllLogits = true }, new Dictionary<string, DimensionLimit>(), []).Graph;
         var inputs = new Dictionary<string, Tensor> { ["tokens"] = Tensor.From<long>(ElementType.I64, [1, s_tokens.Length], s_tokens) };
-        double[] logits = TensorMath.Doubles(GraphEvaluator.Evaluate(graph, inputs)["logits"]);
+        double[] logits = TensorMath.Doubles(GraphEvaluator.Evaluate(graph, inputs)["logits"]), binary = TensorMath.Doubles(RunBinary(path, inputs));
+        Assert.InRange(ErrorMeasures.Of(binary, logits).MaxAbsolute, 0, F32Error);
         int vocabulary = logits.Length / s_tokens.Length;
         foreach ((_, int position, (int Token, double Probability)[] best) in Expected().Where(e => e.Name == name))
         {
@@ -61,6 +70,18 @@ public sealed class LlamaCppTests : IDisposable
             double max = row.Max(), sum = row.Sum(l => Math.Exp(l - max));
             Assert.All(best, b => Assert.Equal(b.Probability, Math.Exp(row[b.Token] - max) / sum, RelativeError * b.Probability));
         }
+    }
+
+    private static Tensor RunBinary(string model, Dictionary<string, Tensor> inputs)
+    {
+        ChipDescription chip = ChipDescriptions.Load(ChipDescriptions.DefaultName);
+        CompilationResult compilation = CompilerDriver.Compile(model, new CompileOptions { Chip = chip, Precision = Precision.F32, Gguf = new GgufOptions { AllLogits = true } }, []);
+        string path = Path.ChangeExtension(model, ".bin");
+        ProgramFile.Write(path, compilation.Image!);
+        using LoadedProgram program = LoadedProgram.Open(path, chip);
+        RunResult run = new Session(program).Run(inputs, new RunOptions { Check = true });
+        Assert.Empty(run.Findings);
+        return run.Outputs["logits"];
     }
 
     private static IEnumerable<(string Name, int Position, (int Token, double Probability)[] Best)> Expected()
