@@ -44,4 +44,5 @@ internal sealed record OutputDocument(string Name, bool Passed, double MaxAbsErr
 [JsonSerializable(typeof(ModelDocument))]
 [JsonSerializable(typeof(ConformanceDocument))]
 [JsonSerializable(typeof(EstimateDocument))]
+[JsonSerializable(typeof(GenerationDocument))]
 internal sealed partial class ToolJson : JsonSerializerContext;

@@ -9,26 +9,50 @@ using TransformerCc.Verification;
 
 namespace TransformerCc.Tool.Verbs;
 
-/// <summary>Runs a binary on the emulator: tensors from one folder, results into another.</summary>
+/// <summary>Runs a binary on the emulator: tensors from one folder, results into another; or text in, text out.</summary>
 internal static class RunVerb
 {
     public static Verb Create(ToolContext tool)
     {
         var file = CommonOptions.File("FILE", "The binary");
-        var inputs = new Option<string>("--inputs") { Description = "Folder with one .npy file for each input", HelpName = "DIR", Required = true };
-        var outputs = new Option<string>("--outputs") { Description = "Folder for one .npy file for each output", HelpName = "DIR", Required = true };
+        var inputs = new Option<string?>("--inputs") { Description = "Folder with one .npy file for each input", HelpName = "DIR" };
+        var outputs = new Option<string?>("--outputs") { Description = "Folder for one .npy file for each output", HelpName = "DIR" };
         var check = new Option<bool>("--check") { Description = "Look for races, reads of uninitialised memory and deadlocks as well; slower" };
         var set = new NumberPairs("--set", "DIM=N", "Value of a dimension that no input's shape shows");
+        var generation = new GenerationArguments();
         var chip = CommonOptions.ChipOfBinary();
-        var verbose = CommonOptions.Verbose();
-        var verb = new Verb("run", "Run a binary on the emulator.", "tcc run model.bin --inputs inputs --outputs results --check") { file, inputs, outputs, check, set.Option, chip, verbose };
-        verb.SetAction(parse =>
+        Option<bool> json = CommonOptions.Json(), verbose = CommonOptions.Verbose();
+        var verb = new Verb("run", "Run a binary on the emulator.", "tcc run model.bin --inputs inputs --outputs results --check\n  tcc run model.bin --prompt \"Once upon a time\" --max-tokens 64") { file, inputs, outputs, check, set.Option };
+        generation.AddTo(verb);
+        verb.Add(chip);
+        verb.Add(json);
+        verb.Add(verbose);
+        verb.Validators.Add(result =>
+        {
+            bool isText = generation.IsGiven(result), hasFolder = result.GetResult(inputs) is not null || result.GetResult(outputs) is not null;
+            if (isText ? hasFolder : result.GetResult(inputs) is null || result.GetResult(outputs) is null)
+            {
+                result.AddError("either --inputs and --outputs are needed, or --prompt");
+            }
+            Option[] ofOtherKind = isText ? [check, set.Option] : [json];
+            if (Array.Find(ofOtherKind, o => result.GetResult(o) is { Implicit: false }) is { } stray)
+            {
+                result.AddError($"{stray.Name} goes with {(isText ? "--inputs" : "--prompt")}");
+            }
+        });
+        verb.SetAction(async (parse, cancellation) =>
         {
             bool show = parse.GetValue(verbose);
-            string path = parse.GetValue(file)!, folder = parse.GetValue(outputs)!;
+            string path = parse.GetValue(file)!;
             tool.BeginPhase("load", show);
             using ProgramFile program = ProgramFile.Open(path);
             using LoadedProgram loaded = LoadedProgram.Load(program.Image, CommonOptions.Chip(parse.GetValue(chip), program.Image));
+            if (generation.IsGiven(parse.CommandResult))
+            {
+                tool.BeginPhase("generate", show);
+                return await new TextGeneration(tool, parse.GetValue(json)).RunAsync(loaded, generation, parse, cancellation).ConfigureAwait(false);
+            }
+            string folder = parse.GetValue(outputs)!;
             string[] names = [.. program.Image.Tensors.Where(t => t.Kind == TensorKind.Input).Select(t => t.Name)];
             string[] results = [.. program.Image.Tensors.Where(t => t.Kind == TensorKind.Output).Select(t => t.Name)];
             (string Name, string Path)[] files = [.. TensorFolder.Paths(folder, results)]; // two outputs with one file end here, before the run

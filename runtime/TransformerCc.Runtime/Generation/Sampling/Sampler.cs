@@ -62,7 +62,8 @@ public sealed class Sampler
 
     private void Penalise(Span<float> logits)
     {
-        foreach (int token in _recent.Distinct().Where(t => _options.RepeatPenalty != 1))
+        int count = logits.Length;
+        foreach (int token in _recent.Distinct().Where(t => _options.RepeatPenalty != 1 && t < count))
         {
             logits[token] = logits[token] <= 0 ? logits[token] * _options.RepeatPenalty : logits[token] / _options.RepeatPenalty;
         }
