@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Tensors;
 using TransformerCc.Runtime.Binding;
 using TransformerCc.Runtime.Checking;
@@ -35,6 +36,9 @@ public sealed record RunResult(IReadOnlyDictionary<string, Tensor> Outputs, RunS
 /// </summary>
 public sealed class Session(LoadedProgram program)
 {
+    /// <summary>Null while a run uses it; a second run at the same time has its own.</summary>
+    private ScratchMemory? _scratch;
+
     public LoadedProgram Program => program;
 
     /// <exception cref="DiagnosticException">The inputs do not match the program (TCC5020–TCC5037); a state is unchanged.</exception>
@@ -49,17 +53,35 @@ public sealed class Session(LoadedProgram program)
         inputs = InputFiller.Fill(program.Image, inputs, options.Set, dimensions);
         StateUse state = StateUse.Begin(program, options.State, inputs, dimensions);
         using DramLayout layout = DramLayout.Create(program, inputs, dimensions, state.State);
-        using var memories = new Memories(program.Chip.Memory, layout.Map);
+        ScratchMemory scratch = Interlocked.Exchange(ref _scratch, null) ?? new ScratchMemory(program.Chip.Memory);
+        var memories = new Memories(scratch, layout.Map);
         using RaceChecker? checker = options.Check ? new RaceChecker(entry, memories) : null;
         foreach (StateTensor tensor in checker is null ? [] : state.State.Tensors.Values)
         {
             checker!.MarkWritten(tensor.Symbol.Name, tensor.Written());
         }
         var machine = new Machine(entry, program.Chip, memories, layout.Parameters, checker, options.Cancellation);
-        machine.Run();
+        try
+        {
+            machine.Run();
+        }
+        finally
+        {
+            Keep(scratch, machine.Statistics);
+        }
         state.End();
         checker?.CheckOutputs();
         GC.KeepAlive(program);
         return new RunResult(layout.Outputs, machine.Statistics.ToResult(), checker?.Findings ?? []);
+    }
+
+    /// <summary>For the next run, as it was before this one.</summary>
+    private void Keep(ScratchMemory scratch, Statistics statistics)
+    {
+        foreach (MemorySpace space in (MemorySpace[])[MemorySpace.Asp, MemorySpace.Acc, MemorySpace.Wsp])
+        {
+            scratch.Clear(space, statistics.Peak(space));
+        }
+        Interlocked.Exchange(ref _scratch, scratch)?.Dispose();
     }
 }

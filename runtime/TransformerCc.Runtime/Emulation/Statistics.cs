@@ -39,6 +39,9 @@ internal sealed class Statistics
         _peak[(int)space] = long.Max(_peak[(int)space], end);
     }
 
+    /// <summary>Highest byte address used + 1.</summary>
+    public long Peak(MemorySpace space) => _peak[(int)space];
+
     public RunStatistics ToResult() => new(
         _engines.Sum(),
         InstructionSet.All.Where(k => _opcodes[k.Info.Opcode] > 0).ToImmutableSortedDictionary(k => k.Info.Mnemonic, k => _opcodes[k.Info.Opcode], StringComparer.Ordinal),

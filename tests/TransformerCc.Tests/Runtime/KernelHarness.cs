@@ -22,13 +22,15 @@ internal sealed unsafe class KernelHarness : IDisposable
     public static readonly Reg DramPointer = new(10);
 
     private readonly byte* _dram = (byte*)NativeMemory.AlignedAlloc(DramBytes, 64);
+    private readonly ScratchMemory _scratch;
     private readonly Memories _memories;
 
     public KernelHarness(int seed)
     {
         MemoryDescription sizes = TestProgram.Chip.Memory with { AspBytes = ScratchBytes, AccBytes = ScratchBytes, WspBytes = ScratchBytes };
         Chip = TestProgram.Chip with { Memory = sizes, Matrix = TestProgram.Chip.Matrix with { Arrays = 2 } };
-        _memories = new Memories(sizes, new DramMap([new DramSegment("dram", TensorKind.Scratch, DramBase, DramBytes, _dram)]));
+        _scratch = new ScratchMemory(sizes);
+        _memories = new Memories(_scratch, new DramMap([new DramSegment("dram", TensorKind.Scratch, DramBase, DramBytes, _dram)]));
         var random = new Random(seed);
         foreach (MemorySpace space in Enum.GetValues<MemorySpace>())
         {
@@ -77,7 +79,7 @@ internal sealed unsafe class KernelHarness : IDisposable
 
     public void Dispose()
     {
-        _memories.Dispose();
+        _scratch.Dispose();
         NativeMemory.AlignedFree(_dram);
     }
 }

@@ -65,6 +65,24 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public void Scratchpads_are_zeros_again_for_the_next_run_of_a_session()
+    {
+        var program = new TestProgram { Weights = [.. Enumerable.Range(1, 64).Select(i => (byte)i)] };
+        int y = program.Tensor("y", TensorKind.Output, ElementType.U8, 64);
+        Reg weights = new(1), output = new(2);
+        program.Add(
+            new LoadParameter(weights, 0), new LoadParameter(output, y),
+            new Store(new(output), ElementType.U8, new(MemorySpace.Asp, 0), ElementType.U8, TestProgram.Line(64), TestProgram.Bytes(1), 0, 0, 1) { Releases = SemaphoreList.Of(1) },
+            new Load(new(MemorySpace.Asp, 0), ElementType.U8, new(weights), ElementType.U8, TestProgram.Line(64), TestProgram.Bytes(1), 0, 0, 1) { Acquires = SemaphoreList.Of(1) });
+        using LoadedProgram loaded = LoadedProgram.Load(program.Image(), TestProgram.Chip);
+        var session = new Session(loaded);
+        for (int run = 0; run < 3; run++)
+        {
+            Assert.Equal(new byte[64], session.Run(new Dictionary<string, Tensor>()).Outputs["y"].Data.ToArray());
+        }
+    }
+
+    [Fact]
     public void A_disposed_program_does_not_run()
     {
         LoadedProgram program = LoadedProgram.Load(Doubling().Image(), TestProgram.Chip);
