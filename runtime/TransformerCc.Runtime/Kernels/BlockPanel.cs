@@ -20,27 +20,31 @@ internal readonly unsafe struct BlockPanel(BlockFormat format, byte* panel, long
     public void Codes(int k0, int depth, int n0, int columns, float* codes, int width)
     {
         BlockCodes layout = format.Codes;
-        byte* levels = stackalloc byte[LevelBytes(columns)], zeros = stackalloc byte[LevelBytes(columns)];
-        bool hasZeros = layout.ZeroByte is not null;
+        Vector128<byte> table = Table(layout.Levels.AsSpan()), flip = Vector128.Create(layout.Flip);
+        bool hasTable = !layout.Levels.IsEmpty, hasZeros = layout.ZeroByte is not null;
+        var fixedOffset = Vector128.Create((byte)layout.FixedOffset);
         (int b, int element) = int.DivRem(k0, format.BlockLength);
         byte* block = Block(b, n0);
-        for (int k = 0; k < depth; k++, element++)
+        for (int k = 0; k < depth; k++, element++, codes += width)
         {
             if (element == format.BlockLength)
             {
                 element = 0;
                 block = Block(++b, n0);
             }
-            Levels(block, layout.Fields(element), layout.Flip, columns, levels);
-            if (!layout.Levels.IsEmpty)
+            var bits = new FieldRow(layout.Fields(element), block, rowStride);
+            byte* zeros = block + (layout.ZeroByte.GetValueOrDefault() * rowStride);
+            int n = 0;
+            for (; n <= columns - Lanes; n += Lanes)
             {
-                Translate(layout.Levels.AsSpan(), levels, columns);
+                Vector128<byte> levels = hasTable ? Vector128.Shuffle(table, bits.Load(n)) : bits.Load(n) ^ flip;
+                StoreDifference(levels, hasZeros ? Vector128.Load(zeros + n) : fixedOffset, codes + n);
             }
-            if (hasZeros && (k == 0 || element == 0))
+            for (; n < columns; n++)
             {
-                System.Buffer.MemoryCopy(block + (layout.ZeroByte!.Value * rowStride), zeros, columns, columns);
+                int level = hasTable ? table[bits.One(n)] : bits.One(n) ^ layout.Flip;
+                codes[n] = level - (hasZeros ? zeros[n] : layout.FixedOffset);
             }
-            Subtract(levels, hasZeros ? zeros : null, layout.FixedOffset, codes + ((long)k * width), columns);
         }
     }
 
@@ -48,8 +52,7 @@ internal readonly unsafe struct BlockPanel(BlockFormat format, byte* panel, long
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Scales(BlockScale layout, float sign, int k0, int depth, int n0, int columns, float* scales, int width)
     {
-        byte* levels = stackalloc byte[LevelBytes(columns)];
-        float* super = stackalloc float[columns], sub = stackalloc float[LevelBytes(columns)];
+        float* super = stackalloc float[columns];
         int groupsOfBlock = format.BlockLength / format.GroupSize, groups = ((depth - 1) / format.GroupSize) + 1;
         for (int g = 0; g < groups; g++, scales += width)
         {
@@ -67,83 +70,36 @@ internal readonly unsafe struct BlockPanel(BlockFormat format, byte* panel, long
                 }
                 continue;
             }
-            Levels(block, layout.SubFields(group), layout.Flip, columns, levels);
-            Subtract(levels, null, 0, sub, columns);
-            ScaleRow(super, sub, layout.Multiplier, layout.Addend, layout.Factor, sign, scales, columns);
+            Multiply(layout, new FieldRow(layout.SubFields(group), block, rowStride), super, sign, scales, columns);
         }
     }
-
-    private static int LevelBytes(int columns) => (columns + Lanes - 1) / Lanes * Lanes;
 
     private byte* Block(int block, int column) => panel + ((long)block * format.BlockBytes * rowStride) + column;
 
-    /// <summary>The bits of the fields, put together: one byte for each column.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Levels(byte* block, ReadOnlySpan<BitField> fields, byte flip, int columns, byte* levels)
-    {
-        byte invert = flip;
-        int at = 0;
-        foreach (BitField f in fields)
-        {
-            byte* source = block + (f.Byte * rowStride);
-            byte mask = (byte)f.Mask;
-            var masks = Vector128.Create(mask);
-            int n = 0;
-            for (; n <= columns - Lanes; n += Lanes)
-            {
-                // Shifts cross bytes; the masks remove what came from the neighbour.
-                Vector128<byte> bits = (Vector128.Load(source + n).AsUInt16() >> f.Shift).AsByte() & masks;
-                bits = (bits.AsUInt16() << at).AsByte();
-                ((at == 0 ? Vector128.Create(invert) : Vector128.Load(levels + n)) ^ bits).Store(levels + n);
-            }
-            for (; n < columns; n++)
-            {
-                levels[n] = (byte)((at == 0 ? invert : levels[n]) ^ (((source[n] >> f.Shift) & mask) << at));
-            }
-            at += f.Width;
-        }
-    }
-
-    /// <summary>Levels through a table of at most 16.</summary>
-    private static void Translate(ReadOnlySpan<byte> table, byte* levels, int columns)
+    private static Vector128<byte> Table(ReadOnlySpan<byte> levels)
     {
         Span<byte> entries = stackalloc byte[Lanes];
-        table.CopyTo(entries);
-        var all = Vector128.Create<byte>(entries);
-        for (int n = 0; n < LevelBytes(columns); n += Lanes)
-        {
-            // Beyond the last column stand bytes that nobody reads; the buffer has room for them.
-            Vector128.Shuffle(all, Vector128.Load(levels + n)).Store(levels + n);
-        }
+        levels.CopyTo(entries);
+        return Vector128.Create<byte>(entries);
     }
 
-    /// <summary>level − offset, where the offset is a number or each column's own.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Subtract(byte* levels, byte* zeros, int offset, float* codes, int columns)
+    /// <summary>level − offset of 16 columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreDifference(Vector128<byte> levels, Vector128<byte> offsets, float* codes)
     {
-        int n = 0;
         if (Avx512F.IsSupported)
         {
-            var offsets = Vector512.Create(offset);
-            for (; n <= columns - Lanes; n += Lanes)
-            {
-                Vector512<int> zero = zeros == null ? offsets : Avx512F.ConvertToVector512Int32(Vector128.Load(zeros + n));
-                Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(levels + n)) - zero).Store(codes + n);
-            }
+            Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(levels) - Avx512F.ConvertToVector512Int32(offsets)).Store(codes);
+            return;
         }
-        else if (Avx2.IsSupported)
-        {
-            var offsets = Vector256.Create(offset);
-            for (; n <= columns - 8; n += 8)
-            {
-                Vector256<int> zero = zeros == null ? offsets : Avx2.ConvertToVector256Int32(zeros + n);
-                Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(levels + n) - zero).Store(codes + n);
-            }
-        }
-        for (; n < columns; n++)
-        {
-            codes[n] = levels[n] - (zeros == null ? offset : zeros[n]);
-        }
+        (Vector128<ushort> level0, Vector128<ushort> level8) = Vector128.Widen(levels);
+        (Vector128<ushort> offset0, Vector128<ushort> offset8) = Vector128.Widen(offsets);
+        (Vector128<int> d0, Vector128<int> d4) = Vector128.Widen(level0.AsInt16() - offset0.AsInt16());
+        (Vector128<int> d8, Vector128<int> d12) = Vector128.Widen(level8.AsInt16() - offset8.AsInt16());
+        Vector128.ConvertToSingle(d0).Store(codes);
+        Vector128.ConvertToSingle(d4).Store(codes + 4);
+        Vector128.ConvertToSingle(d8).Store(codes + 8);
+        Vector128.ConvertToSingle(d12).Store(codes + 12);
     }
 
     private void Supers(BlockScale layout, byte* block, int group, int columns, float* super)
@@ -179,17 +135,54 @@ internal readonly unsafe struct BlockPanel(BlockFormat format, byte* panel, long
         return (Vector256.ConditionalSelect(Vector256.LessThan(magnitude, Vector256.Create(Infinity)), finite, special) | sign).AsSingle();
     }
 
-    private static void ScaleRow(float* super, float* sub, int multiplier, int addend, float factor, float sign, float* scales, int columns)
+    /// <summary>super · (multiplier · s + addend) · factor; the sign is a factor too.</summary>
+    private static void Multiply(BlockScale layout, FieldRow bits, float* super, float sign, float* scales, int columns)
     {
         int n = 0;
-        Vector256<float> m = Vector256.Create((float)multiplier), a = Vector256.Create((float)addend), f = Vector256.Create(factor * sign);
-        for (; n <= columns - 8; n += 8)
+        for (var flip = Vector128.Create(layout.Flip); n <= columns - Lanes; n += Lanes)
         {
-            (Vector256.Load(super + n) * ((Vector256.Load(sub + n) * m) + a) * f).Store(scales + n);
+            StoreDifference(bits.Load(n) ^ flip, default, scales + n);
         }
         for (; n < columns; n++)
         {
-            scales[n] = super[n] * ((sub[n] * multiplier) + addend) * (factor * sign);
+            scales[n] = bits.One(n) ^ layout.Flip;
         }
+        Vector256<float> multiplier = Vector256.Create((float)layout.Multiplier), addend = Vector256.Create((float)layout.Addend), factor = Vector256.Create(layout.Factor * sign);
+        for (n = 0; n <= columns - 8; n += 8)
+        {
+            (Vector256.Load(super + n) * ((Vector256.Load(scales + n) * multiplier) + addend) * factor).Store(scales + n);
+        }
+        for (; n < columns; n++)
+        {
+            scales[n] = super[n] * ((scales[n] * layout.Multiplier) + layout.Addend) * (layout.Factor * sign);
+        }
+    }
+
+    /// <summary>The bits of one or two fields, put together, of every column.</summary>
+    private readonly struct FieldRow
+    {
+        private readonly byte* _low, _high;
+        private readonly BitField _lowField, _highField;
+        private readonly Vector128<byte> _lowMask, _highMask;
+
+        public FieldRow(ReadOnlySpan<BitField> fields, byte* block, long rowStride)
+        {
+            _lowField = fields[0];
+            _highField = fields.Length > 1 ? fields[1] : default;
+            _low = block + (_lowField.Byte * rowStride);
+            _high = block + (_highField.Byte * rowStride);
+            (_lowMask, _highMask) = (Vector128.Create((byte)_lowField.Mask), Vector128.Create((byte)_highField.Mask));
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector128<byte> Load(int column)
+        {
+            // Shifts cross bytes; the masks remove what came from the neighbour.
+            Vector128<byte> low = (Vector128.Load(_low + column).AsUInt16() >> _lowField.Shift).AsByte() & _lowMask;
+            return _highField.Width == 0 ? low
+                : low | (((Vector128.Load(_high + column).AsUInt16() >> _highField.Shift).AsByte() & _highMask).AsUInt16() << _lowField.Width).AsByte();
+        }
+
+        public int One(int column) => ((_low[column] >> _lowField.Shift) & _lowField.Mask) | (((_high[column] >> _highField.Shift) & _highField.Mask) << _lowField.Width);
     }
 }
