@@ -48,8 +48,7 @@ public static class CompilerDriver
         }
 
         observer.Begin("graph");
-        IEnumerable<PipelineEntry> formats = options.Cache is { } cache ? [new(new FormatCaches(cache), "last: nothing else looks at what caches hold")] : [];
-        GraphPipeline.Run(graph, new PassContext { Diagnostics = diagnostics, AfterPass = observer.Graph }, [.. GraphPipeline.Default, .. formats]);
+        GraphPipeline.Run(graph, new PassContext { Diagnostics = diagnostics, AfterPass = observer.Graph }, [.. GraphPipeline.Default, .. GraphPipeline.Caches(options.Cache)]);
         observer.Graph("graph", graph);
         if (observer.Stops("graph"))
         {

@@ -17,11 +17,10 @@ public sealed class SessionState
     {
         Program = program;
         Tensors = program.Image.Tensors.Where(t => t.Kind == TensorKind.State).ToImmutableDictionary(t => t.Name, t => new StateTensor(t, dimensions), StringComparer.Ordinal);
-        HashSet<string> used = [.. program.Image.Tensors.Where(t => t.Kind == TensorKind.State).SelectMany(t => t.Shape).SelectMany(d => d.Symbols)];
-        Dimensions = dimensions.Where(d => used.Contains(d.Key)).ToImmutableSortedDictionary(StringComparer.Ordinal);
+        Dimensions = dimensions.Where(d => Uses(program.Image, d.Key)).ToImmutableSortedDictionary(StringComparer.Ordinal);
     }
 
-    /// <summary>The dimensions that the shapes of the states hold; a run with this state has the same.</summary>
+    /// <summary>The dimensions that the sizes of the states hold; a run with this state has the same.</summary>
     public IReadOnlyDictionary<string, long> Dimensions { get; }
 
     /// <summary>Positions that each sequence holds after the last run, padding included; a run may continue at any of them.</summary>
@@ -48,7 +47,7 @@ public sealed class SessionState
         ArgumentNullException.ThrowIfNull(program);
         ArgumentNullException.ThrowIfNull(dimensions);
         var diagnostics = new DiagnosticList();
-        foreach (DimensionSymbol d in program.Image.Dimensions.Where(d => program.Image.Tensors.Any(t => t.Kind == TensorKind.State && t.Shape.Any(e => e.Symbols.Contains(d.Name)))))
+        foreach (DimensionSymbol d in program.Image.Dimensions.Where(d => Uses(program.Image, d.Name)))
         {
             if (!dimensions.TryGetValue(d.Name, out long value))
             {
@@ -61,6 +60,9 @@ public sealed class SessionState
         }
         return diagnostics.HasErrors ? throw new DiagnosticException(diagnostics) : new SessionState(program, dimensions);
     }
+
+    private static bool Uses(ProgramImage image, string dimension) =>
+        image.Tensors.Any(t => t.State is { } state && (t.Shape.Any(e => e.Symbols.Contains(dimension)) || state.Positions?.Symbols.Contains(dimension) == true));
 
     /// <summary>Forgets every position of every sequence.</summary>
     public void Clear()

@@ -26,6 +26,17 @@ public static class GraphPipeline
         new(new FixedPoint("tidy", new MergeDuplicates(), new RemoveDeadNodes()), "the tiler sees no dead node and nothing twice"),
     ];
 
+    /// <summary>What follows where caches live on between runs.</summary>
+    /// <param name="format">Null: as the importer made them.</param>
+    public static IEnumerable<PipelineEntry> Caches(CacheFormat? format)
+    {
+        yield return new(new WindowCaches(), "before their format is chosen: caches of scales are as circular as those of their codes");
+        if (format is { } chosen)
+        {
+            yield return new(new FormatCaches(chosen), "last: nothing else looks at what caches hold");
+        }
+    }
+
     /// <summary>Runs passes over a graph, in place. Throws <see cref="DiagnosticException"/> when a pass breaks the graph.</summary>
     public static Graph Run(Graph graph, PassContext? context = null, IReadOnlyList<PipelineEntry>? passes = null)
     {

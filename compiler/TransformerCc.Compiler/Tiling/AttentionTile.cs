@@ -1,4 +1,5 @@
 using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Compiler.TileIR;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
@@ -16,8 +17,8 @@ internal sealed record AttentionGeometry(HeadTensor Query, HeadTensor Result, lo
     /// <summary>Rows of a query tile: heads of a group times queries.</summary>
     public const int MaxRows = 128;
 
-    /// <summary>A multiple of the K-group, so that blocks do not change bits.</summary>
-    public const int MaxBlock = 128;
+    /// <summary>A multiple of the K-group, so that blocks do not change bits; circular caches wrap between blocks.</summary>
+    public const int MaxBlock = CacheAppend.SlotMultiple;
 
     public long Rows => Queries * Group;
 

@@ -18,9 +18,6 @@ internal static class CacheLowering
     /// <summary>Positions of a sequence that are planned for where the cache does not bound them.</summary>
     private const long LargestPast = 1L << 40;
 
-    /// <summary>Blocks divide circular caches, whatever the block size.</summary>
-    public const int SlotMultiple = AttentionGeometry.MaxBlock;
-
     /// <summary>Rows are stored in place: those of one block of the cache at a time, so that a circular one wraps between blocks.</summary>
     /// <param name="shrink">Halvings of the block.</param>
     public static void Append(TilingContext context, Node node, int shrink)
@@ -31,7 +28,7 @@ internal static class CacheLowering
         HeadTensor cache = HeadTensor.Of(context, node.Inputs[0], HeadLayout.BHSD), rows = HeadTensor.Of(context, node.Inputs[1], append.New);
         DimExpr slots = node.Inputs[0].Type.Shape[2];
         ElementType format = rows.Tensor.Type;
-        long block = long.Max(1, SlotMultiple >> shrink), stride = Lines.RoundUp(width.ConstantValue!.Value * format.Size());
+        long block = long.Max(1, CacheAppend.SlotMultiple >> shrink), stride = Lines.RoundUp(width.ConstantValue!.Value * format.Size());
         TileBuffer counts = LoadPast(context, node.Inputs[2], batch);
         builder.Loop("sequence", batch, b =>
         {

@@ -40,7 +40,7 @@ public static class Disassembler
             }
             if (t.State is { } state)
             {
-                Line(text, $".state {Quote(t.Name)} {ModeName(state.Mode)} {Quote(state.Past)} {Size(state.Length)} {state.Window}");
+                Line(text, $".state {Quote(t.Name)} {ModeName(state.Mode)} {Quote(state.Past)} {Size(state.Length)} {state.Window}{(state.Positions is { } positions ? $" {Size(positions)}" : "")}");
             }
         }
         PrintWeights(text, image.Weights);

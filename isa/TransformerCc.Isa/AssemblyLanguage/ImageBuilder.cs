@@ -48,7 +48,7 @@ internal sealed class ImageBuilder(AssemblyDiagnostics diagnostics, WeightSectio
                 Change(_tensors, s => s.Name, f.name, s => s with { Fill = Size(f.dimensionSize()) });
                 break;
             case TasmParser.StateContext s:
-                Change(_tensors, t => t.Name, s.name, t => t with { State = new(Mode(s.kind), Text(s.past), Size(s.dimensionSize()), Number(s.window, 0)) });
+                Change(_tensors, t => t.Name, s.name, t => t with { State = new(Mode(s.kind), Text(s.past), Size(s.length), Number(s.window, 0)) { Positions = s.positions is { } most ? Size(most) : null } });
                 break;
             case TasmParser.LimitContext l:
                 AddLimit(l);

@@ -21,7 +21,7 @@ directive
     | '.tensor' name=STRING kind=NAME type=NAME shape parameter=NUMBER            # tensor
     | '.default' name=STRING dimensionSize                                        # defaultValue
     | '.fill' name=STRING dimensionSize                                           # fill
-    | '.state' name=STRING kind=NAME past=STRING dimensionSize window=NUMBER      # state
+    | '.state' name=STRING kind=NAME past=STRING length=dimensionSize window=NUMBER positions=dimensionSize?  # state
     | '.weights' kind=NAME (count=NUMBER text=STRING? | text=STRING)              # weights
     | '.debug' operation=STRING node=STRING source=STRING                         # debug
     | '.entry' name=STRING                                                        # entry

@@ -43,7 +43,7 @@ public sealed record FileSection(SectionKind Kind, long Offset, long Length)
 /// </summary>
 internal static class FileLayout
 {
-    public const uint Version = 4;
+    public const uint Version = 5;
 
     public const int VersionAt = 8, SectionCountAt = 12, FileLengthAt = 16, FingerprintAt = 24, ChipNameAt = 56, TableHashAt = 128, HeaderHashAt = 160, HeaderSize = 192;
 

@@ -165,6 +165,7 @@ internal static class ImageRules
                 return;
             }
             CheckExpression($"the length of state '{t.Name}'", state.Length);
+            CheckExpression($"the positions of state '{t.Name}'", state.Positions);
             TensorSymbol? past = image.Tensors.FirstOrDefault(i => i.Name == state.Past && i.Kind == TensorKind.Input);
             if (t.Shape.Length != StateDescription.Rank || state.Window < 0 || (state.Mode == StateMode.Circular && state.Window == 0)
                 || past is not { Type: ElementType.I64, Shape: [var sequences] } || sequences != t.Shape[StateDescription.BatchAxis])

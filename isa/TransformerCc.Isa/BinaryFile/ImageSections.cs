@@ -73,6 +73,7 @@ internal static class ImageSections
                 w.Text(state.Past);
                 w.Text(state.Length.ToString());
                 w.Int64(state.Window);
+                WriteOptional(w, state.Positions);
             }
         }
     }
@@ -166,5 +167,5 @@ internal static class ImageSections
 
     private static StateDescription? ReadState(ref SectionReader r) => r.UInt32("whether a state's description follows", 1) == 0
         ? null
-        : new(r.Enum<StateMode>("the mode of a state"), r.Text("the input that counts positions", FileLimits.NameBytes), ReadExpression(ref r), r.Int64("a window"));
+        : new(r.Enum<StateMode>("the mode of a state"), r.Text("the input that counts positions", FileLimits.NameBytes), ReadExpression(ref r), r.Int64("a window")) { Positions = ReadOptional(ref r) };
 }

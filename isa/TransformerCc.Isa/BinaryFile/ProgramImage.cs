@@ -89,6 +89,9 @@ public enum StateMode : byte
 /// <param name="Window">The most positions that a query sees, its own included; 0 for all.</param>
 public sealed record StateDescription(StateMode Mode, string Past, DimExpr Length, long Window)
 {
+    /// <summary>The most positions of a sequence; null where the slots of an append state decide, or nothing does.</summary>
+    public DimExpr? Positions { get; init; }
+
     public const int BatchAxis = 0, SlotAxis = 2, Rank = 4;
 }
 

@@ -17,6 +17,7 @@ internal sealed class StateTensor
         long bytes = DramLayout.Bytes(symbol, Shape);
         DramLayout.CheckSize(symbol.Name, bytes);
         Memory = GC.AllocateArray<byte>((int)bytes, pinned: true);
+        Positions = symbol.State!.Positions is { } most ? DimensionBinder.Evaluate(most, dimensions, symbol.Name) : symbol.State.Mode == StateMode.Append ? Slots : long.MaxValue;
         Held = new long[Shape[StateDescription.BatchAxis]];
         _touched = new long[Held.Length];
     }
@@ -29,6 +30,9 @@ internal sealed class StateTensor
 
     /// <summary>Positions of each sequence after the last run.</summary>
     public long[] Held { get; }
+
+    /// <summary>The most that a sequence may have.</summary>
+    public long Positions { get; }
 
     public long Slots => Shape[StateDescription.SlotAxis];
 
@@ -49,9 +53,9 @@ internal sealed class StateTensor
             {
                 diagnostics.Add(Diagnostic.Error("TCC5033", FormattableString.Invariant($"'{state.Past}' says that sequence {b} has {past[b]} positions; its cache '{Symbol.Name}' holds {Held[b]}"), null, "continue at a position that earlier runs with the same state have computed"));
             }
-            else if (state.Mode == StateMode.Append ? end > Slots : length > Slots)
+            else if (end > Positions || length > Slots)
             {
-                diagnostics.Add(Diagnostic.Error("TCC5034", FormattableString.Invariant($"sequence {b} would have {end} positions, {past[b]} of them past; its cache '{Symbol.Name}' has room for {Slots}"), null, "nothing was changed: run fewer tokens, or begin with a larger context"));
+                diagnostics.Add(Diagnostic.Error("TCC5034", FormattableString.Invariant($"sequence {b} would have {end} positions, {past[b]} of them past; its cache '{Symbol.Name}' has room for {long.Min(Positions, state.Mode == StateMode.Append ? Slots : long.MaxValue)}"), null, "nothing was changed: run fewer tokens, or begin with a larger context"));
             }
             else if (state.Mode == StateMode.Circular && oldest < long.Max(_touched[b], end) - Slots)
             {

@@ -1,5 +1,8 @@
 using TransformerCc.Compiler;
+using TransformerCc.Compiler.GraphIR.Text;
 using TransformerCc.Isa;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 using TransformerCc.Runtime;
 
@@ -125,6 +128,32 @@ public class CacheRunTests
             inputs["past"] = CacheGraphs.Past(past);
             return Assert.Throws<DiagnosticException>(() => new Session(program.Program).Run(inputs, new RunOptions { State = caches.State })).Diagnostics[0].Code;
         }
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(CacheFormat.Int8)]
+    public void CachesOfAWindowGiveTheBitsOfWholeOnes(CacheFormat? format)
+    {
+        var whole = new CacheGraphs(Window: 60, MaxLength: 100, Cache: format);
+        CacheGraphs small = whole with { ShrinkToWindow = true };
+        using CachedProgram wholeProgram = new(whole, TestChips.Default, Precision.F32), smallProgram = new(small, TestChips.Default, Precision.F32);
+        Assert.All(smallProgram.Program.Image.Tensors.Where(t => t.State is not null), t => Assert.Equal((StateMode.Circular, DimExpr.Constant(256)), (t.State!.Mode, t.Shape[2])));
+        Dictionary<string, Tensor> sequences = whole.Sequences(new Random(8), 1, 400);
+        Assert.Equal(wholeProgram.RunChunks(sequences, 400, Chunks(400, () => 100)), smallProgram.RunChunks(sequences, 400, Chunks(400, () => 100)));
+        // The context is still what was asked for, though the cache would turn on.
+        CachedProgram.Caches caches = smallProgram.Begin(1, 120);
+        smallProgram.Run(caches, CacheGraphs.Positions(sequences, 0, 100), [0]);
+        Dictionary<string, Tensor> more = CacheGraphs.Positions(sequences, 100, 21);
+        more["past"] = CacheGraphs.Past(100);
+        Assert.Equal("TCC5034", Assert.Throws<DiagnosticException>(() => new Session(smallProgram.Program).Run(more, new RunOptions { State = caches.State })).Diagnostics[0].Code);
+    }
+
+    [Fact]
+    public void CachesThatWouldNotShrinkStayAsTheyAre()
+    {
+        Assert.Equal(new CacheGraphs(Window: 60).Text(), GraphPrinter.Print(new CacheGraphs(Window: 60, ShrinkToWindow: true).Parse()));
+        Assert.Equal(new CacheGraphs(MaxLength: 100).Text(), GraphPrinter.Print(new CacheGraphs(MaxLength: 100, ShrinkToWindow: true).Parse()));
     }
 
     [Fact]

@@ -11,16 +11,29 @@ namespace TransformerCc.Compiler.GraphIR.Operators;
 /// <param name="New">Layout of the new rows.</param>
 public sealed record CacheAppend(HeadLayout New, bool Circular) : Operator, IOperator<CacheAppend>
 {
+    /// <summary>The blocks in which attention reads divide it: a circular cache that is compiled has a multiple of so many slots.</summary>
+    public const int SlotMultiple = 128;
+
     public static string OperatorName => "cache_append";
 
     public override string Name => OperatorName;
 
-    public static CacheAppend Read(IAttributeReader reader) => new(reader.Word<HeadLayout>("new"), reader.Flag("circular"));
+    /// <summary>The most positions of a sequence where it is not the number of slots: what the model and its tables know.</summary>
+    public DimExpr? Positions { get; init; }
+
+    public static CacheAppend Read(IAttributeReader reader) => new(reader.Word<HeadLayout>("new"), reader.Flag("circular"))
+    {
+        Positions = reader.Has("positions") ? reader.Dim("positions") : null,
+    };
 
     public override void Attributes(IAttributeVisitor visitor)
     {
         visitor.Word("new", New);
         visitor.Flag("circular", Circular);
+        if (Positions is not null)
+        {
+            visitor.Dim("positions", Positions);
+        }
     }
 
     public override EquatableArray<TensorType> Infer(EquatableArray<TensorType> inputs)
@@ -52,13 +65,13 @@ public sealed record CacheAppend(HeadLayout New, bool Circular) : Operator, IOpe
         Tensor rows = TensorMath.FromDoubles(cache.Type, [batch, heads, length, width],
             TensorMath.Doubles(Strided.Copy(inputs[1], [batch, heads, length, width], [batchStride, headStride, sequenceStride, widthStride])));
         long[] past = TensorMath.Longs(inputs[2]);
-        long capacity = cache.Shape[2];
+        long capacity = cache.Shape[2], most = Positions?.Evaluate(dimensions) ?? long.MaxValue;
         byte[] bytes = cache.Data.ToArray();
         int run = checked((int)width * cache.Type.Size());
         for (long row = 0; row < batch * heads * length; row++)
         {
             long position = past[row / length / heads] + (row % length);
-            ShapeRules.Expect(position >= 0 && (Circular ? capacity > 0 : position < capacity), $"position {position} is outside a cache of {capacity}");
+            ShapeRules.Expect(position >= 0 && position < most && (Circular ? capacity > 0 : position < capacity), $"position {position} is outside a cache of {long.Min(most, capacity)}");
             long slot = (row / length * capacity) + (Circular ? position % capacity : position);
             rows.Data.Span.Slice((int)row * run, run).CopyTo(bytes.AsSpan((int)slot * run));
         }

@@ -358,15 +358,20 @@ public partial class TasmParser : Parser {
 		public IToken name;
 		public IToken kind;
 		public IToken past;
+		public DimensionSizeContext length;
 		public IToken window;
-		[System.Diagnostics.DebuggerNonUserCode] public DimensionSizeContext dimensionSize() {
-			return GetRuleContext<DimensionSizeContext>(0);
-		}
+		public DimensionSizeContext positions;
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] STRING() { return GetTokens(TasmParser.STRING); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode STRING(int i) {
 			return GetToken(TasmParser.STRING, i);
 		}
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME() { return GetToken(TasmParser.NAME, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public DimensionSizeContext[] dimensionSize() {
+			return GetRuleContexts<DimensionSizeContext>();
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public DimensionSizeContext dimensionSize(int i) {
+			return GetRuleContext<DimensionSizeContext>(i);
+		}
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NUMBER() { return GetToken(TasmParser.NUMBER, 0); }
 		public StateContext(DirectiveContext context) { CopyFrom(context); }
 		[System.Diagnostics.DebuggerNonUserCode]
@@ -438,7 +443,7 @@ public partial class TasmParser : Parser {
 		EnterRule(_localctx, 4, RULE_directive);
 		int _la;
 		try {
-			State = 93;
+			State = 95;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case T__0:
@@ -552,32 +557,42 @@ public partial class TasmParser : Parser {
 				State = 71;
 				((StateContext)_localctx).past = Match(STRING);
 				State = 72;
-				dimensionSize();
+				((StateContext)_localctx).length = dimensionSize();
 				State = 73;
 				((StateContext)_localctx).window = Match(NUMBER);
+				State = 75;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+				if (_la==NUMBER || _la==STRING) {
+					{
+					State = 74;
+					((StateContext)_localctx).positions = dimensionSize();
+					}
+				}
+
 				}
 				break;
 			case T__8:
 				_localctx = new WeightsContext(_localctx);
 				EnterOuterAlt(_localctx, 9);
 				{
-				State = 75;
+				State = 77;
 				Match(T__8);
-				State = 76;
+				State = 78;
 				((WeightsContext)_localctx).kind = Match(NAME);
-				State = 82;
+				State = 84;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case NUMBER:
 					{
-					State = 77;
-					((WeightsContext)_localctx).count = Match(NUMBER);
 					State = 79;
+					((WeightsContext)_localctx).count = Match(NUMBER);
+					State = 81;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 					if (_la==STRING) {
 						{
-						State = 78;
+						State = 80;
 						((WeightsContext)_localctx).text = Match(STRING);
 						}
 					}
@@ -586,7 +601,7 @@ public partial class TasmParser : Parser {
 					break;
 				case STRING:
 					{
-					State = 81;
+					State = 83;
 					((WeightsContext)_localctx).text = Match(STRING);
 					}
 					break;
@@ -599,13 +614,13 @@ public partial class TasmParser : Parser {
 				_localctx = new DebugContext(_localctx);
 				EnterOuterAlt(_localctx, 10);
 				{
-				State = 84;
-				Match(T__9);
-				State = 85;
-				((DebugContext)_localctx).operation = Match(STRING);
 				State = 86;
-				((DebugContext)_localctx).node = Match(STRING);
+				Match(T__9);
 				State = 87;
+				((DebugContext)_localctx).operation = Match(STRING);
+				State = 88;
+				((DebugContext)_localctx).node = Match(STRING);
+				State = 89;
 				((DebugContext)_localctx).source = Match(STRING);
 				}
 				break;
@@ -613,9 +628,9 @@ public partial class TasmParser : Parser {
 				_localctx = new EntryContext(_localctx);
 				EnterOuterAlt(_localctx, 11);
 				{
-				State = 88;
+				State = 90;
 				Match(T__10);
-				State = 89;
+				State = 91;
 				((EntryContext)_localctx).name = Match(STRING);
 				}
 				break;
@@ -623,11 +638,11 @@ public partial class TasmParser : Parser {
 				_localctx = new LimitContext(_localctx);
 				EnterOuterAlt(_localctx, 12);
 				{
-				State = 90;
-				Match(T__11);
-				State = 91;
-				((LimitContext)_localctx).name = Match(STRING);
 				State = 92;
+				Match(T__11);
+				State = 93;
+				((LimitContext)_localctx).name = Match(STRING);
+				State = 94;
 				((LimitContext)_localctx).upper = Match(NUMBER);
 				}
 				break;
@@ -674,35 +689,35 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 95;
+			State = 97;
 			Match(T__12);
-			State = 104;
+			State = 106;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==NUMBER || _la==STRING) {
 				{
-				State = 96;
+				State = 98;
 				dimensionSize();
-				State = 101;
+				State = 103;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==T__13) {
 					{
 					{
-					State = 97;
+					State = 99;
 					Match(T__13);
-					State = 98;
+					State = 100;
 					dimensionSize();
 					}
 					}
-					State = 103;
+					State = 105;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 106;
+			State = 108;
 			Match(T__14);
 			}
 		}
@@ -741,7 +756,7 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 108;
+			State = 110;
 			_la = TokenStream.LA(1);
 			if ( !(_la==NUMBER || _la==STRING) ) {
 			ErrorHandler.RecoverInline(this);
@@ -785,9 +800,9 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 110;
+			State = 112;
 			Match(NAME);
-			State = 111;
+			State = 113;
 			Match(T__15);
 			}
 		}
@@ -832,19 +847,19 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 113;
+			State = 115;
 			_localctx.mnemonic = Match(NAME);
-			State = 117;
+			State = 119;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==NAME) {
 				{
 				{
-				State = 114;
+				State = 116;
 				operand();
 				}
 				}
-				State = 119;
+				State = 121;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -887,11 +902,11 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 120;
-			_localctx.key = Match(NAME);
-			State = 121;
-			Match(T__16);
 			State = 122;
+			_localctx.key = Match(NAME);
+			State = 123;
+			Match(T__16);
+			State = 124;
 			value();
 			}
 		}
@@ -968,28 +983,28 @@ public partial class TasmParser : Parser {
 		EnterRule(_localctx, 16, RULE_value);
 		int _la;
 		try {
-			State = 144;
+			State = 146;
 			ErrorHandler.Sync(this);
-			switch ( Interpreter.AdaptivePredict(TokenStream,13,Context) ) {
+			switch ( Interpreter.AdaptivePredict(TokenStream,14,Context) ) {
 			case 1:
 				_localctx = new NumbersContext(_localctx);
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 124;
+				State = 126;
 				Match(NUMBER);
-				State = 129;
+				State = 131;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==T__13) {
 					{
 					{
-					State = 125;
+					State = 127;
 					Match(T__13);
-					State = 126;
+					State = 128;
 					Match(NUMBER);
 					}
 					}
-					State = 131;
+					State = 133;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -999,7 +1014,7 @@ public partial class TasmParser : Parser {
 				_localctx = new WordContext(_localctx);
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 132;
+				State = 134;
 				Match(NAME);
 				}
 				break;
@@ -1007,27 +1022,27 @@ public partial class TasmParser : Parser {
 				_localctx = new AddressContext(_localctx);
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 133;
-				((AddressContext)_localctx).space = Match(NAME);
-				State = 134;
-				Match(T__12);
 				State = 135;
-				place();
+				((AddressContext)_localctx).space = Match(NAME);
 				State = 136;
+				Match(T__12);
+				State = 137;
+				place();
+				State = 138;
 				Match(T__14);
-				State = 141;
+				State = 143;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==T__15) {
 					{
 					{
-					State = 137;
+					State = 139;
 					Match(T__15);
-					State = 138;
+					State = 140;
 					attribute();
 					}
 					}
-					State = 143;
+					State = 145;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -1070,29 +1085,29 @@ public partial class TasmParser : Parser {
 		EnterRule(_localctx, 18, RULE_place);
 		int _la;
 		try {
-			State = 152;
+			State = 154;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case NUMBER:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 146;
+				State = 148;
 				_localctx.offset = Match(NUMBER);
 				}
 				break;
 			case NAME:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 147;
+				State = 149;
 				_localctx.register = Match(NAME);
-				State = 150;
+				State = 152;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==T__17) {
 					{
-					State = 148;
+					State = 150;
 					Match(T__17);
-					State = 149;
+					State = 151;
 					_localctx.offset = Match(NUMBER);
 					}
 				}
@@ -1143,27 +1158,27 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 154;
+			State = 156;
 			Match(NAME);
-			State = 160;
+			State = 162;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==T__16) {
 				{
-				State = 155;
+				State = 157;
 				Match(T__16);
-				State = 158;
+				State = 160;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case NUMBER:
 					{
-					State = 156;
+					State = 158;
 					_localctx.number = Match(NUMBER);
 					}
 					break;
 				case NAME:
 					{
-					State = 157;
+					State = 159;
 					_localctx.word = Match(NAME);
 					}
 					break;
@@ -1187,58 +1202,58 @@ public partial class TasmParser : Parser {
 	}
 
 	private static int[] _serializedATN = {
-		4,1,25,163,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
+		4,1,25,165,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
 		7,7,2,8,7,8,2,9,7,9,2,10,7,10,1,0,3,0,24,8,0,1,0,1,0,3,0,28,8,0,5,0,30,
 		8,0,10,0,12,0,33,9,0,1,0,1,0,1,1,1,1,1,1,3,1,40,8,1,1,2,1,2,1,2,3,2,45,
 		8,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,
-		2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,3,2,
-		80,8,2,1,2,3,2,83,8,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,3,2,94,8,2,1,
-		3,1,3,1,3,1,3,5,3,100,8,3,10,3,12,3,103,9,3,3,3,105,8,3,1,3,1,3,1,4,1,
-		4,1,5,1,5,1,5,1,6,1,6,5,6,116,8,6,10,6,12,6,119,9,6,1,7,1,7,1,7,1,7,1,
-		8,1,8,1,8,5,8,128,8,8,10,8,12,8,131,9,8,1,8,1,8,1,8,1,8,1,8,1,8,1,8,5,
-		8,140,8,8,10,8,12,8,143,9,8,3,8,145,8,8,1,9,1,9,1,9,1,9,3,9,151,8,9,3,
-		9,153,8,9,1,10,1,10,1,10,1,10,3,10,159,8,10,3,10,161,8,10,1,10,0,0,11,
-		0,2,4,6,8,10,12,14,16,18,20,0,1,1,0,20,21,181,0,23,1,0,0,0,2,39,1,0,0,
-		0,4,93,1,0,0,0,6,95,1,0,0,0,8,108,1,0,0,0,10,110,1,0,0,0,12,113,1,0,0,
-		0,14,120,1,0,0,0,16,144,1,0,0,0,18,152,1,0,0,0,20,154,1,0,0,0,22,24,3,
-		2,1,0,23,22,1,0,0,0,23,24,1,0,0,0,24,31,1,0,0,0,25,27,5,22,0,0,26,28,3,
-		2,1,0,27,26,1,0,0,0,27,28,1,0,0,0,28,30,1,0,0,0,29,25,1,0,0,0,30,33,1,
-		0,0,0,31,29,1,0,0,0,31,32,1,0,0,0,32,34,1,0,0,0,33,31,1,0,0,0,34,35,5,
-		0,0,1,35,1,1,0,0,0,36,40,3,4,2,0,37,40,3,10,5,0,38,40,3,12,6,0,39,36,1,
-		0,0,0,39,37,1,0,0,0,39,38,1,0,0,0,40,3,1,0,0,0,41,42,5,1,0,0,42,44,5,21,
-		0,0,43,45,5,21,0,0,44,43,1,0,0,0,44,45,1,0,0,0,45,94,1,0,0,0,46,47,5,2,
-		0,0,47,94,5,21,0,0,48,49,5,3,0,0,49,94,5,20,0,0,50,51,5,4,0,0,51,52,5,
-		21,0,0,52,53,5,20,0,0,53,54,5,20,0,0,54,94,5,20,0,0,55,56,5,5,0,0,56,57,
-		5,21,0,0,57,58,5,19,0,0,58,59,5,19,0,0,59,60,3,6,3,0,60,61,5,20,0,0,61,
-		94,1,0,0,0,62,63,5,6,0,0,63,64,5,21,0,0,64,94,3,8,4,0,65,66,5,7,0,0,66,
-		67,5,21,0,0,67,94,3,8,4,0,68,69,5,8,0,0,69,70,5,21,0,0,70,71,5,19,0,0,
-		71,72,5,21,0,0,72,73,3,8,4,0,73,74,5,20,0,0,74,94,1,0,0,0,75,76,5,9,0,
-		0,76,82,5,19,0,0,77,79,5,20,0,0,78,80,5,21,0,0,79,78,1,0,0,0,79,80,1,0,
-		0,0,80,83,1,0,0,0,81,83,5,21,0,0,82,77,1,0,0,0,82,81,1,0,0,0,83,94,1,0,
-		0,0,84,85,5,10,0,0,85,86,5,21,0,0,86,87,5,21,0,0,87,94,5,21,0,0,88,89,
-		5,11,0,0,89,94,5,21,0,0,90,91,5,12,0,0,91,92,5,21,0,0,92,94,5,20,0,0,93,
-		41,1,0,0,0,93,46,1,0,0,0,93,48,1,0,0,0,93,50,1,0,0,0,93,55,1,0,0,0,93,
-		62,1,0,0,0,93,65,1,0,0,0,93,68,1,0,0,0,93,75,1,0,0,0,93,84,1,0,0,0,93,
-		88,1,0,0,0,93,90,1,0,0,0,94,5,1,0,0,0,95,104,5,13,0,0,96,101,3,8,4,0,97,
-		98,5,14,0,0,98,100,3,8,4,0,99,97,1,0,0,0,100,103,1,0,0,0,101,99,1,0,0,
-		0,101,102,1,0,0,0,102,105,1,0,0,0,103,101,1,0,0,0,104,96,1,0,0,0,104,105,
-		1,0,0,0,105,106,1,0,0,0,106,107,5,15,0,0,107,7,1,0,0,0,108,109,7,0,0,0,
-		109,9,1,0,0,0,110,111,5,19,0,0,111,112,5,16,0,0,112,11,1,0,0,0,113,117,
-		5,19,0,0,114,116,3,14,7,0,115,114,1,0,0,0,116,119,1,0,0,0,117,115,1,0,
-		0,0,117,118,1,0,0,0,118,13,1,0,0,0,119,117,1,0,0,0,120,121,5,19,0,0,121,
-		122,5,17,0,0,122,123,3,16,8,0,123,15,1,0,0,0,124,129,5,20,0,0,125,126,
-		5,14,0,0,126,128,5,20,0,0,127,125,1,0,0,0,128,131,1,0,0,0,129,127,1,0,
-		0,0,129,130,1,0,0,0,130,145,1,0,0,0,131,129,1,0,0,0,132,145,5,19,0,0,133,
-		134,5,19,0,0,134,135,5,13,0,0,135,136,3,18,9,0,136,141,5,15,0,0,137,138,
-		5,16,0,0,138,140,3,20,10,0,139,137,1,0,0,0,140,143,1,0,0,0,141,139,1,0,
-		0,0,141,142,1,0,0,0,142,145,1,0,0,0,143,141,1,0,0,0,144,124,1,0,0,0,144,
-		132,1,0,0,0,144,133,1,0,0,0,145,17,1,0,0,0,146,153,5,20,0,0,147,150,5,
-		19,0,0,148,149,5,18,0,0,149,151,5,20,0,0,150,148,1,0,0,0,150,151,1,0,0,
-		0,151,153,1,0,0,0,152,146,1,0,0,0,152,147,1,0,0,0,153,19,1,0,0,0,154,160,
-		5,19,0,0,155,158,5,17,0,0,156,159,5,20,0,0,157,159,5,19,0,0,158,156,1,
-		0,0,0,158,157,1,0,0,0,159,161,1,0,0,0,160,155,1,0,0,0,160,161,1,0,0,0,
-		161,21,1,0,0,0,18,23,27,31,39,44,79,82,93,101,104,117,129,141,144,150,
-		152,158,160
+		2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,3,2,76,8,2,1,2,1,2,1,
+		2,1,2,3,2,82,8,2,1,2,3,2,85,8,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,3,
+		2,96,8,2,1,3,1,3,1,3,1,3,5,3,102,8,3,10,3,12,3,105,9,3,3,3,107,8,3,1,3,
+		1,3,1,4,1,4,1,5,1,5,1,5,1,6,1,6,5,6,118,8,6,10,6,12,6,121,9,6,1,7,1,7,
+		1,7,1,7,1,8,1,8,1,8,5,8,130,8,8,10,8,12,8,133,9,8,1,8,1,8,1,8,1,8,1,8,
+		1,8,1,8,5,8,142,8,8,10,8,12,8,145,9,8,3,8,147,8,8,1,9,1,9,1,9,1,9,3,9,
+		153,8,9,3,9,155,8,9,1,10,1,10,1,10,1,10,3,10,161,8,10,3,10,163,8,10,1,
+		10,0,0,11,0,2,4,6,8,10,12,14,16,18,20,0,1,1,0,20,21,184,0,23,1,0,0,0,2,
+		39,1,0,0,0,4,95,1,0,0,0,6,97,1,0,0,0,8,110,1,0,0,0,10,112,1,0,0,0,12,115,
+		1,0,0,0,14,122,1,0,0,0,16,146,1,0,0,0,18,154,1,0,0,0,20,156,1,0,0,0,22,
+		24,3,2,1,0,23,22,1,0,0,0,23,24,1,0,0,0,24,31,1,0,0,0,25,27,5,22,0,0,26,
+		28,3,2,1,0,27,26,1,0,0,0,27,28,1,0,0,0,28,30,1,0,0,0,29,25,1,0,0,0,30,
+		33,1,0,0,0,31,29,1,0,0,0,31,32,1,0,0,0,32,34,1,0,0,0,33,31,1,0,0,0,34,
+		35,5,0,0,1,35,1,1,0,0,0,36,40,3,4,2,0,37,40,3,10,5,0,38,40,3,12,6,0,39,
+		36,1,0,0,0,39,37,1,0,0,0,39,38,1,0,0,0,40,3,1,0,0,0,41,42,5,1,0,0,42,44,
+		5,21,0,0,43,45,5,21,0,0,44,43,1,0,0,0,44,45,1,0,0,0,45,96,1,0,0,0,46,47,
+		5,2,0,0,47,96,5,21,0,0,48,49,5,3,0,0,49,96,5,20,0,0,50,51,5,4,0,0,51,52,
+		5,21,0,0,52,53,5,20,0,0,53,54,5,20,0,0,54,96,5,20,0,0,55,56,5,5,0,0,56,
+		57,5,21,0,0,57,58,5,19,0,0,58,59,5,19,0,0,59,60,3,6,3,0,60,61,5,20,0,0,
+		61,96,1,0,0,0,62,63,5,6,0,0,63,64,5,21,0,0,64,96,3,8,4,0,65,66,5,7,0,0,
+		66,67,5,21,0,0,67,96,3,8,4,0,68,69,5,8,0,0,69,70,5,21,0,0,70,71,5,19,0,
+		0,71,72,5,21,0,0,72,73,3,8,4,0,73,75,5,20,0,0,74,76,3,8,4,0,75,74,1,0,
+		0,0,75,76,1,0,0,0,76,96,1,0,0,0,77,78,5,9,0,0,78,84,5,19,0,0,79,81,5,20,
+		0,0,80,82,5,21,0,0,81,80,1,0,0,0,81,82,1,0,0,0,82,85,1,0,0,0,83,85,5,21,
+		0,0,84,79,1,0,0,0,84,83,1,0,0,0,85,96,1,0,0,0,86,87,5,10,0,0,87,88,5,21,
+		0,0,88,89,5,21,0,0,89,96,5,21,0,0,90,91,5,11,0,0,91,96,5,21,0,0,92,93,
+		5,12,0,0,93,94,5,21,0,0,94,96,5,20,0,0,95,41,1,0,0,0,95,46,1,0,0,0,95,
+		48,1,0,0,0,95,50,1,0,0,0,95,55,1,0,0,0,95,62,1,0,0,0,95,65,1,0,0,0,95,
+		68,1,0,0,0,95,77,1,0,0,0,95,86,1,0,0,0,95,90,1,0,0,0,95,92,1,0,0,0,96,
+		5,1,0,0,0,97,106,5,13,0,0,98,103,3,8,4,0,99,100,5,14,0,0,100,102,3,8,4,
+		0,101,99,1,0,0,0,102,105,1,0,0,0,103,101,1,0,0,0,103,104,1,0,0,0,104,107,
+		1,0,0,0,105,103,1,0,0,0,106,98,1,0,0,0,106,107,1,0,0,0,107,108,1,0,0,0,
+		108,109,5,15,0,0,109,7,1,0,0,0,110,111,7,0,0,0,111,9,1,0,0,0,112,113,5,
+		19,0,0,113,114,5,16,0,0,114,11,1,0,0,0,115,119,5,19,0,0,116,118,3,14,7,
+		0,117,116,1,0,0,0,118,121,1,0,0,0,119,117,1,0,0,0,119,120,1,0,0,0,120,
+		13,1,0,0,0,121,119,1,0,0,0,122,123,5,19,0,0,123,124,5,17,0,0,124,125,3,
+		16,8,0,125,15,1,0,0,0,126,131,5,20,0,0,127,128,5,14,0,0,128,130,5,20,0,
+		0,129,127,1,0,0,0,130,133,1,0,0,0,131,129,1,0,0,0,131,132,1,0,0,0,132,
+		147,1,0,0,0,133,131,1,0,0,0,134,147,5,19,0,0,135,136,5,19,0,0,136,137,
+		5,13,0,0,137,138,3,18,9,0,138,143,5,15,0,0,139,140,5,16,0,0,140,142,3,
+		20,10,0,141,139,1,0,0,0,142,145,1,0,0,0,143,141,1,0,0,0,143,144,1,0,0,
+		0,144,147,1,0,0,0,145,143,1,0,0,0,146,126,1,0,0,0,146,134,1,0,0,0,146,
+		135,1,0,0,0,147,17,1,0,0,0,148,155,5,20,0,0,149,152,5,19,0,0,150,151,5,
+		18,0,0,151,153,5,20,0,0,152,150,1,0,0,0,152,153,1,0,0,0,153,155,1,0,0,
+		0,154,148,1,0,0,0,154,149,1,0,0,0,155,19,1,0,0,0,156,162,5,19,0,0,157,
+		160,5,17,0,0,158,161,5,20,0,0,159,161,5,19,0,0,160,158,1,0,0,0,160,159,
+		1,0,0,0,161,163,1,0,0,0,162,157,1,0,0,0,162,163,1,0,0,0,163,21,1,0,0,0,
+		19,23,27,31,39,44,75,81,84,95,103,106,119,131,143,146,152,154,160,162
 	};
 
 	public static readonly ATN _ATN =

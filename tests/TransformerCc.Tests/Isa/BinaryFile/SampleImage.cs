@@ -31,7 +31,7 @@ internal static class SampleImage
                 new("logits/é", TensorKind.Output, ElementType.F32, [batch, (length * 2) + 1, 17], 4),
                 new("spills", TensorKind.Scratch, ElementType.BF16, [DimExpr.FloorDiv(length + 15, 16) * 16], 5),
                 new("past", TensorKind.Input, ElementType.I64, [batch], 7) { Fill = DimExpr.Zero },
-                new("keys", TensorKind.State, ElementType.F16, [batch, 2, DimExpr.Symbol("context"), 64], 8) { State = new(StateMode.Circular, "past", length, 100) },
+                new("keys", TensorKind.State, ElementType.F16, [batch, 2, DimExpr.Symbol("context"), 64], 8) { State = new(StateMode.Circular, "past", length, 100) { Positions = DimExpr.Symbol("context") } },
             ],
             Weights = new BytesWeightSection(weights),
             Debug = [new("", "", ""), new("linear", "/MatMul", "/MatMul,/Add"), new("attention/scores", "/attn", "")],
