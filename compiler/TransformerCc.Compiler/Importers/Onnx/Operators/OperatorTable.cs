@@ -32,6 +32,7 @@ internal static class OperatorTable
         RotaryOperators.Entries,
         GroupQueryOperators.Entries,
         BlockQuantizedOperators.Entries,
+        ExpertOperators.Entries,
     }.SelectMany(family => family).ToLookup(e => (e.Domain, e.Name));
 
     /// <summary>Domain and name of every supported operator.</summary>
