@@ -1,0 +1,64 @@
+using System.Text.Json;
+
+namespace TransformerCc.Tests.Tool;
+
+/// <summary>tcc run --prompt.</summary>
+public sealed class GenerationTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-generation").FullName;
+
+    private string Binary => Path.Combine(_folder, "model.bin");
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [DataFact("gguf")]
+    public void A_story_is_told()
+    {
+        ToolRun.Good("compile", TestData.Get("gguf/stories260k-f32.gguf"), "-o", Binary, "--precision", "f32");
+
+        ToolRun one = ToolRun.Good("run", Binary, "--prompt", "Once upon a time", "--max-tokens", "11");
+        Assert.Equal(", there was a little girl named Lily.\n", one.Output);
+        Assert.Contains("prefill: 5 tokens in ", one.Error, StringComparison.Ordinal);
+        Assert.Contains("decode: 10 tokens in ", one.Error, StringComparison.Ordinal);
+
+        ToolRun two = ToolRun.Good("run", Binary, "--prompt", "Once upon a time", "The", "--max-tokens", "11", "--stop", " named", " little");
+        string[] lines = two.Output.Split('\n');
+        Assert.Equal(["--- 1", ", there was a", "--- 2"], lines[..3]);
+
+        JsonElement json = ToolRun.Good("run", Binary, "--prompt", "Once upon a time", "--max-tokens", "11", "--json").Json();
+        JsonElement answer = json.GetProperty("answers")[0];
+        Assert.Equal((", there was a little girl named Lily.", "maxTokens", 11), (answer.GetProperty("text").GetString(), answer.GetProperty("finish").GetString(), answer.GetProperty("tokens").GetArrayLength()));
+        Assert.Equal(5, json.GetProperty("prefill").GetProperty("tokens").GetInt32());
+
+        string[] draw = ["run", Binary, "--prompt", "Once upon a time", "--max-tokens", "11", "--temperature", "1.5", "--top-k", "20", "--seed"];
+        Assert.Equal(ToolRun.Good([.. draw, "1"]).Output, ToolRun.Good([.. draw, "1"]).Output);
+        Assert.NotEqual(ToolRun.Good([.. draw, "1"]).Output, ToolRun.Good([.. draw, "2"]).Output);
+
+        ToolRun full = ToolRun.Of("run", Binary, "--prompt", string.Join(' ', Enumerable.Repeat("Once upon a time", 26)), "--max-tokens", "100", "--seed", "1");
+        Assert.Equal(1, full.ExitCode);
+        Assert.NotEqual("\n", full.Output);
+        Assert.Contains("TCC7020: answer 1 ends after ", full.Error, StringComparison.Ordinal);
+
+        Refused("TCC5210", 3, "--prompt", string.Join(' ', Enumerable.Repeat("Once upon a time", 100)));
+        Refused("TCC5212", 3, "--prompt", "x", "--top-p", "7");
+        Refused("TCC5207", 3, "--prompt", "x", "--chat");
+        Refused("TCC7001", 2, "--prompt", "x", "--inputs", _folder);
+        Refused("TCC7001", 2, "--prompt", "x", "--check");
+        Refused("TCC7001", 2, "--max-tokens", "3", "--inputs", _folder, "--outputs", _folder);
+        Refused("TCC7001", 2, "--inputs", _folder);
+        Refused("TCC7001", 2);
+    }
+
+    [Fact]
+    public void A_program_that_is_no_language_model_is_refused()
+    {
+        ToolRun.Good("compile", TestData.AdderModel, "-o", Binary);
+        Refused("TCC520", 3, "--prompt", "1 + 1");
+    }
+
+    private void Refused(string code, int exitCode, params string[] arguments)
+    {
+        ToolRun run = ToolRun.Of(["run", Binary, .. arguments]);
+        Assert.True(run.ExitCode == exitCode && run.Error.Contains(code, StringComparison.Ordinal), $"{string.Join(' ', arguments)}: {run.ExitCode}\n{run.Error}");
+    }
+}
