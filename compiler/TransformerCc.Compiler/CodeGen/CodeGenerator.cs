@@ -14,7 +14,7 @@ namespace TransformerCc.Compiler.CodeGen;
 /// <summary>Turns an ordered and placed tile program into instructions and the image of the binary.</summary>
 public sealed class CodeGenerator
 {
-    /// <summary>Registers that expressions moved out of a loop leave free for its body.</summary>
+    /// <summary>Registers that a loop finds free, and that expressions moved out of it leave to its body.</summary>
     private const int ReservedRegisters = 28;
 
     private readonly MemoryPlan _plan;
@@ -103,6 +103,7 @@ public sealed class CodeGenerator
 
     private void Emit(TileLoop loop)
     {
+        _registers.Reserve(ReservedRegisters);
         _registers.OpenScope();
         Hoist(loop);
         Dim count = _registers.Operand(loop.Count);

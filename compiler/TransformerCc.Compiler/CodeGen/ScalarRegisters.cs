@@ -32,6 +32,14 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
 
     public void OpenScope() => _scopes.Push(new Scope());
 
+    /// <summary>Forgets values of this scope, those used longest ago first, until so many registers are free for a scope inside it, or none is left to forget.</summary>
+    public void Reserve(int registers)
+    {
+        while (Free < registers && TryEvict())
+        {
+        }
+    }
+
     public void CloseScope()
     {
         foreach (Reg r in _scopes.Pop().Owned)
@@ -294,9 +302,9 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
     /// <summary>A register owned by the current scope and pinned.</summary>
     private Reg Allocate()
     {
-        if (_free.Count == 0)
+        if (_free.Count == 0 && !TryEvict())
         {
-            Evict();
+            throw new DiagnosticException(Diagnostic.Error("TCC3301", "an address needs more scalar registers than the sequencer has", help: "fewer symbolic dimensions (--bind) make addresses simpler"), FailureKind.DoesNotFit);
         }
         var r = new Reg(_free.Min);
         _free.Remove(r.Index);
@@ -316,16 +324,17 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
     /// Forgets the value of the innermost scope that was used longest ago. Outer scopes keep theirs: their code stands
     /// before the loop and is not repeated.
     /// </summary>
-    private void Evict()
+    private bool TryEvict()
     {
         Scope scope = _scopes.Peek();
         string? victim = scope.Evictable.Find(t => !_pinned.Contains(scope.Values[t]));
         if (victim is null)
         {
-            throw new DiagnosticException(Diagnostic.Error("TCC3301", "an address needs more scalar registers than the sequencer has", help: "fewer symbolic dimensions (--bind) make addresses simpler"), FailureKind.DoesNotFit);
+            return false;
         }
         scope.Evictable.Remove(victim);
         scope.Values.Remove(victim, out Reg r);
         Release(scope, r);
+        return true;
     }
 }

@@ -36,6 +36,11 @@ public sealed class ScalarExpressionTests
         CheckValues([.. values, .. values.Reverse()], [(19, 100)]);
     }
 
+    /// <summary>What stands before a loop, one layer after another, leaves registers to the loop.</summary>
+    [Fact]
+    public void Values_around_a_loop_are_evicted_before_it() =>
+        CheckValues([.. Enumerable.Range(0, 20).Select(x => DimExpr.FloorDiv(s_n * (x + 3), 7) + (s_j * s_k) - DimExpr.Min(s_i + x, s_m))], [(19, 100)], before: 150);
+
     [Fact]
     public void Large_and_negative_constants()
     {
@@ -64,7 +69,8 @@ public sealed class ScalarExpressionTests
     }
 
     /// <summary>All expressions inside two loops, i &lt; n and j &lt; 3, with k named as i + 2n between them.</summary>
-    private static void CheckValues(DimExpr[] expressions, (long N, long M)[] sizes)
+    /// <param name="before">Values that instructions between the loops need.</param>
+    private static void CheckValues(DimExpr[] expressions, (long N, long M)[] sizes, int before = 0)
     {
         const int inner = 3;
         var output = new DramTensor("values", TensorKind.Output, ElementType.I64, [s_n, inner, expressions.Length]);
@@ -80,6 +86,10 @@ public sealed class ScalarExpressionTests
         b.Loop("i", s_n, i =>
         {
             b.Let("k", i + (s_n * 2));
+            for (int x = 0; x < before; x++)
+            {
+                b.Iota(new VectorTile(b.Buffer("before", MemorySpace.Asp, sizeof(long)), DimExpr.Zero, DimExpr.Zero, ElementType.I64), DimExpr.One, DimExpr.One, (s_i * s_m) + (s_n * x), DimExpr.Zero, DimExpr.Zero);
+            }
             b.Loop("j", inner, j =>
             {
                 TileBuffer buffer = b.Buffer("row", MemorySpace.Asp, expressions.Length * sizeof(long));
