@@ -43,6 +43,8 @@ internal static class GgmlFormats
         s_tq2,
         new BlockFormat("mxfp4", CodeOf(39), 32, 17, 32, Codes(32, [new(1, 4, 16)], table: s_e2m1), new BlockScale(1, SuperScaleKind.HalvedE8M0, 0)),
         new BlockFormat("nvfp4", CodeOf(40), 64, 36, 16, Codes(64, [new(4, 4, 8)], table: s_e2m1), new BlockScale(4, SuperScaleKind.HalvedE4M3, 0, stride: 1)),
+        new BlockFormat("q1_0", CodeOf(41), 128, 18, 32, Codes(128, [new(2, 1, 1)], table: [-1, 1]), new BlockScale(4, SuperScaleKind.F16, 0)),
+        new BlockFormat("q2_0", CodeOf(42), 64, 18, 32, Codes(64, [new(2, 2, 1)], offset: 1), new BlockScale(2, SuperScaleKind.F16, 0)),
     ];
 
     private static byte CodeOf(int ggmlType) => (byte)(FirstCode + ggmlType);

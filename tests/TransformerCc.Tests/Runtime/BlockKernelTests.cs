@@ -13,7 +13,7 @@ namespace TransformerCc.Tests.Runtime;
 /// <summary>Products with weights in blocks, and look-ups in tables of blocks, bit for bit as their loop nests say, for every format.</summary>
 public sealed unsafe class BlockKernelTests
 {
-    private static readonly int[] s_m = [1, 2, 3, 4, 7, 13], s_k = [1, 15, 32, 33, 97, 256, 300, 530], s_n = [1, 5, 16, 31, 64, 67, 130];
+    private static readonly int[] s_m = [1, 2, 3, 4, 7], s_k = [1, 15, 32, 33, 97, 256, 300, 530], s_n = [1, 5, 16, 31, 64, 67, 130];
 
     public static TheoryData<string> Formats => [.. BlockFormat.All.Select(f => f.Name)];
 
@@ -28,7 +28,7 @@ public sealed unsafe class BlockKernelTests
         var g = new OperandSource(format.Code);
         RandomBytes(harness.Bytes(MemorySpace.Wsp), format.Code);
         RandomFloats(MemoryMarshal.Cast<byte, float>(harness.Bytes(MemorySpace.Asp)), format.Code);
-        for (int times = 0; times < 4; times++)
+        for (int times = format.GgmlType is null ? 2 : 4; times > 0; times--) // ninety formats differ only in lengths
         {
             int m = g.Pick(s_m), k = g.Pick(s_k), n = g.Pick(s_n);
             ElementType a = g.Pick([ElementType.F32, ElementType.BF16]);
@@ -45,7 +45,7 @@ public sealed unsafe class BlockKernelTests
         using var harness = new KernelHarness(format.Code);
         var g = new OperandSource(format.Code);
         RandomBytes(harness.Bytes(MemorySpace.Dram), format.Code);
-        for (int times = 0; times < 3; times++)
+        for (int times = 0; times < 2; times++)
         {
             int rows = g.Next(1, 6), columns = g.Pick([0, 1, 31, 256, 300]), tableRows = g.Next(1, 6);
             for (int r = 0; r < rows; r++)

@@ -38,6 +38,8 @@ public sealed class BlockVectorTests
         { "tq2_0", 1, 2, [6956f, -6956f, 0f], 0x905DA53133984803 },
         { "mxfp4", 1, 4, [-2.71050543e-20f, 3.38813179e-21f, 0f], 0xEC493EE8B5ACF710 },
         { "nvfp4", 1, 4, [-3f, -6f, -0.05078125f], 0xBB5140FDAD0B43E2 },
+        { "q1_0", 2, 4, [-21440f, -21440f, 7804f], 0x656A459C9B6417A5 },
+        { "q2_0", 2, 4, [-21440f, -21440f, 15608f], 0x9CBC6DEBAC67BF8C },
     };
 
     /// <summary>The types of which whole tensors are kept outside the repository, quantised by ggml and random.</summary>
