@@ -31,6 +31,25 @@ public sealed class TokenizerTests
         Assert.Equal(127, strings);
     }
 
+    /// <summary>Odd strings of ours; ids by llama.cpp v0.5.0 in node-llama-cpp 3.22, alone and between special tokens that are parsed.</summary>
+    [DataTheory("tokenizer")]
+    [InlineData("llama-spm")]
+    [InlineData("llama-bpe")]
+    [InlineData("bert-bge")]
+    public void Odd_strings_give_the_ids_of_the_reference(string name)
+    {
+        Tokenizer tokenizer = TokenizerFiles.Create($"tokenizer/{name}.gguf");
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Repository, "tests", "TransformerCc.Tests", "Generation", "TokenizerTests.ids.json")));
+        JsonElement reference = document.RootElement, ids = reference.GetProperty("ids");
+        string[] texts = [.. reference.GetProperty("strings").EnumerateArray().Select(t => t.GetString()!)];
+        for (int i = 0; i < texts.Length; i++)
+        {
+            string marked = "<s>[CLS] x</s> " + texts[i] + "<|eot_id|>[SEP] [MASK]";
+            Assert.Equal((texts[i], string.Join(' ', ids.GetProperty(name)[i].EnumerateArray())), (texts[i], string.Join(' ', tokenizer.Encode(texts[i], addSpecial: false))));
+            Assert.Equal((marked, string.Join(' ', ids.GetProperty(name + " special")[i].EnumerateArray())), (marked, string.Join(' ', tokenizer.Encode(marked, addSpecial: false, parseSpecial: true))));
+        }
+    }
+
     [DataTheory("gguf")]
     [InlineData("stories260k-f32")]
     [InlineData("gpt2-f16")]
