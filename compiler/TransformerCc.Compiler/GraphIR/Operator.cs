@@ -57,4 +57,8 @@ public interface IAttributeReader
 }
 
 /// <summary>Operands or attributes that do not fit an operator; the message says which and why.</summary>
-public sealed class ShapeException(string message) : Exception(message);
+public sealed class ShapeException(string message) : Exception(message)
+{
+    /// <summary>The two dimensions that would have to be equal, where that is what is wrong.</summary>
+    public (DimExpr First, DimExpr Second)? Differing { get; init; }
+}

@@ -16,6 +16,9 @@ internal static class ConvLowering
 {
     private const int TilePositions = 64;
 
+    /// <summary>Named values keep their registers to the end of the tile; those of more taps are computed again where they are used.</summary>
+    private const int MaximumNamedTaps = 8;
+
     public static void Lower(TilingContext context, Node node, int shrink)
     {
         var conv = (Conv)node.Op;
@@ -26,6 +29,7 @@ internal static class ConvLowering
         DimExpr[] from = ByteStrides.Of(x, source.Type.Size()), to = ByteStrides.Of(y, target.Type.Size());
         ElementType format = context.Storage.MatrixFormat;
         long channels = x[1].ConstantValue!.Value, depth = weights.Shape[0], outputs = weights.Shape[1];
+        long taps = channels == 0 ? 0 : depth / channels;
         bool planar = conv.Strides.Count == 2;
         int last = conv.Strides.Count - 1;
         long tile = long.Min(long.Max(1, TilePositions >> shrink), context.Bound(y.Last));
@@ -42,7 +46,7 @@ internal static class ConvLowering
             {
                 builder.Fill(new ScratchOperand(patches, DimExpr.Zero), format, patchStride, positions, depth, 0);
             }
-            for (int tap = 0; tap < depth / channels; tap++)
+            for (int tap = 0; tap < taps; tap++)
             {
                 (long tapLine, long tapColumn) = (tap / kernel[last], tap % kernel[last]);
                 DimExpr first = p0, count = positions;
@@ -62,8 +66,11 @@ internal static class ConvLowering
                         count *= DimExpr.Min(DimExpr.One, DimExpr.Max(DimExpr.Zero, inputLine + 1)) * DimExpr.Min(DimExpr.One, DimExpr.Max(DimExpr.Zero, x[2] - inputLine));
                     }
                 }
-                count = builder.Let("valid", count);
-                first = builder.Let("first", first);
+                if (taps <= MaximumNamedTaps)
+                {
+                    count = builder.Let("valid", count);
+                    first = builder.Let("first", first);
+                }
                 DimExpr inputColumn = (first * conv.Strides[last]) + ((tapColumn * conv.Dilations[last]) - conv.PadsBefore[last]);
                 builder.Load(new StridedTile(patches, ((first - p0) * patchStride) + (tap * channels * format.Size()), format, new Extent3(DimExpr.Zero, patchStride, format.Size())),
                     new StridedDram(source, (b * from[0]) + (planar ? inputLine * from[2] : DimExpr.Zero) + (inputColumn * from[^1]), new Extent3(DimExpr.Zero, from[^1] * conv.Strides[last], from[1])), new Extent3(DimExpr.One, count, channels));

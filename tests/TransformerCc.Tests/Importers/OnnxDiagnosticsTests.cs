@@ -75,15 +75,6 @@ public sealed class OnnxDiagnosticsTests
     }
 
     [Fact]
-    public void Two_names_of_one_dimension_are_explained()
-    {
-        Diagnostic error = Assert.Single(new OnnxBuilder().Input("a", 1, "n").Input("b", 1, "m").Node("Add", "a b", "y").Output("y").ImportErrors());
-
-        Assert.Equal(ImportCodes.Shape, error.Code);
-        Assert.Contains("--bind n=N --bind m=N", error.Help, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void A_fixed_size_that_fits_is_proposed()
     {
         Diagnostic error = Assert.Single(new OnnxBuilder().Input("a", 1, "n").Floats("b", [7], new float[7]).Node("Add", "a b", "y").Output("y").ImportErrors());

@@ -46,6 +46,22 @@ public sealed class OnnxOracleTests
         new OnnxBuilder().Input("x", F32, "batch", 4, 9, 7).Floats("w", [4, 4 / groups, 3, 3], Random(36 * 4 / groups, 1))
             .Node("Conv", "x w", "y", Int("group", groups), Ints("pads", 1, 0, 1, 2), Ints("dilations", 2, 1)).Output("y", F32, "batch", 4, "h", "w"), Sizes("batch", 1, 3));
 
+    /// <summary>The patches of overlapping embeddings, and of a wide kernel over time: more positions than the sequencer has registers.</summary>
+    [Fact]
+    public void Padded_convolution_with_a_large_kernel()
+    {
+        SecondOracle.Agree(new OnnxBuilder().Input("x", F32, "batch", 2, "height", "width").Floats("w", [4, 2, 7, 7], Random(392, 1)).Node("Conv", "x w", "y", Ints("pads", 3, 3, 3, 3), Ints("strides", 4, 4)).Output("y", F32, "batch", 4, "h", "w"),
+            [new Dictionary<string, long> { ["batch"] = 1, ["height"] = 9, ["width"] = 14 }, new Dictionary<string, long> { ["batch"] = 2, ["height"] = 1, ["width"] = 33 }]);
+        SecondOracle.Agree(new OnnxBuilder().Input("x", F32, "batch", 2, "time").Floats("w", [3, 2, 64], Random(384, 1)).Node("Conv", "x w", "y", Ints("pads", 32, 31)).Output("y", F32, "batch", 3, "t"), Sizes("time", 1, 80));
+    }
+
+    /// <summary>How ranges were exported before they had an operator.</summary>
+    [Fact]
+    public void Positions_of_ones_are_a_range() => SecondOracle.Agree(
+        new OnnxBuilder(9).Input("x", F32, "batch", "seq").Node("Shape", "x", "s")
+            .Node("ConstantOfShape", "s", "ones", new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = new TensorProto { DataType = F32, Dims = { 1 }, FloatData = { 1 } } })
+            .Node("NonZero", "ones", "y").Output("y", I64, 2, "n"), Sizes("seq", 1, 9));
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

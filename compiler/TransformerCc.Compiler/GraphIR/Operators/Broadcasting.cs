@@ -12,7 +12,10 @@ public static class Broadcasting
         for (int i = 1; i <= result.Length; i++)
         {
             DimExpr x = i <= a.Count ? a[a.Count - i] : DimExpr.One, y = i <= b.Count ? b[b.Count - i] : DimExpr.One;
-            ShapeRules.Expect(x == y || x.Is(1) || y.Is(1), $"shapes {a} and {b} do not broadcast: {x} and {y} differ");
+            if (x != y && !x.Is(1) && !y.Is(1))
+            {
+                throw new ShapeException($"shapes {a} and {b} do not broadcast: {x} and {y} differ") { Differing = (x, y) };
+            }
             result[^i] = x.Is(1) ? y : x;
         }
         return result.ToEquatableArray();

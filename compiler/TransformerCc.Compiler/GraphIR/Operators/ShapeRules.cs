@@ -64,8 +64,13 @@ public static class ShapeRules
     public static void ExpectAxis(long axis, int rank) =>
         Expect(axis >= 0 && axis < rank, $"axis {axis} of a tensor of {rank} dimensions");
 
-    public static void ExpectEqual(DimExpr a, DimExpr b, string first, string second) =>
-        Expect(a == b, $"{first} is {a}, {second} is {b}: they must be equal");
+    public static void ExpectEqual(DimExpr a, DimExpr b, string first, string second)
+    {
+        if (a != b)
+        {
+            throw new ShapeException($"{first} is {a}, {second} is {b}: they must be equal") { Differing = (a, b) };
+        }
+    }
 
     public static void ExpectShape(EquatableArray<DimExpr> shape)
     {

@@ -42,9 +42,12 @@ public static class ImportCodes
     /// <summary>The bounds chosen for symbolic dimensions.</summary>
     public const string Bounds = "TCC1107";
 
-    /// <summary>A bound that the model's own tables set.</summary>
+    /// <summary>A bound that the model itself sets, by its tables or by what its convolutions need.</summary>
     public const string TableBound = "TCC1108";
 
     /// <summary>Arithmetic on float64, which the chip does in float32.</summary>
     public const string DoubleArithmetic = "TCC1109";
+
+    /// <summary>Dimensions of different names that an operator takes to be equal.</summary>
+    public const string EqualDimensions = "TCC1111";
 }

@@ -23,15 +23,17 @@ internal sealed class ImportSession
     private readonly Dictionary<string, ValueInfoProto> _declared = new(StringComparer.Ordinal);
     private readonly CutPoints _cuts = new();
     private readonly List<string> _doubleArithmetic = [];
+    private readonly DimensionEqualities _equalities;
     private int _nodes;
 
-    public ImportSession(OnnxModelFile file, ImportOptions options)
+    public ImportSession(OnnxModelFile file, ImportOptions options, DimensionEqualities equalities)
     {
+        _equalities = equalities;
         _file = file;
         _tensors = new TensorReader(file.Path, file.Bytes);
         Options = options;
         Graph = new Graph(file.Model.Graph.Name.Length > 0 ? file.Model.Graph.Name : Path.GetFileNameWithoutExtension(file.Path));
-        Dimensions = new DimensionTable(Graph.Dimensions, options, Diagnostics);
+        Dimensions = new DimensionTable(Graph.Dimensions, options, Diagnostics, equalities);
         Exact = new ExactArithmetic(Dimensions);
         foreach (FunctionProto function in file.Model.Functions)
         {
@@ -140,6 +142,10 @@ internal sealed class ImportSession
         {
             Diagnostics.Add(Diagnostic.Warning(ImportCodes.DoubleArithmetic, "float64 is stored as 64 bits, arithmetic on it runs in float32", Nodes(_doubleArithmetic), "export the model in float32"));
         }
+        foreach ((string symbol, DimExpr equal, string location) in _equalities.Found)
+        {
+            Diagnostics.Add(Diagnostic.Note(ImportCodes.EqualDimensions, $"{symbol} is {_equalities.Resolve(equal)}: the operator takes them to be equal", location));
+        }
         CheckSizes();
         Dimensions.Report();
 
@@ -211,6 +217,10 @@ internal sealed class ImportSession
         }
         catch (ShapeException e)
         {
+            if (e.Differing is (var first, var second) && (_equalities.Unify(first, second, Dimensions.Order, node.Location) || (Dimensions.HasExpressions && _equalities.DistrustExpressions())))
+            {
+                throw new EqualityFoundException();
+            }
             Report(ImportCodes.Shape, $"{proto.OpType}: {e.Message}", node.Location, ShapeHelp.For(node, Dimensions) ?? _cuts.Help);
         }
         catch (DiagnosticException e)

@@ -39,8 +39,24 @@ public static class OnnxImporter
 
     private static ImportSession Translate(OnnxModelFile file, ImportOptions options, DiagnosticList diagnostics)
     {
+        var equalities = new DimensionEqualities();
+        while (true)
+        {
+            try
+            {
+                return Translate(file, options, equalities, diagnostics);
+            }
+            catch (EqualityFoundException)
+            {
+                // Each attempt has a symbol less than the one before.
+            }
+        }
+    }
+
+    private static ImportSession Translate(OnnxModelFile file, ImportOptions options, DimensionEqualities equalities, DiagnosticList diagnostics)
+    {
         GraphProto model = file.Model.Graph;
-        var session = new ImportSession(file, options);
+        var session = new ImportSession(file, options, equalities);
         NodeScope scope = session.MainScope();
         DeclareInputs(session, scope, model);
         IReadOnlyList<string> outputs = options.Outputs.Count > 0 ? options.Outputs : [.. model.Output.Select(o => o.Name)];
@@ -76,6 +92,7 @@ public static class OnnxImporter
         {
             scope.AddInitializer(initializer);
         }
+        session.Dimensions.DeclareNames(model.Input.Where(i => !scope.Defines(i.Name)), options.InputShapes);
         foreach (ValueInfoProto input in model.Input)
         {
             // Until IR version 3 initializers were listed among the inputs as well; they are constants all the same.
@@ -101,6 +118,7 @@ public static class OnnxImporter
                 scope.Set(input.Name, null);
             }
         }
+        session.Dimensions.ApplyGivenBounds();
         foreach ((string option, string name) in options.Constants.Keys.Select(k => ("--const", k)).Concat(options.InputShapes.Keys.Select(k => ("--shape", k))))
         {
             if (!model.Input.Any(i => i.Name == name))
@@ -157,7 +175,7 @@ public static class OnnxImporter
             TensorShapeProto.Types.Dimension? dim = tensor.Shape?.Dim[i];
             shape[i] = given is not null && given[i] >= 0 ? given[i]
                 : dim is { ValueCase: TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue, DimValue: >= 0 } ? dim.DimValue
-                : dimensions.Declare(dim is { DimParam.Length: > 0 } ? dim.DimParam : $"{input.Name}_dim{i}", ofPast: i > 0 && input.Name.Contains("past", StringComparison.OrdinalIgnoreCase));
+                : dimensions.Declare(DimensionTable.NameOf(input, i), ofPast: DimensionTable.IsPast(input, i));
         }
         return new TensorType(element, shape.ToEquatableArray());
     }

@@ -74,6 +74,11 @@ internal sealed class Convolution
             pads[i] = automatic == "SAME_UPPER" ? total / 2 : total - (total / 2);
             pads[i + spatial] = total - pads[i];
         }
+        for (int i = 0; i < spatial && strides[i] > 0 && dilations[i] > 0; i++)
+        {
+            DimExpr reach = x.Shape[i + 2] + pads[i] + pads[i + spatial] - (dilations[i] * (w.Shape[i + 2] - 1));
+            n.Dimensions.AtLeast(reach, 1, n.Location, "a convolution has no result otherwise");
+        }
         var conv = new Conv(strides.ToEquatableArray(), pads.Take(spatial).ToEquatableArray(), pads.Skip(spatial).ToEquatableArray(), dilations.ToEquatableArray(), HasBias: false);
         return new Convolution(n, x, w, conv, groups);
     }

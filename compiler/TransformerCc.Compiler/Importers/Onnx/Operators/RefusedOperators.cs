@@ -49,7 +49,7 @@ public sealed record RefusedOperators(string Reason, string Domain, params IRead
         new(Training, "ai.onnx.preview.training"),
         new(Chance, "", "Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
         new(Chance, Microsoft, "BitmaskDropout", "Bernoulli"),
-        new(Sparse, "", "Compress", "NonZero", "Unique"),
+        new(Sparse, "", "Compress", "Unique"),
         new(Sparse, Microsoft, "Unique"),
         new(Algebra, "", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Det"),
         new(Algebra, Microsoft, "CDist", "Inverse"),

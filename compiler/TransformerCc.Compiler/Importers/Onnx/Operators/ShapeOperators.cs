@@ -17,6 +17,7 @@ internal static class ShapeOperators
         new("Constant", Constant),
         new("ConstantOfShape", ConstantOfShape) { Fold = FoldConstantOfShape },
         new("Range", Range),
+        new("NonZero", NonZero),
         new("Identity", n => n.Forward(n.Input(0))),
         new("Dropout", Dropout),
     ];
@@ -45,6 +46,31 @@ internal static class ShapeOperators
             _ => throw ImportException.Invalid($"a constant given as {value.Name} is not supported"),
         };
         n.Return(n.Session.Graph.Constant(tensor, n.Scope.Prefix + n.Proto.Output[0]));
+    }
+
+    /// <summary>
+    /// The positions of elements that are not 0, one column each. Their number must be known: exporters before operator set 11
+    /// write the positions of a tensor full of ones for a range.
+    /// </summary>
+    private static void NonZero(NodeContext n)
+    {
+        Value x = n.Value(0);
+        while (x.Producer is { Op: Broadcast or Reshape or Cast } node)
+        {
+            x = node.Inputs[0];
+        }
+        if (x.ConstantData is not { } data || TensorMath.Doubles(data).Contains(0))
+        {
+            throw new ImportException(ImportCodes.UnsupportedOperator, "the shape of its result depends on the data");
+        }
+        EquatableArray<DimExpr> shape = n.Shape(0);
+        Value[] rows = [.. Enumerable.Range(0, shape.Count).Select(axis => n.Reshape(n.Broadcast(n.Positions(shape[axis], shape.Count, axis), shape), [DimExpr.One, DimExpr.Product(shape)]))];
+        n.Return(rows.Length switch
+        {
+            0 => n.Constant(Tensor.From<long>(ElementType.I64, [0, 1], [])),
+            1 => rows[0],
+            _ => n.Emit(new Concat(0), rows),
+        });
     }
 
     private static Tensor FillValue(NodeContext n)
