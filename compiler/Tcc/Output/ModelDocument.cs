@@ -8,7 +8,7 @@ namespace TransformerCc.Tool.Output;
 /// <summary>What <c>tcc inspect</c> says of a model.</summary>
 /// <param name="Source">What the file says of itself; null for formats that say nothing.</param>
 /// <param name="Operators">Graph operators as imported, before any pass.</param>
-/// <param name="Parameters">Elements of the float constants of more than one element.</param>
+/// <param name="Parameters">Elements of the weights, those in quantised blocks as what they stand for.</param>
 /// <param name="Unsupported">The obstacles to compiling it.</param>
 internal sealed record ModelDocument(
     string File, string Name, SourceDocument? Source, IReadOnlyList<TensorDocument> Tensors, IReadOnlyList<DimensionDocument> Dimensions, int Nodes, IReadOnlyDictionary<string, int> Operators,

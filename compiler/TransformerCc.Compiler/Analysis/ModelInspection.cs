@@ -10,7 +10,7 @@ namespace TransformerCc.Compiler.Analysis;
 
 /// <summary>Everything there is to say of a model without compiling it.</summary>
 /// <param name="Imported">Operators of the graph before any pass, by name.</param>
-/// <param name="Parameters">Elements of the float constants of more than one element.</param>
+/// <param name="Parameters">Elements of the weights, those in quantised blocks as what they stand for.</param>
 /// <param name="Arithmetic">Null when it exceeds 64 bits.</param>
 /// <param name="Unsupported">What stands in the way of compiling it; empty when nothing does.</param>
 public sealed record ModelInspection(
@@ -24,8 +24,7 @@ public sealed record ModelInspection(
     public static ModelInspection Of(Graph graph, DiagnosticList diagnostics)
     {
         var imported = new SortedDictionary<string, int>(graph.Nodes.CountBy(n => n.Op.Name).ToDictionary(), StringComparer.Ordinal);
-        long parameters = graph.Nodes.SelectMany(n => n.Inputs).Distinct()
-            .Where(v => v.ConstantData is { Count: > 1 } && v.Type.Element.IsFloat()).Sum(v => v.ConstantData!.Count);
+        long parameters = ParameterCount.Of(graph);
         bool oversized = diagnostics.Exists(d => d.Code == ImportCodes.Limit);
         if (!oversized)
         {

@@ -1,5 +1,6 @@
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.GraphPasses;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Tensors;
 using Gather = TransformerCc.Compiler.GraphIR.Operators.Gather;
@@ -96,12 +97,12 @@ public sealed record ModelStructure(
         return widths;
     }
 
-    private static bool IsProjection(Node node) => node.Op is Linear || (node.Op is MatMul && node.Inputs[1].IsConstant);
+    private static bool IsProjection(Node node) => node.Op is Linear || (node.Op is MatMul && Match.IsWeight(node.Inputs[1]));
 
     private static EmbeddingTable[] EmbeddingTables(Graph graph) =>
     [
-        .. graph.Nodes.Where(n => n.Op is Gather { Axis: 0 } && n.Inputs[0] is { IsConstant: true, Type.Rank: 2 } table && table.Type.Element.IsFloat() && !n.Inputs[1].IsConstant)
-            .Select(n => n.Inputs[0]).Distinct().Select(t => new EmbeddingTable(t.Name, t.ConstantData!.Shape[0], t.ConstantData.Shape[1])),
+        .. graph.Nodes.Where(n => n.Op is Gather { Axis: 0 } && n.Inputs[0] is { IsConstant: true, Type.Rank: 2 } table && n.Output.Type.Element.IsFloat() && !n.Inputs[1].IsConstant)
+            .DistinctBy(n => n.Inputs[0]).Select(n => new EmbeddingTable(n.Inputs[0].Name, n.Inputs[0].ConstantData!.Shape[0], n.Output.Type.Shape.Last.ConstantValue ?? 0)),
     ];
 
     private static ConvolutionGroup[] Stems(Graph graph)

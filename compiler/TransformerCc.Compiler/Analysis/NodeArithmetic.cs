@@ -1,5 +1,6 @@
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.GraphPasses;
 using TransformerCc.Isa.Symbolic;
 
 namespace TransformerCc.Compiler.Analysis;
@@ -26,14 +27,22 @@ public readonly record struct NodeArithmetic(ArithmeticKind Kind, DimExpr Operat
     /// <exception cref="OverflowException">The coefficients exceed 64 bits.</exception>
     public static NodeArithmetic Of(Node node) => node.Op switch
     {
-        Linear => new(ArithmeticKind.Linear, Products(node, node.Inputs[0].Type.Shape.Last)),
-        MatMul => new(node.Inputs.Exists(v => v.IsConstant) ? ArithmeticKind.Linear : ArithmeticKind.MatMul, Products(node, node.Inputs[0].Type.Shape.Last)),
+        Linear or ExpertLinear => new(ArithmeticKind.Linear, Products(node, node.Inputs[0].Type.Shape.Last)),
+        MatMul => new(node.Inputs.Exists(v => v.IsConstant || Match.IsWeight(v)) ? ArithmeticKind.Linear : ArithmeticKind.MatMul, Products(node, node.Inputs[0].Type.Shape.Last)),
         Conv => new(ArithmeticKind.Conv, Products(node, DimExpr.Product(node.Inputs[1].Type.Shape.Skip(1)))),
+        // As if the cache were full: how much of it is visible arrives with the tensors.
+        CachedAttention op => new(ArithmeticKind.Attention, 4 * op.Query.Split(node.Inputs[0].Type.Shape.AsSpan()).Sequence * node.Inputs[1].Type.Shape[2] * HeadsAndWidth(op, node)),
         Attention op => new(ArithmeticKind.Attention, OfAttention(op, node)),
         Reduce or Softmax or CumSum or TopK or Norm => new(ArithmeticKind.Other, node.Inputs[0].Type.Count),
         Unary or Binary or Select or Gated or Rope => new(ArithmeticKind.Other, node.Output.Type.Count),
         _ => new(ArithmeticKind.Other, DimExpr.Zero),
     };
+
+    private static DimExpr HeadsAndWidth(CachedAttention op, Node node)
+    {
+        (DimExpr batch, DimExpr heads, _, DimExpr width) = op.Query.Split(node.Inputs[0].Type.Shape.AsSpan());
+        return batch * heads * width;
+    }
 
     private static DimExpr Products(Node node, DimExpr depth) => 2 * node.Output.Type.Count * depth;
 

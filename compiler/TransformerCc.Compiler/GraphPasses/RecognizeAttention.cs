@@ -2,6 +2,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
 using MatMul = TransformerCc.Compiler.GraphIR.Operators.MatMul;
 
 namespace TransformerCc.Compiler.GraphPasses;
@@ -117,7 +118,7 @@ public sealed class RecognizeAttention : IGraphPass
                 }
                 inputs.Add(mask);
             }
-            var attention = new Attention(q.RepeatedLayout, keyLayout, valueLayout, result, (float)(chain.Scale * q.Scale * k.Scale), MaskKindOf(chain), chain.CausalOffset);
+            var attention = new Attention(q.RepeatedLayout, keyLayout, valueLayout, result, (float)(chain.Scale * q.Scale * k.Scale), MaskKindOf(chain), chain.CausalOffset) { SoftCap = (float)chain.SoftCap };
             if (!Fits(attention, inputs))
             {
                 return null;
@@ -148,35 +149,52 @@ public sealed class RecognizeAttention : IGraphPass
 
         private static MaskKind MaskKindOf(ScoreChain chain) => chain.Masks.Count switch { 0 => MaskKind.None, 1 => chain.Masks[0].Kind, _ => MaskKind.Additive };
 
-        /// <summary>A single mask as it is; several become one sum, in which hidden positions are −∞.</summary>
-        private static Value Combined(ScoreChain chain, GraphEditor editor)
+        /// <summary>A single mask as it is; several become one sum, in which hidden positions are −∞. Null where one cannot stretch to [batch, heads, queries, keys].</summary>
+        private static Value? Mask(ScoreChain chain, HeadFrame frame, GraphEditor editor)
         {
             if (chain.Masks is [var single])
             {
-                return single.Hides ? editor.Add(new Unary(UnaryOp.Not), [single.Mask]) : single.Mask;
+                return InFrame(single.Hides ? editor.Add(new Unary(UnaryOp.Not), [single.Mask]) : single.Mask, single.Scores, frame, editor);
             }
-            Value Number(double x) => editor.Constant(TensorMath.FromDoubles(chain.Product.Output.Type.Element, [], [x]));
-            Value sum = null!;
+            ElementType type = chain.Product.Output.Type.Element;
+            Value Number(double x) => editor.Constant(TensorMath.FromDoubles(type, [], [x]));
+            Value? sum = null;
             foreach (ScoreMask mask in chain.Masks)
             {
                 Value term = mask.Kind == MaskKind.Additive ? mask.Mask
                     : editor.Add(new Select(), mask.Hides ? [mask.Mask, Number(double.NegativeInfinity), Number(0)] : [mask.Mask, Number(0), Number(double.NegativeInfinity)]);
-                sum = sum is null ? term : editor.Add(new Binary(BinaryOp.Add), [sum, term]);
+                if (InFrame(term, mask.Scores, frame, editor) is not { } fitted)
+                {
+                    return null;
+                }
+                sum = sum is null ? fitted : editor.Add(new Binary(BinaryOp.Add), [sum, fitted]);
             }
             return sum;
         }
 
-        /// <summary>The mask in a shape that stretches to [batch, heads, queries, keys].</summary>
-        private static Value? Mask(ScoreChain chain, HeadFrame frame, GraphEditor editor)
+        /// <summary>
+        /// A mask in a shape that stretches to [batch, heads, queries, keys], from one that stretches to the scores as they
+        /// were: with batch and heads in one dimension, or the batch apart as images and their windows.
+        /// </summary>
+        private static Value? InFrame(Value mask, EquatableArray<DimExpr> scores, HeadFrame frame, GraphEditor editor)
         {
-            Value mask = Combined(chain, editor);
-            if (chain.MaskedShape.Count == 4 || mask.Type.Rank <= 2)
-            {
-                return mask;
-            }
             EquatableArray<DimExpr> shape = mask.Type.Shape;
-            EquatableArray<DimExpr> heads = shape[0].Is(1) ? [shape[1], shape[2]] : [frame.Batch, frame.Heads, shape[1], shape[2]];
-            return shape.Count == 3 ? editor.Add(new Reshape(heads), [mask]) : null;
+            switch (scores.Count)
+            {
+                case 4:
+                case var _ when shape.Count <= 2:
+                    return mask;
+                case 3 when shape[0].Is(1):
+                    return editor.Add(new Reshape([1, .. shape]), [mask]);
+                case 3:
+                    return editor.Add(new Reshape([frame.Batch, frame.Heads, shape[1], shape[2]]), [mask]);
+                case 5 when shape.Count == 5 && scores[0] * scores[1] == frame.Batch && scores[2] == frame.Heads:
+                    EquatableArray<DimExpr> whole = [scores[0], scores[1], .. shape.Skip(2)];
+                    Value stretched = shape == whole ? mask : editor.Add(new Broadcast(whole), [mask]);
+                    return editor.Add(new Reshape([frame.Batch, .. shape.Skip(2)]), [stretched]);
+                default:
+                    return null;
+            }
         }
     }
 }

@@ -7,8 +7,8 @@ using MatMul = TransformerCc.Compiler.GraphIR.Operators.MatMul;
 namespace TransformerCc.Compiler.GraphPasses;
 
 /// <summary>
-/// What stands between the product of queries and keys and the softmax over it: a scale, then masks. Positions of a mask
-/// that hides by a number count as hidden when that number is so low that no score reaches over it.
+/// What stands between the product of queries and keys and the softmax over it: a scale, perhaps a soft cap, then masks.
+/// Positions of a mask that hides by a number count as hidden when that number is so low that no score reaches over it.
 /// </summary>
 internal sealed class ScoreChain
 {
@@ -27,14 +27,14 @@ internal sealed class ScoreChain
 
     public double Scale { get; private set; } = 1;
 
+    /// <summary>Scaled scores become cap·tanh(score / cap) ahead of the masks; 0 for none.</summary>
+    public double SoftCap { get; private set; }
+
     /// <summary>Key j is visible to query i where j ≤ i + CausalOffset.</summary>
     public DimExpr? CausalOffset { get; private set; }
 
     /// <summary>The masks other than a causal limit, outermost first.</summary>
     public List<ScoreMask> Masks { get; } = [];
-
-    /// <summary>The shape of the scores where the masks meet them.</summary>
-    public EquatableArray<DimExpr> MaskedShape { get; private set; }
 
     /// <summary>A shape of four dimensions that the scores had somewhere on the way: it tells batch and heads apart.</summary>
     public EquatableArray<DimExpr>? HeadShape { get; private set; }
@@ -67,14 +67,23 @@ internal sealed class ScoreChain
             return null;
         }
         // A scale outside of a mask would scale the mask too.
-        bool maskFits = Scale == 1;
+        bool maskFits = Scale == 1 && SoftCap == 0;
         switch (node.Op)
         {
             case Cast when node.Inputs[0].Type.Element == at.Type.Element:
                 return node.Inputs[0];
             case Reshape when SameMatrix(node.Inputs[0].Type.Shape, at.Type.Shape):
                 return node.Inputs[0];
+            case Unary { Function: UnaryOp.SoftCap } cap when maskFits:
+                SoftCap = cap.Parameter;
+                return node.Inputs[0];
             case Binary { Function: BinaryOp.Mul or BinaryOp.Div } when Match.Scaled(at, out Value x, out double factor):
+                if (maskFits && factor > 0 && Match.Unary(x, UnaryOp.Tanh, out Value inner))
+                {
+                    // factor·tanh(y) = cap·tanh((factor·y) / cap)
+                    (SoftCap, Scale) = (factor, factor);
+                    return inner;
+                }
                 Scale *= factor;
                 return x;
             case Binary { Function: BinaryOp.Add } when maskFits:
@@ -93,18 +102,7 @@ internal sealed class ScoreChain
         {
             return true;
         }
-        return Take(new ScoreMask(mask, MaskKind.Additive, Hides: false), at);
-    }
-
-    /// <summary>One more mask; all of them must meet scores of one shape.</summary>
-    private bool Take(ScoreMask mask, Value at)
-    {
-        if (Masks.Count > 0 && MaskedShape != at.Type.Shape)
-        {
-            return false;
-        }
-        Masks.Add(mask);
-        MaskedShape = at.Type.Shape;
+        Masks.Add(new ScoreMask(mask, MaskKind.Additive, Hides: false, at.Type.Shape));
         return true;
     }
 
@@ -122,7 +120,12 @@ internal sealed class ScoreChain
             return Causal(step.Offset) ? scores : null;
         }
         // A row that a finite number fills is uniform, a row that −∞ fills has no meaning: only the latter may become 0.
-        return double.IsNegativeInfinity(fill) && Take(new ScoreMask(condition, MaskKind.Boolean, hides), at) ? scores : null;
+        if (!double.IsNegativeInfinity(fill))
+        {
+            return null;
+        }
+        Masks.Add(new ScoreMask(condition, MaskKind.Boolean, hides, at.Type.Shape));
+        return scores;
     }
 
     /// <summary>Two causal masks hide what either hides. Every query must see a key: the first sees keys 0 … offset.</summary>
@@ -172,4 +175,5 @@ internal sealed class ScoreChain
 }
 
 /// <param name="Hides">For a boolean mask: whether true hides.</param>
-internal sealed record ScoreMask(Value Mask, MaskKind Kind, bool Hides);
+/// <param name="Scores">The shape of the scores where the mask meets them.</param>
+internal sealed record ScoreMask(Value Mask, MaskKind Kind, bool Hides, EquatableArray<DimExpr> Scores);
