@@ -48,8 +48,8 @@ public static class CompilerDriver
         }
 
         observer.Begin("graph");
-        GraphPipeline.Run(graph, new PassContext { Diagnostics = diagnostics, AfterPass = observer.Graph }, [.. GraphPipeline.Default, .. GraphPipeline.Caches(options.Cache)]);
-        observer.Graph("graph", graph);
+        GraphPipeline.Run(graph, new PassContext { Diagnostics = diagnostics, AfterPass = observer.Pass }, [.. GraphPipeline.Default, .. GraphPipeline.Caches(options.Cache)]);
+        observer.Pass("graph", graph);
         if (observer.Stops("graph"))
         {
             return new CompilationResult { Graph = graph, Report = new([], 0) };

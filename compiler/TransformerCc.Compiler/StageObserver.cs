@@ -23,14 +23,20 @@ internal sealed class StageObserver
 
     public bool Stops(string stage) => _options.StopAfter == stage;
 
-    public void Graph(string pass, Graph graph)
+    public void Graph(string stage, Graph graph)
+    {
+        Throw(GraphVerifier.Verify(graph), stage);
+        Pass(stage, graph);
+    }
+
+    /// <summary>After a pass, which the pipeline has verified.</summary>
+    public void Pass(string pass, Graph graph)
     {
         if (_options.PrintAfter is "all" || _options.PrintAfter == pass)
         {
             _options.PrintTo?.WriteLine($"// after {pass}");
             _options.PrintTo?.WriteLine(GraphPrinter.Print(graph));
         }
-        Throw(GraphVerifier.Verify(graph), pass);
         _options.AfterPass?.Invoke(pass, graph);
     }
 

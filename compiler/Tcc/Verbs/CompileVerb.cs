@@ -28,6 +28,10 @@ internal static class CompileVerb
         }
         verb.Validators.Add(result =>
         {
+            if (result.GetResult(model) is null or { Tokens.Count: 0 })
+            {
+                result.AddError("MODEL is needed, the model file");
+            }
             if (result.GetResult(output) is null && result.GetResult(stopAfter) is null)
             {
                 result.AddError("-o FILE is needed, or --stop-after STAGE");

@@ -15,8 +15,6 @@ public sealed class FoldConstants : RewritePass
     /// <summary>Results of any size are folded when they are at most this many times as large as the operands (int8 to float).</summary>
     private const long Growth = 4;
 
-    private static readonly Dictionary<string, long> NoSymbols = [];
-
     public override string Name => "fold-constants";
 
     protected override Value? Rewrite(Node node, GraphEditor editor, PassContext context)
@@ -37,7 +35,7 @@ public sealed class FoldConstants : RewritePass
         }
         try
         {
-            return editor.Constant(Evaluate(node), node.Inputs.Count == 1 ? node.Inputs[0].Name : node.Output.Name);
+            return ConstantFunctions.Evaluate(node) is not { } value ? null : editor.Constant(value, node.Inputs.Count == 1 ? node.Inputs[0].Name : node.Output.Name);
         }
         catch (ShapeException e)
         {
@@ -47,8 +45,4 @@ public sealed class FoldConstants : RewritePass
 
     /// <summary>A product of something computed with these weights.</summary>
     private static bool IsProductWith(Node node, Value weights) => node.Op is MatMul && !node.Inputs[0].IsConstant && !ReferenceEquals(node.Inputs[0], weights) && ReferenceEquals(node.Inputs[1], weights);
-
-    private static Tensor Evaluate(Node node) => node.Op is Reshape
-        ? node.Inputs[0].ConstantData!.Reshape(Match.Sizes(node.Output.Type.Shape))
-        : node.Op.Evaluate([.. node.Inputs.Select(v => v.ConstantData!)], NoSymbols)[0];
 }

@@ -152,24 +152,31 @@ public sealed class RecognizeAttention : IGraphPass
         /// <summary>A single mask as it is; several become one sum, in which hidden positions are −∞. Null where one cannot stretch to [batch, heads, queries, keys].</summary>
         private static Value? Mask(ScoreChain chain, HeadFrame frame, GraphEditor editor)
         {
-            if (chain.Masks is [var single])
+            if (chain.Masks is [{ Kind: MaskKind.Boolean } single])
             {
                 return InFrame(single.Hides ? editor.Add(new Unary(UnaryOp.Not), [single.Mask]) : single.Mask, single.Scores, frame, editor);
             }
-            ElementType type = chain.Product.Output.Type.Element;
-            Value Number(double x) => editor.Constant(TensorMath.FromDoubles(type, [], [x]));
             Value? sum = null;
             foreach (ScoreMask mask in chain.Masks)
             {
-                Value term = mask.Kind == MaskKind.Additive ? mask.Mask
-                    : editor.Add(new Select(), mask.Hides ? [mask.Mask, Number(double.NegativeInfinity), Number(0)] : [mask.Mask, Number(0), Number(double.NegativeInfinity)]);
-                if (InFrame(term, mask.Scores, frame, editor) is not { } fitted)
+                if (InFrame(Term(mask, chain.Product.Output.Type.Element, editor), mask.Scores, frame, editor) is not { } fitted)
                 {
                     return null;
                 }
                 sum = sum is null ? fitted : editor.Add(new Binary(BinaryOp.Add), [sum, fitted]);
             }
             return sum;
+        }
+
+        /// <summary>What a mask adds to the scores.</summary>
+        private static Value Term(ScoreMask mask, ElementType type, GraphEditor editor)
+        {
+            Value Number(double x) => editor.Constant(TensorMath.FromDoubles(type, [], [x]));
+            if (mask.Mask.Type.Element == ElementType.Bool)
+            {
+                return editor.Add(new Select(), mask.Hides ? [mask.Mask, Number(mask.Fill), Number(0)] : [mask.Mask, Number(0), Number(mask.Fill)]);
+            }
+            return mask.Factor == 1 ? mask.Mask : editor.Add(new Binary(BinaryOp.Mul), [mask.Mask, Number(mask.Factor)]);
         }
 
         /// <summary>

@@ -15,6 +15,9 @@ internal sealed class ScoreChain
     /// <summary>exp(−104) rounds to 0 in f32; scores of a trained model stay far within the remaining distance.</summary>
     private const double Hidden = -1e4;
 
+    /// <summary>Half a unit in the last place of this number in f32 is 2¹⁹, beyond every score.</summary>
+    private const double Absorbing = -1e13;
+
     private const int Depth = 12;
 
     private readonly Graph _graph;
@@ -66,19 +69,18 @@ internal sealed class ScoreChain
         {
             return null;
         }
-        // A scale outside of a mask would scale the mask too.
-        bool maskFits = Scale == 1 && SoftCap == 0;
+        bool maskFits = SoftCap == 0;
         switch (node.Op)
         {
             case Cast when node.Inputs[0].Type.Element == at.Type.Element:
                 return node.Inputs[0];
             case Reshape when SameMatrix(node.Inputs[0].Type.Shape, at.Type.Shape):
                 return node.Inputs[0];
-            case Unary { Function: UnaryOp.SoftCap } cap when maskFits:
+            case Unary { Function: UnaryOp.SoftCap } cap when maskFits && Scale == 1:
                 SoftCap = cap.Parameter;
                 return node.Inputs[0];
             case Binary { Function: BinaryOp.Mul or BinaryOp.Div } when Match.Scaled(at, out Value x, out double factor):
-                if (maskFits && factor > 0 && Match.Unary(x, UnaryOp.Tanh, out Value inner))
+                if (maskFits && Scale == 1 && factor > 0 && Match.Unary(x, UnaryOp.Tanh, out Value inner))
                 {
                     // factor·tanh(y) = cap·tanh((factor·y) / cap)
                     (SoftCap, Scale) = (factor, factor);
@@ -98,11 +100,11 @@ internal sealed class ScoreChain
 
     private bool Add(Value mask, Value at)
     {
-        if (_steps.Of(mask) is { } step && double.IsFinite(step.Inside) && step.Outside - step.Inside <= Hidden && Causal(step.Offset))
+        if (_steps.Of(mask) is { } step && double.IsFinite(step.Inside) && (step.Outside - step.Inside) * Scale <= Hidden && Causal(step.Offset))
         {
             return true;
         }
-        Masks.Add(new ScoreMask(mask, MaskKind.Additive, Hides: false, at.Type.Shape));
+        Masks.Add(new ScoreMask(mask, MaskKind.Additive, Hides: false, at.Type.Shape) { Factor = Scale });
         return true;
     }
 
@@ -111,7 +113,7 @@ internal sealed class ScoreChain
         (Value condition, Value whenTrue, Value whenFalse) = (node.Inputs[0], node.Inputs[1], node.Inputs[2]);
         bool hides = Match.Uniform(whenTrue) is not null;
         Value scores = hides ? whenFalse : whenTrue;
-        if (Match.Uniform(hides ? whenTrue : whenFalse) is not { } fill || !(fill <= Hidden) || scores.Type != at.Type)
+        if (Match.Uniform(hides ? whenTrue : whenFalse) is not { } fill || !(fill * Scale <= Hidden) || scores.Type != at.Type)
         {
             return null;
         }
@@ -120,11 +122,12 @@ internal sealed class ScoreChain
             return Causal(step.Offset) ? scores : null;
         }
         // A row that a finite number fills is uniform, a row that −∞ fills has no meaning: only the latter may become 0.
-        if (!double.IsNegativeInfinity(fill))
+        // Where no score changes the number by adding to it, filling is adding.
+        if (!double.IsNegativeInfinity(fill) && fill * Scale > Absorbing)
         {
             return null;
         }
-        Masks.Add(new ScoreMask(condition, MaskKind.Boolean, hides, at.Type.Shape));
+        Masks.Add(new ScoreMask(condition, double.IsNegativeInfinity(fill) ? MaskKind.Boolean : MaskKind.Additive, hides, at.Type.Shape) { Fill = fill * Scale });
         return scores;
     }
 
@@ -151,7 +154,7 @@ internal sealed class ScoreChain
             {
                 case MatMul:
                     return true;
-                case Reshape or Cast:
+                case Reshape or Cast or Unary { Function: UnaryOp.Tanh or UnaryOp.SoftCap }:
                     value = node.Inputs[0];
                     break;
                 case Select:
@@ -176,4 +179,11 @@ internal sealed class ScoreChain
 
 /// <param name="Hides">For a boolean mask: whether true hides.</param>
 /// <param name="Scores">The shape of the scores where the mask meets them.</param>
-internal sealed record ScoreMask(Value Mask, MaskKind Kind, bool Hides, EquatableArray<DimExpr> Scores);
+internal sealed record ScoreMask(Value Mask, MaskKind Kind, bool Hides, EquatableArray<DimExpr> Scores)
+{
+    /// <summary>What scales scores and mask together.</summary>
+    public double Factor { get; init; } = 1;
+
+    /// <summary>What takes the place of hidden scores.</summary>
+    public double Fill { get; init; } = double.NegativeInfinity;
+}

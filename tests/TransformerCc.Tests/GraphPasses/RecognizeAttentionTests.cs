@@ -64,6 +64,61 @@ public class RecognizeAttentionTests
         Snapshot.Match(PassTesting.Run(s, Passes));
     }
 
+    /// <summary>Gemma 2: cap·tanh(scores / cap) before the mask.</summary>
+    [Fact]
+    public void SoftCapBeforeTheMask()
+    {
+        (Sketch s, Value q, Value k, Value v) = Heads();
+        Value scores = s.Mul(s.Unary(UnaryOp.Tanh, s.Div(s.Mul(s.MatMul(q, s.Transpose(k, 0, 1, 3, 2)), 0.5), s.Number(50))), 50);
+        s.Output(Merge(s, s.MatMul(s.Softmax(s.Add(scores, s.Input("mask", Batch, 1, Seq, Seq))), v)));
+        Assert.Equal(50, Fused(s).SoftCap);
+    }
+
+    /// <summary>Transformer-XL: the sum of scores and relative positions is scaled.</summary>
+    [Fact]
+    public void BiasInsideTheScale()
+    {
+        (Sketch s, Value q, Value k, Value v) = Heads();
+        Value sum = s.Add(s.MatMul(q, s.Transpose(k, 0, 1, 3, 2)), s.Input("bias", Batch, 2, Seq, Seq));
+        s.Output(Merge(s, s.MatMul(s.Softmax(s.Mul(sum, 0.5)), v)));
+        Assert.Equal((0.5f, MaskKind.Additive), (Fused(s).Scale, Fused(s).Mask));
+    }
+
+    /// <summary>The smallest float takes the place of hidden scores: adding it gives the same, also in rows that are all hidden.</summary>
+    [Theory]
+    [InlineData(-3.4028235e38, true)]
+    [InlineData(-1e9, false)]
+    public void FillThatAbsorbsEveryScoreIsAdded(double fill, bool fused)
+    {
+        (Sketch s, Value q, Value k, Value v) = Heads();
+        Value hidden = s.Binary(BinaryOp.Less, s.Input("mask", Batch, 1, 1, Seq), s.Number(0));
+        Value scores = s.Mul(s.MatMul(q, s.Transpose(k, 0, 1, 3, 2)), 0.5);
+        s.Output(Merge(s, s.MatMul(s.Softmax(s.Select(hidden, s.Number(fill), scores)), v)));
+        PassTesting.Run(s, Passes);
+        Assert.Equal(fused, s.Graph.Nodes.Exists(n => n.Op is Attention { Mask: MaskKind.Additive }));
+    }
+
+    /// <summary>Swin: a bias on all windows, then a mask where images and windows are dimensions of their own.</summary>
+    [Fact]
+    public void WindowsWithAMaskEach()
+    {
+        var s = new Sketch("batch");
+        Value Heads(string name) => s.Input(name, Batch * 4, 2, 6, 8);
+        Value scores = s.Add(s.MatMul(Heads("q"), s.Transpose(Heads("k"), 0, 1, 3, 2)), s.Weights("bias", 1, 2, 6, 6));
+        Value windows = s.Add(s.Reshape(scores, Batch, 4, 2, 6, 6), s.Weights("mask", 1, 4, 1, 6, 6));
+        s.Output(s.MatMul(s.Softmax(s.Reshape(windows, Batch * 4, 2, 6, 6)), Heads("v")));
+        Assert.Equal(MaskKind.Additive, Fused(s).Mask);
+    }
+
+    private static Attention Fused(Sketch s)
+    {
+        if (!s.Graph.Nodes.Exists(n => n.Op is Attention))
+        {
+            PassTesting.Run(s, Passes);
+        }
+        return (Attention)Assert.Single(s.Graph.Nodes, n => n.Op is Attention).Op;
+    }
+
     /// <summary>A keyword spotter: one head, everything in two dimensions.</summary>
     [Fact]
     public void SingleHeadInTwoDimensions()
