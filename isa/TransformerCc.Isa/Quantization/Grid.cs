@@ -22,8 +22,6 @@ internal sealed class Grid
     /// <summary>Values of a digit.</summary>
     public int Levels { get; }
 
-    public int Points => _points.Length;
-
     /// <summary>The digits of a point, one for each weight.</summary>
     public void Digits(int point, Span<int> digits)
     {
