@@ -91,7 +91,7 @@ internal static class CacheLowering
     private static long BlockOf(TilingContext context, long widths, ElementType format)
     {
         long block = AttentionGeometry.MaxBlock;
-        while (block > Isa.Instructions.MatMul.GroupSize && block * (widths * format.Size() + (2 * Lines.Bytes)) > context.Chip.Memory.WspBytes - context.RingBytes)
+        while (block > Isa.Instructions.MatMul.GroupSize && block * ((widths * format.Size()) + (2 * Lines.Bytes)) > context.Chip.Memory.WspBytes - context.RingBytes)
         {
             block /= 2;
         }

@@ -4,6 +4,7 @@ using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Runtime.Loader;
 
@@ -147,6 +148,14 @@ public sealed class LoadedProgram : IDisposable
             if (!symbols.Add(d.Name) || d.Lower < 0 || d.Lower > d.Upper)
             {
                 diagnostics.Add(Diagnostic.Error("TCC5012", $"dimension '{d.Name}' occurs twice or has the bounds {d.Lower} to {d.Upper}"));
+            }
+        }
+        foreach (TensorSymbol t in image.Tensors.Where(t => t.Kind == TensorKind.State || t.State is not null))
+        {
+            bool counts = image.Tensors.Any(i => i.Kind == TensorKind.Input && i.Name == t.State?.Past && i is { Type: ElementType.I64, Shape.Length: 1 } && i.Shape[0] == t.Shape.FirstOrDefault());
+            if (t.Kind != TensorKind.State || t.Shape.Length != StateDescription.Rank || !counts)
+            {
+                diagnostics.Add(Diagnostic.Error("TCC5016", $"state '{t.Name}' needs {StateDescription.Rank} dimensions and an i64 input that counts the positions of each sequence"));
             }
         }
         var names = new HashSet<(TensorKind, string)>();

@@ -86,6 +86,18 @@ public class EntryPointTests
     }
 
     [Fact]
+    public void AStateWithoutItsCountIsNotLoaded()
+    {
+        ProgramImage image = CompiledGraph.Binary(GraphParser.Parse(Layer), TestChips.Default, Precision.F32);
+        TensorSymbol keys = image.Tensors.Single(t => t.Name == "cache.k");
+        foreach (TensorSymbol broken in new[] { keys with { State = null }, keys with { State = keys.State! with { Past = "x" } }, keys with { Shape = [.. keys.Shape[..3]] } })
+        {
+            DiagnosticException e = Assert.Throws<DiagnosticException>(() => LoadedProgram.Load(image with { Tensors = image.Tensors.Replace(keys, broken) }, TestChips.Default));
+            Assert.Contains(e.Diagnostics, d => d.Code == "TCC5016");
+        }
+    }
+
+    [Fact]
     public void AssemblyKeepsStatesAndLimits()
     {
         ProgramImage image = CompiledGraph.Binary(GraphParser.Parse(Layer), TestChips.Default, Precision.F32);

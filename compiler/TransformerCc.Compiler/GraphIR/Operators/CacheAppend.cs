@@ -41,7 +41,7 @@ public sealed record CacheAppend(HeadLayout New, bool Circular) : Operator, IOpe
         ShapeRules.ExpectOperands(inputs, 3, "cache, new rows, past");
         TensorType cache = inputs[0], rows = inputs[1];
         // Codes are quantised before they are appended; their scales have a cache of their own.
-        ShapeRules.Expect(rows.Element.IsFloat() && cache.Element.IsFloat() || rows.Element == ElementType.I8 && cache.Element == ElementType.I8, $"cache and new rows must be floats, or both i8: they are {cache} and {rows}");
+        ShapeRules.Expect((rows.Element.IsFloat() && cache.Element.IsFloat()) || (rows.Element == ElementType.I8 && cache.Element == ElementType.I8), $"cache and new rows must be floats, or both i8: they are {cache} and {rows}");
         ShapeRules.Expect(New != HeadLayout.BHDS, "the new rows must be laid out bshd or bhsd");
         ShapeRules.ExpectRank(cache, 4, "the cache");
         ShapeRules.ExpectRank(rows, 4, "the new rows");
