@@ -30,19 +30,6 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
 
     public int Free => _free.Count;
 
-    /// <summary>
-    /// Before a loop: forgets values of the innermost scope, the longest unused first, until so many registers are free.
-    /// Inside the loop it would be too late, for what outer scopes hold must last through all iterations.
-    /// </summary>
-    public void Reserve(int registers)
-    {
-        Scope scope = _scopes.Peek();
-        while (_free.Count < registers && scope.Evictable.Count > 0)
-        {
-            Forget(scope, scope.Evictable[0]);
-        }
-    }
-
     public void OpenScope() => _scopes.Push(new Scope());
 
     /// <summary>Forgets values of this scope, those used longest ago first, until so many registers are free for a scope inside it, or none is left to forget.</summary>
@@ -345,13 +332,8 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
         {
             return false;
         }
-        Forget(scope, victim);
-    }
-
-    private void Forget(Scope scope, string value)
-    {
-        scope.Evictable.Remove(value);
-        scope.Values.Remove(value, out Reg r);
+        scope.Evictable.Remove(victim);
+        scope.Values.Remove(victim, out Reg r);
         Release(scope, r);
         return true;
     }
