@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TransformerCc.Compiler.Analysis;
 using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.Importers.Gguf;
 using TransformerCc.Compiler.Importers.Onnx;
 using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
@@ -32,20 +33,29 @@ internal static class InspectVerb
             {
                 var diagnostics = new DiagnosticList();
                 ImportOptions options = compilation.ReadImport(parse);
-                OnnxModelFile model = OnnxModelFile.Open(path);
-                Graph graph = OnnxImporter.ImportReachable(model, options, diagnostics);
+                (Graph graph, SourceDocument? source) = Import(path, options, compilation.ReadGguf(parse), diagnostics);
                 // Options that name nothing are the caller's mistake; everything else is what the summary is for.
                 if (diagnostics.Exists(d => d.Code == ImportCodes.Option))
                 {
                     throw new DiagnosticException([.. diagnostics.Where(d => d.Code == ImportCodes.Option)]);
                 }
-                var document = ModelDocument.Of(path, ModelInspection.Of(graph, diagnostics), SourceDocument.Of(OnnxModelFacts.Of(model)), options, diagnostics);
+                var document = ModelDocument.Of(path, ModelInspection.Of(graph, diagnostics), source, options, diagnostics);
                 tool.Report(diagnostics.Where(d => d.Severity != DiagnosticSeverity.Error));
                 Print(tool.Output, parse.GetValue(json), document, ToolJson.Default.ModelDocument, document.WriteText);
             }
             return 0;
         });
         return verb;
+    }
+
+    private static (Graph Graph, SourceDocument? Source) Import(string path, ImportOptions options, GgufOptions gguf, DiagnosticList diagnostics)
+    {
+        if (GgufFile.IsGguf(path))
+        {
+            return (GgufImporter.Import(path, gguf, options.Bindings, diagnostics).Graph, null);
+        }
+        OnnxModelFile model = OnnxModelFile.Open(path);
+        return (OnnxImporter.ImportReachable(model, options, diagnostics), SourceDocument.Of(OnnxModelFacts.Of(model)));
     }
 
     private static void Print<T>(TextWriter output, bool json, T document, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, Action<TextWriter> asText)

@@ -36,7 +36,18 @@ public sealed record AttentionGroup(HeadSharing Sharing, AttentionReach Reach, M
 
     /// <summary>The attentions of a graph, those that are alike counted together, in order of first appearance.</summary>
     public static IReadOnlyList<AttentionGroup> Of(Graph graph) =>
-        [.. graph.Nodes.Where(n => n.Op is Attention).Select(n => Of((Attention)n.Op, n)).GroupBy(a => a).Select(g => g.Key with { Count = g.Count() })];
+        [.. graph.Nodes.Where(n => n.Op is Attention or CachedAttention).Select(n => n.Op is Attention op ? Of(op, n) : Cached((CachedAttention)n.Op, n)).GroupBy(a => a).Select(g => g.Key with { Count = g.Count() })];
+
+    /// <summary>Attention over a cache sees the past and, of its own rows, those up to its position.</summary>
+    private static AttentionGroup Cached(CachedAttention op, Node node)
+    {
+        (_, DimExpr queryHeads, _, DimExpr width) = op.Query.Split(node.Inputs[0].Type.Shape.AsSpan());
+        (long heads, long shared) = (queryHeads.ConstantValue ?? 0, node.Inputs[1].Type.Shape[1].ConstantValue ?? 0);
+        return new AttentionGroup(Share(heads, shared), AttentionReach.Causal, MaskKind.None, Past: true, Origins.Of(node.Inputs[0]).Rotated, heads, shared, width.ConstantValue ?? 0);
+    }
+
+    private static HeadSharing Share(long heads, long shared) =>
+        heads == shared ? HeadSharing.MultiHead : shared == 1 ? HeadSharing.MultiQuery : HeadSharing.GroupedQuery;
 
     private static AttentionGroup Of(Attention op, Node node)
     {
@@ -47,7 +58,7 @@ public sealed record AttentionGroup(HeadSharing Sharing, AttentionReach Reach, M
         bool own = query.Values.Overlaps(key.Values);
         bool causal = op.CausalOffset is not null || (op.Mask != MaskKind.None && ComparesPositions(node.Inputs[3]));
         return new AttentionGroup(
-            heads == shared ? HeadSharing.MultiHead : shared == 1 ? HeadSharing.MultiQuery : HeadSharing.GroupedQuery,
+            Share(heads, shared),
             causal ? AttentionReach.Causal : own ? AttentionReach.Bidirectional : AttentionReach.Cross,
             op.Mask,
             Past: own && key.Values.Any(v => v.Producer is null && !query.Values.Contains(v)) && keys != queries,

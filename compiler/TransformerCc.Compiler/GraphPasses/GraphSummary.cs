@@ -46,9 +46,10 @@ public sealed record GraphSummary
         return new GraphSummary
         {
             Nodes = graph.Nodes.Count,
-            Attention = Of(n => n.Op is Attention),
-            CausalAttention = Of(n => n.Op is Attention { CausalOffset: not null }),
-            GroupedAttention = Of(n => n.Op is Attention op && n.Inputs[0].Type.Shape[op.Query.Axes().Head] != n.Inputs[1].Type.Shape[op.Key.Axes().Head]),
+            Attention = Of(n => n.Op is CachedAttention || n.Op is Attention),
+            CausalAttention = Of(n => n.Op is Attention { CausalOffset: not null } or CachedAttention),
+            GroupedAttention = Of(n => (n.Op is Attention op && n.Inputs[0].Type.Shape[op.Query.Axes().Head] != n.Inputs[1].Type.Shape[op.Key.Axes().Head])
+                || (n.Op is CachedAttention cached && n.Inputs[0].Type.Shape[cached.Query.Axes().Head] != n.Inputs[1].Type.Shape[1])),
             LayerNorm = Of(n => n.Op is Norm { Kind: NormKind.Layer }),
             RmsNorm = Of(n => n.Op is Norm { Kind: NormKind.Rms }),
             Rope = Of(n => n.Op is Rope),
