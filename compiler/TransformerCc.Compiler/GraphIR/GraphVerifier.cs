@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa;
 using TransformerCc.Isa.Symbolic;
@@ -207,6 +208,14 @@ public sealed class GraphVerifier
 
     internal static bool IsSymbol(string name) =>
         name.Length > 0 && !char.IsAsciiDigit(name[0]) && name[0] != '.' && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.');
+
+    private void Expect(bool condition, string code, [InterpolatedStringHandlerArgument(nameof(condition))] ref FailureText message, string where)
+    {
+        if (!condition)
+        {
+            Report(code, message.ToStringAndClear(), where);
+        }
+    }
 
     private void Expect(bool condition, string code, string message, string where)
     {

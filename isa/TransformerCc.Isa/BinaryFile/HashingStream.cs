@@ -5,6 +5,9 @@ namespace TransformerCc.Isa.BinaryFile;
 /// <summary>Passes what is written on to another stream, which it leaves open, and keeps length and SHA-256 of it.</summary>
 internal sealed class HashingStream(Stream inner) : Stream
 {
+    /// <summary>Buffers from this size on are worth a second thread.</summary>
+    private const int ParallelBytes = 1 << 17;
+
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private long _length;
 
@@ -31,7 +34,26 @@ internal sealed class HashingStream(Stream inner) : Stream
         _length += buffer.Length;
     }
 
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+    /// <summary>A large buffer is hashed by another thread while this one writes it: both take about as long.</summary>
+    public override void Write(byte[] buffer, int offset, int count)
+    {
+        if (count < ParallelBytes)
+        {
+            Write(buffer.AsSpan(offset, count));
+            return;
+        }
+        Task hashed = Task.Run(() => _hash.AppendData(buffer, offset, count));
+        try
+        {
+            inner.Write(buffer, offset, count);
+        }
+        finally
+        {
+            // Also when writing fails: the buffer is the caller's again afterwards.
+            hashed.Wait();
+        }
+        _length += count;
+    }
 
     public override void Flush() => inner.Flush();
 

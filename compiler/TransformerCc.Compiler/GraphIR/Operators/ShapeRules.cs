@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 
@@ -41,6 +42,15 @@ public static class ShapeRules
     [DoesNotReturn]
     public static void Fail(string message) => throw new ShapeException(message);
 
+    public static void Expect([DoesNotReturnIf(false)] bool condition, [InterpolatedStringHandlerArgument(nameof(condition))] ref FailureText message)
+    {
+        if (!condition)
+        {
+            throw new ShapeException(message.ToStringAndClear());
+        }
+    }
+
+    /// <inheritdoc cref="Expect(bool, ref FailureText)"/>
     public static void Expect([DoesNotReturnIf(false)] bool condition, string message)
     {
         if (!condition)
