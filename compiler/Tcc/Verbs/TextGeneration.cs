@@ -26,8 +26,9 @@ internal sealed class TextGeneration(ToolContext tool, bool json)
         IReadOnlyList<string> texts = Messages(generator.Tokenizer!, prompts, arguments.ChatFormat(parse), arguments.System(parse));
         var statistics = new GenerationStatistics();
         var answers = prompts.Select(_ => new Answer()).ToArray();
+        IAsyncEnumerable<GeneratedToken> steps = generator.GenerateAsync(texts, arguments.Read(parse), statistics, cancellation);
         Header(answers);
-        await foreach (GeneratedToken step in generator.GenerateAsync(texts, arguments.Read(parse), statistics, cancellation).ConfigureAwait(false))
+        await foreach (GeneratedToken step in steps.ConfigureAwait(false))
         {
             Answer answer = answers[step.Sequence];
             answer.Tokens.Add(step.Token);

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Runtime.Generation;
 
 namespace TransformerCc.Tests.Generation;
@@ -73,6 +74,26 @@ public sealed class TokenizerTests
         Assert.Equal(vocabulary.GetProperty("n_vocab").GetInt32(), tokenizer.Count);
         Assert.Equal(vocabulary.GetProperty("bos").GetInt32(), tokenizer.Bos ?? -1);
         Assert.Equal(vocabulary.GetProperty("eos").GetInt32(), tokenizer.Eos ?? -1);
+    }
+
+    /// <summary>Spaces that special tokens take, which files tell by the model's name only (llama.cpp, llama_vocab::impl::load).</summary>
+    [Theory]
+    [InlineData("Phi-3 mini", "", "a <|user|> \n a<|end|> a<s> a", "1 0 2 1 3 1 4 0 1")]
+    [InlineData("other", "", "a <|user|> \n a<|end|> a<s> a", "1 0 2 0 5 0 1 3 0 1 4 0 1")]
+    [InlineData("", "jina-bert-v3", "a  <mask> a", "1 6 0 1")]
+    [InlineData("", "", "a  <mask> a", "1 0 0 6 0 1")]
+    public void Special_tokens_take_the_spaces_that_the_model_says(string name, string architecture, string text, string ids)
+    {
+        var tokenizer = Tokenizer.Create(new TokenizerData
+        {
+            Model = "llama",
+            Tokens = ["▁", "a", "<|user|>", "<|end|>", "<s>", "\n", "<mask>"],
+            Types = [TokenType.Normal, TokenType.Normal, TokenType.Control, TokenType.Control, TokenType.Control, TokenType.Normal, TokenType.Control],
+            ModelName = name,
+            Architecture = architecture,
+            AddSpacePrefix = false,
+        });
+        Assert.Equal(ids, string.Join(' ', tokenizer.Encode(text, addSpecial: false, parseSpecial: true)));
     }
 
     private static int[] Ids(JsonElement row, string name) => [.. row.GetProperty(name).EnumerateArray().Select(e => e.GetInt32())];

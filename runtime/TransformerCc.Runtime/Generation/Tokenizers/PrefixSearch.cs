@@ -18,7 +18,7 @@ internal sealed class PrefixSearch
     /// <summary>All tokens from Low to High share the characters stepped over.</summary>
     public struct Cursor((string Text, int Id)[] sorted)
     {
-        private int _low = 0, _high = sorted.Length, _depth = 0;
+        private int _low, _high = sorted.Length, _depth;
 
         /// <summary>The token that consists of exactly the characters so far; of equal ones the last, as in the vocabulary.</summary>
         public readonly int? Token

@@ -22,12 +22,21 @@ internal sealed class SentencePieceEncoder(Vocabulary vocabulary, bool addSpaceP
 
     protected override bool TryKey(ReadOnlySpan<char> left, ReadOnlySpan<char> right, out double key)
     {
-        Span<char> both = left.Length + right.Length <= 256 ? stackalloc char[left.Length + right.Length] : new char[left.Length + right.Length];
+        int length = left.Length + right.Length;
+        key = 0;
+        if (length > vocabulary.LongestText)
+        {
+            return false;
+        }
+        Span<char> both = length <= 256 ? stackalloc char[length] : new char[length];
         left.CopyTo(both);
         right.CopyTo(both[left.Length..]);
-        int? id = both.Length <= vocabulary.LongestText ? vocabulary.Find(both) : null;
-        key = id is int found ? -vocabulary.Score(found) : 0;
-        return id is not null;
+        if (vocabulary.Find(both) is not int id)
+        {
+            return false;
+        }
+        key = -vocabulary.Score(id);
+        return true;
     }
 
     private void Output(ReadOnlySpan<char> symbol, List<int> output)
