@@ -15,7 +15,7 @@ internal static class EstimateVerb
     {
         var file = CommonOptions.File("FILE", "The model, or a binary");
         var set = new NumberPairs("--set", "DIM=N", "Value of a dimension, or of an input that may be left out");
-        var entry = new Option<string?>("--entry") { Description = "The entry point [default: the program's first]", HelpName = "NAME" };
+        var entry = new Option<string?>("--entry") { Description = "The entry point [default: the one that a run of these sizes takes]", HelpName = "NAME" };
         var trace = new Option<string?>("--trace") { Description = "Write every instruction's time for Perfetto or chrome://tracing", HelpName = "FILE.json" };
         var compilation = new CompilationArguments();
         Option<bool> json = CommonOptions.Json(), verbose = CommonOptions.Verbose();
@@ -40,7 +40,7 @@ internal static class EstimateVerb
             int Estimate(ProgramImage image, ChipDescription chip)
             {
                 tool.BeginPhase("estimate", parse.GetValue(verbose));
-                string name = parse.GetValue(entry) ?? image.EntryPoints[0].Name;
+                string? name = parse.GetValue(entry);
                 TimingReport report = null!;
                 if (parse.GetValue(trace) is { } target)
                 {
@@ -54,7 +54,7 @@ internal static class EstimateVerb
                 {
                     report = TimingModel.Run(image, chip, set.Read(parse), name);
                 }
-                var document = EstimateDocument.Of(path, chip.Name, name, chip.Memory.DramBytesPerSecond * chip.Memory.DramEfficiency, report, [.. diagnostics.Select(DiagnosticDocument.Of)]);
+                var document = EstimateDocument.Of(path, chip.Name, report.EntryPoint, chip.Memory.DramBytesPerSecond * chip.Memory.DramEfficiency, report, [.. diagnostics.Select(DiagnosticDocument.Of)]);
                 if (parse.GetValue(json))
                 {
                     JsonText.Write(tool.Output, document, ToolJson.Default.EstimateDocument);

@@ -18,7 +18,7 @@ internal static class RunVerb
         var inputs = new Option<string?>("--inputs") { Description = "Folder with one .npy file for each input", HelpName = "DIR" };
         var outputs = new Option<string?>("--outputs") { Description = "Folder for one .npy file for each output", HelpName = "DIR" };
         var check = new Option<bool>("--check") { Description = "Look for races, reads of uninitialised memory and deadlocks as well; slower" };
-        var set = new NumberPairs("--set", "DIM=N", "Value of a dimension that no input's shape shows");
+        var set = new NumberPairs("--set", "NAME=N", "Value of a dimension that no input's shape shows, or of all elements of an input that is left out");
         var generation = new GenerationArguments();
         var chip = CommonOptions.ChipOfBinary();
         Option<bool> json = CommonOptions.Json(), verbose = CommonOptions.Verbose();

@@ -82,22 +82,8 @@ public sealed class LoadedProgram : IDisposable
         _file?.Dispose();
     }
 
-    /// <summary>The entry point of a name; without a name, the last that was planned for these sizes (the first is for all).</summary>
-    internal PreparedProgram EntryPoint(string? name, IReadOnlyDictionary<string, long> dimensions)
-    {
-        EntryPoint? entry = Image.EntryPoints.LastOrDefault(e => name is null ? e.Limits.All(Holds) : e.Name == name);
-        if (entry is null)
-        {
-            throw new DiagnosticException(Diagnostic.Error("TCC5020", $"the program has no entry point '{name}'", null, $"it has {string.Join(", ", Image.EntryPoints.Select(e => e.Name))}"));
-        }
-        if (entry.Limits.FirstOrDefault(l => !Holds(l)) is { } limit)
-        {
-            throw new DiagnosticException(Diagnostic.Error("TCC5038", $"entry point '{entry.Name}' is for '{limit.Dimension}' up to {limit.Upper}, it is {dimensions[limit.Dimension]}", null, "leave the choice to the runtime"));
-        }
-        return _entryPoints[entry.Name];
-
-        bool Holds(EntryLimit limit) => dimensions[limit.Dimension] <= limit.Upper;
-    }
+    /// <inheritdoc cref="EntryChoice.Of"/>
+    internal PreparedProgram EntryPoint(string? name, IReadOnlyDictionary<string, long> dimensions) => _entryPoints[EntryChoice.Of(Image, name, dimensions).Name];
 
     private static ChipDescription PresetOf(ProgramImage image) =>
         ChipDescriptions.Presets.FirstOrDefault(c => ChipDescriptions.Fingerprint(c) == image.ChipFingerprint)

@@ -18,7 +18,7 @@ public static class TimingModel
     private const long Page = 4096;
 
     /// <param name="dimensions">Values of dimensions, and of inputs that may be left out; the others have their defaults.</param>
-    /// <param name="entryPoint">Null: the program's first.</param>
+    /// <param name="entryPoint">Null: the one that a run of these sizes takes.</param>
     /// <param name="trace">Told of every instruction of an engine as it ends.</param>
     /// <exception cref="DiagnosticException">A dimension is unknown, missing or out of bounds; the program is malformed.</exception>
     /// <exception cref="TrapException">The program is no legal one.</exception>
@@ -26,15 +26,14 @@ public static class TimingModel
     {
         ArgumentNullException.ThrowIfNull(image);
         ArgumentNullException.ThrowIfNull(chip);
-        EntryPoint entry = image.EntryPoints.FirstOrDefault(e => entryPoint is null || e.Name == entryPoint)
-            ?? throw new DiagnosticException(Diagnostic.Error("TCC5020", $"the program has no entry point '{entryPoint}'", null, $"it has {string.Join(", ", image.EntryPoints.Select(e => e.Name))}"));
+        Dictionary<string, long> values = DimensionBinder.BindGiven(image, dimensions);
+        EntryPoint entry = EntryChoice.Of(image, entryPoint, values);
         var structure = new DiagnosticList();
         ProgramStructure.Check(entry, structure);
         if (structure.HasErrors)
         {
             throw new DiagnosticException(structure);
         }
-        Dictionary<string, long> values = DimensionBinder.BindGiven(image, dimensions);
         (long[] parameters, List<(long, long, long)> known) = Lay(image, values, dimensions);
         var recorder = new TimingRecorder(trace);
         var simulation = new TimingSimulation(new PreparedProgram(entry.Name, entry.Instructions, image.Debug), chip, parameters, new KnownScalars(known), recorder, cancellation);
@@ -42,7 +41,10 @@ public static class TimingModel
         return new TimingReport(cycles, seconds, recorder.Instructions, simulation.DramBusy, recorder.Totals.MultiplyAdds.Values.Sum(), recorder.Totals.Bytes.ToImmutableSortedDictionary(),
             [.. simulation.Queues.Where(q => q.Engine != Engine.Link).Select(q => new EngineTime(q.Engine, q.Busy, [.. q.Stalls.Select(s => new Stall(s.Key.Cause, s.Key.From, s.Value)).OrderByDescending(s => s.Cycles)]))],
             EnergyReport.Of(recorder.Totals, seconds, chip.Power),
-            [.. recorder.Sources.Select(s => Source(image, s.Key, s.Value, chip.Power)).OrderByDescending(s => s.DramCharge).ThenByDescending(s => s.Matrix)]);
+            [.. recorder.Sources.Select(s => Source(image, s.Key, s.Value, chip.Power)).OrderByDescending(s => s.DramCharge).ThenByDescending(s => s.Matrix)])
+        {
+            EntryPoint = entry.Name,
+        };
     }
 
     private static SourceTime Source(ProgramImage image, ushort tag, SourceWork work, PowerDescription power)

@@ -11,7 +11,11 @@ namespace TransformerCc.Runtime.Timing;
 /// <param name="Sources">By tile operation and node, most DRAM bytes first.</param>
 public sealed record TimingReport(
     double Cycles, double Seconds, long Instructions, double DramBusyCycles, long MultiplyAdds, ImmutableSortedDictionary<MemorySpace, long> Bytes,
-    ImmutableArray<EngineTime> Engines, EnergyReport Energy, ImmutableArray<SourceTime> Sources);
+    ImmutableArray<EngineTime> Engines, EnergyReport Energy, ImmutableArray<SourceTime> Sources)
+{
+    /// <summary>The entry point that was timed.</summary>
+    public required string EntryPoint { get; init; }
+}
 
 /// <param name="Busy">Cycles in which it worked; of the matrix engine in units of all arrays.</param>
 /// <param name="Stalls">Cycles in which it had nothing to do, most first.</param>
