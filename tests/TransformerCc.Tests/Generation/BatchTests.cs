@@ -67,7 +67,7 @@ public sealed class BatchTests
         int[] prompt = [.. generator.Tokenizer!.Encode(string.Join(' ', Enumerable.Repeat(s_prompts[1], 12))).Take(126)];
         List<GeneratedToken> steps = (await CompiledModel.Collect(generator.GenerateAsync([prompt], new GenerationOptions { IgnoreEnd = true, MaxTokens = 50 }), 1))[0];
         Assert.Equal((3, FinishReason.ContextFull), (steps.Count, steps[^1].Finish));
-        Assert.Equal(1, (await CompiledModel.Collect(generator.GenerateAsync([[.. prompt, 5, 6]], new GenerationOptions { IgnoreEnd = true, MaxTokens = 50 }), 1))[0].Count);
+        Assert.Single((await CompiledModel.Collect(generator.GenerateAsync([[.. prompt, 5, 6]], new GenerationOptions { IgnoreEnd = true, MaxTokens = 50 }), 1))[0]);
         Assert.Equal("TCC5210", Assert.Throws<DiagnosticException>(() => generator.GenerateAsync([[.. prompt, 5, 6, 7]])).Diagnostics[0].Code);
     }
 
