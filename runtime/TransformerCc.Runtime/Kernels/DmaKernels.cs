@@ -46,28 +46,18 @@ internal static unsafe class DmaKernels
     {
         (int rows, int columns) = x.Extent(i.Rows, i.Columns);
         int tableRows = x.Count(i.TableRows);
-        if (!i.IndexFormat.IsInteger())
-        {
-            throw new TrapSignal(TrapKind.IllegalInstruction, $"gather by indices of format {i.IndexFormat.Name()}");
-        }
+        TableIndex.CheckFormat(i.IndexFormat, "gather");
         if (rows == 0)
         {
             return;
         }
-        byte* indices = x.Pointer(i.Indices);
+        var index = new TableIndex(x.Pointer(i.Indices), i.IndexFormat, tableRows);
         bool moves = columns > 0 && tableRows > 0;
         byte* table = moves ? x.Pointer(i.Table) : null, dst = moves ? x.Pointer(i.Dst) : null;
         long tableStride = x.Value(i.TableRowStride), dstStride = x.Value(i.DstRowStride);
-        Span<long> index = stackalloc long[1];
         for (int r = 0; r < rows; r++)
         {
-            // Read one at a time: a destination that covers the indices must not slip an unchecked one in.
-            RowConversion.ReadIntegers(i.IndexFormat, indices + ((long)r * i.IndexFormat.Size()), index);
-            long row = index[0] < 0 ? index[0] + tableRows : index[0];
-            if (row < 0 || row >= tableRows)
-            {
-                throw new TrapSignal(TrapKind.GatherIndex, FormattableString.Invariant($"index {index[0]} at position {r}, in a table of {tableRows} rows"));
-            }
+            long row = index.Row(r);
             if (!moves)
             {
                 continue;

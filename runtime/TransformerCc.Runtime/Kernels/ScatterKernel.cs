@@ -11,27 +11,18 @@ internal static unsafe class ScatterKernel
     {
         (int rows, int columns) = x.Extent(i.Rows, i.Columns);
         int tableRows = x.Count(i.TableRows);
-        if (!i.IndexFormat.IsInteger())
-        {
-            throw new TrapSignal(TrapKind.IllegalInstruction, $"scatter by indices of format {i.IndexFormat.Name()}");
-        }
+        TableIndex.CheckFormat(i.IndexFormat, "scatter");
         if (rows == 0)
         {
             return;
         }
-        byte* indices = x.Pointer(i.Indices);
+        var index = new TableIndex(x.Pointer(i.Indices), i.IndexFormat, tableRows);
         bool moves = columns > 0 && tableRows > 0;
         byte* src = moves ? x.Pointer(i.Src) : null, dst = moves ? x.Pointer(i.Dst) : null;
         long dstStride = x.Value(i.DstRowStride), srcStride = x.Value(i.SrcRowStride);
-        Span<long> index = stackalloc long[1];
         for (int r = 0; r < rows; r++)
         {
-            RowConversion.ReadIntegers(i.IndexFormat, indices + ((long)r * i.IndexFormat.Size()), index);
-            long row = index[0] < 0 ? index[0] + tableRows : index[0];
-            if (row < 0 || row >= tableRows)
-            {
-                throw new TrapSignal(TrapKind.GatherIndex, FormattableString.Invariant($"index {index[0]} at position {r}, in a table of {tableRows} rows"));
-            }
+            long row = index.Row(r);
             if (!moves)
             {
                 continue;

@@ -23,7 +23,7 @@ internal static class CampaignRun
         long slowest = 0, peak = 0;
         using var done = new CancellationTokenSource();
         // The first sample that exceeds the limit names the seeds in flight.
-        var sampler = new Thread(() => peak = Sample(done.Token, bytes => problems.Enqueue($"{bytes >> 20} MiB of memory at seeds {string.Join(", ", current)}")));
+        var sampler = new Thread(() => peak = Sample(bytes => problems.Enqueue($"{bytes >> 20} MiB of memory at seeds {string.Join(", ", current)}"), done.Token));
         sampler.Start();
         var clock = Stopwatch.StartNew();
         TimeSpan processor = Process.GetCurrentProcess().TotalProcessorTime;
@@ -63,7 +63,7 @@ internal static class CampaignRun
         }
     }
 
-    private static long Sample(CancellationToken done, Action<long> exceeded)
+    private static long Sample(Action<long> exceeded, CancellationToken done)
     {
         long peak = 0;
         for (bool told = false; !done.WaitHandle.WaitOne(s_sampling);)

@@ -24,7 +24,7 @@ public class ScalarLoadTests
     {
         long[] lengths = [3, 0, 16, 1];
         RunResult run = Run(lengths);
-        Assert.Empty(run.Findings.Where(f => f.Kind != FindingKind.UnwrittenOutput));
+        Assert.DoesNotContain(run.Findings, f => f.Kind != FindingKind.UnwrittenOutput);
         float[] y = run.Outputs["y"].AsSpan<float>().ToArray();
         for (int i = 0; i < y.Length; i++)
         {

@@ -10,6 +10,8 @@ namespace TransformerCc.Tests.Gguf;
 /// <summary>What is written is read; what no reader can trust is refused, with the byte at which it stands.</summary>
 public sealed class GgufFileTests : IDisposable
 {
+    private static readonly string[] s_integers = ["u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64"];
+
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -43,7 +45,7 @@ public sealed class GgufFileTests : IDisposable
         GgufFile file = Open(writer.ToBytes());
 
         Assert.Equal(version, file.Version);
-        long?[] integers = [.. new[] { "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64" }.Select(k => file.Metadata[k].Integer)];
+        long?[] integers = [.. s_integers.Select(k => file.Metadata[k].Integer)];
         Assert.Equal([200, -3, 60_000, -300, 4_000_000_000, -5, 1L << 40, -(1L << 40)], integers);
         Assert.Equal(0.5, file.Metadata["f32"].Number);
         Assert.Equal(0.1, file.Metadata["f64"].Number);

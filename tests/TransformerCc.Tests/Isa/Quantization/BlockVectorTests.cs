@@ -42,9 +42,11 @@ public sealed class BlockVectorTests
         { "q2_0", 2, 4, [-21440f, -21440f, 15608f], 0x9CBC6DEBAC67BF8C },
     };
 
+    private static readonly string[] s_tensors = ["Q4_0", "Q5_0", "Q8_0", "Q2_K", "Q4_K", "Q5_K", "Q6_K", "IQ2_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "TQ1_0", "MXFP4"];
+
     /// <summary>The types of which whole tensors are kept outside the repository, quantised by ggml and random.</summary>
     public static TheoryData<string> Tensors =>
-        [.. new[] { "Q4_0", "Q5_0", "Q8_0", "Q2_K", "Q4_K", "Q5_K", "Q6_K", "IQ2_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "TQ1_0", "MXFP4" }.SelectMany(t => new[] { t, t + ".random" })];
+        [.. s_tensors.SelectMany(t => (string[])[t, t + ".random"])];
 
     [Theory]
     [MemberData(nameof(Vectors))]
