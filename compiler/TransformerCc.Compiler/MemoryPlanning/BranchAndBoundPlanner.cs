@@ -65,6 +65,11 @@ public sealed class BranchAndBoundPlanner
 
     private SearchResult Run(long budget)
     {
+        if (_size.Any(size => size > _problem.Capacity))
+        {
+            // The search sees no buffer that lives at no step; it has to fit all the same.
+            return new SearchResult(SearchOutcome.Impossible, null, 0);
+        }
         for (long turn = 2L * int.Max(1, _size.Length); ; turn *= 2)
         {
             foreach (PackingPreference preference in Enum.GetValues<PackingPreference>())

@@ -14,8 +14,9 @@ internal static class CampaignRun
 
     private static readonly TimeSpan s_sampling = TimeSpan.FromMilliseconds(20);
 
+    /// <param name="alone">Whether the process does nothing else, so that its memory is the campaign's.</param>
     /// <returns>The figures of the run, for people.</returns>
-    public static string Run(MutantSource source, TimeSpan limit, ulong first, ulong count, int workers)
+    public static string Run(MutantSource source, TimeSpan limit, ulong first, ulong count, int workers, bool alone)
     {
         var problems = new ConcurrentQueue<string>();
         var current = new ulong[workers];
@@ -23,7 +24,7 @@ internal static class CampaignRun
         long slowest = 0, peak = 0;
         using var done = new CancellationTokenSource();
         // The first sample that exceeds the limit names the seeds in flight.
-        var sampler = new Thread(() => peak = Sample(bytes => problems.Enqueue($"{bytes >> 20} MiB of memory at seeds {string.Join(", ", current)}"), done.Token));
+        var sampler = new Thread(() => peak = Sample(alone ? MemoryLimit : long.MaxValue, bytes => problems.Enqueue($"{bytes >> 20} MiB of memory at seeds {string.Join(", ", current)}"), done.Token));
         sampler.Start();
         var clock = Stopwatch.StartNew();
         TimeSpan processor = Process.GetCurrentProcess().TotalProcessorTime;
@@ -63,13 +64,13 @@ internal static class CampaignRun
         }
     }
 
-    private static long Sample(Action<long> exceeded, CancellationToken done)
+    private static long Sample(long limit, Action<long> exceeded, CancellationToken done)
     {
         long peak = 0;
         for (bool told = false; !done.WaitHandle.WaitOne(s_sampling);)
         {
             peak = long.Max(peak, Anonymous());
-            if (peak > MemoryLimit && !told)
+            if (peak > limit && !told)
             {
                 exceeded(peak);
                 told = true;

@@ -52,14 +52,14 @@ public sealed class GgufCampaignTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void Short_campaign() => output.WriteLine(CampaignRun.Run(Source, s_sharedLimit, 1, ShortCount, workers: 1));
+    public void Short_campaign() => output.WriteLine(CampaignRun.Run(Source, s_sharedLimit, 1, ShortCount, workers: 1, alone: false));
 
     [Fact]
     public void Long_campaign_when_asked_for()
     {
         if (Environment.GetEnvironmentVariable(Variable)?.Split(':') is ["gguf", string first, string count])
         {
-            output.WriteLine(CampaignRun.Run(Source, s_limit, ulong.Parse(first, CultureInfo.InvariantCulture), ulong.Parse(count, CultureInfo.InvariantCulture), Environment.ProcessorCount));
+            output.WriteLine(CampaignRun.Run(Source, s_limit, ulong.Parse(first, CultureInfo.InvariantCulture), ulong.Parse(count, CultureInfo.InvariantCulture), Environment.ProcessorCount, alone: true));
         }
     }
 }

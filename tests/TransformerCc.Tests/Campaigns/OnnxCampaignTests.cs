@@ -65,14 +65,14 @@ public sealed class OnnxCampaignTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void Short_campaign() => output.WriteLine(CampaignRun.Run(Source(OnnxSeeds.Small), s_sharedLimit, 1, ShortCount, workers: 1));
+    public void Short_campaign() => output.WriteLine(CampaignRun.Run(Source(OnnxSeeds.Small), s_sharedLimit, 1, ShortCount, workers: 1, alone: false));
 
     [Fact]
     public void Long_campaign_when_asked_for()
     {
         if (Environment.GetEnvironmentVariable(Variable)?.Split(':') is ["onnx", string first, string count])
         {
-            output.WriteLine(CampaignRun.Run(Source(OnnxSeeds.All()), s_limit, ulong.Parse(first, CultureInfo.InvariantCulture), ulong.Parse(count, CultureInfo.InvariantCulture), Environment.ProcessorCount));
+            output.WriteLine(CampaignRun.Run(Source(OnnxSeeds.All()), s_limit, ulong.Parse(first, CultureInfo.InvariantCulture), ulong.Parse(count, CultureInfo.InvariantCulture), Environment.ProcessorCount, alone: true));
         }
     }
 

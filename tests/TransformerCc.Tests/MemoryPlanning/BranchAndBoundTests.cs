@@ -18,6 +18,10 @@ public sealed class BranchAndBoundTests
         return result.Solution is not { } solution || PlanChecker.Check(tight, solution, "asp").Count == 0;
     }
 
+    [Fact]
+    public void A_buffer_larger_than_the_memory_does_not_fit_even_where_it_never_lives() =>
+        Assert.Equal(SearchOutcome.Impossible, BranchAndBoundPlanner.Solve(new PackingProblem([new("a", new(3, 3), 128)], 64), Unlimited).Outcome);
+
     /// <summary>Every offset of every buffer is tried for problems of up to six small buffers.</summary>
     [Property(MaxTest = 200)]
     public bool Finds_a_plan_exactly_where_there_is_one(int seed)

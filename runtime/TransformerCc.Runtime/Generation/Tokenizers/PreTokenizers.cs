@@ -75,7 +75,8 @@ internal static class PreTokenizers
         Add("deepseek-v3 hunyuan-dense joyai-llm", () => Of(@"\p{N}{1,3}", Cjk, Punctuated) with { CleanSpaces = false });
         Add("youtu", () => Of(
             @"[\uAC00-\uD7A3\u3131-\u318E]+|[\uFF01\u2026\u201C\u201D\u2018\u2019\u2014\uFF1A\uFF1B\uFF0C\u3001-\u303F\uFE30-\uFE4F]+|[\u3105-\u312F]+|" + Cjk,
-            $@"{MarkedRun}|\p{{N}}|{OthersWithSlash}") with { IgnoreMerges = true, CleanSpaces = false });
+            $@"{MarkedRun}|\p{{N}}|{OthersWithSlash}") with
+        { IgnoreMerges = true, CleanSpaces = false });
         Add("tiny_aya cohere2moe", () => new PreTokenizer([new DigitGroupSplitter(ascii: false, takesTextBefore: true), new RegexSplitter($@"{MarkedRun}|\p{{N}}{{1,3}}|{OthersWithSlash}")], CleanSpaces: false));
         Add("afmoe", () => new PreTokenizer(
             [new DigitGroupSplitter(ascii: false, takesTextBefore: true), new RegexSplitter(AsianScripts), new RegexSplitter(Punctuated)], CleanSpaces: false));
