@@ -39,7 +39,7 @@ internal sealed class TextGeneration(ToolContext tool, bool json)
         Diagnostic[] problems = [.. answers.Select((a, i) => (a, i)).Where(p => p.a.Finish == FinishReason.ContextFull).Select(p => Diagnostic.Error(
             ContextFull, FormattableString.Invariant($"answer {p.i + 1} ends after {p.a.Tokens.Count} tokens: the context is full"), help: "compile the model with a larger --context, or ask for fewer --max-tokens"))];
         tool.Report(problems);
-        Summarize(prompts, answers, statistics, problems);
+        Summarize(program, prompts, answers, statistics, problems);
         return problems.Length > 0 ? (int)FailureKind.Failed : 0;
     }
 
@@ -82,19 +82,21 @@ internal sealed class TextGeneration(ToolContext tool, bool json)
         }
     }
 
-    private void Summarize(IReadOnlyList<string> prompts, Answer[] answers, GenerationStatistics statistics, Diagnostic[] problems)
+    private void Summarize(LoadedProgram program, IReadOnlyList<string> prompts, Answer[] answers, GenerationStatistics statistics, Diagnostic[] problems)
     {
-        var document = GenerationDocument.Of(answers.Zip(prompts, (a, p) => new AnswerDocument(p, a.Text.ToString(), a.Tokens, AnswerDocument.NameOf(a.Finish))), statistics, problems);
+        ChipRates chip = ChipRates.Of(program, prompts.Count, statistics.PromptTokens, statistics.GeneratedTokens);
+        var document = GenerationDocument.Of(answers.Zip(prompts, (a, p) => new AnswerDocument(p, a.Text.ToString(), a.Tokens, AnswerDocument.NameOf(a.Finish))), statistics, chip, problems);
         if (json)
         {
             JsonText.Write(tool.Output, document, ToolJson.Default.GenerationDocument);
             return;
         }
-        tool.Error.WriteLine($"prefill: {Rate(document.Prefill)}");
-        tool.Error.WriteLine($"decode: {Rate(document.Decode)}");
+        tool.Error.WriteLine($"prefill: {Rate(document.Prefill, program.Chip.Name)}");
+        tool.Error.WriteLine($"decode: {Rate(document.Decode, program.Chip.Name)}");
     }
 
-    private static string Rate(RateDocument rate) => $"{Numbers.Count(rate.Tokens)} tokens in {Numbers.Fixed(rate.Seconds, 2)} s, {Numbers.Fixed(rate.TokensPerSecond, 1)} tokens/s in the emulator on this host";
+    private static string Rate(RateDocument rate, string chip) =>
+        $"{Numbers.Count(rate.Tokens)} tokens in {Numbers.Fixed(rate.Seconds, 2)} s, {Numbers.Fixed(rate.TokensPerSecond, 1)} tokens/s in the emulator on this host; {Numbers.Count((long)rate.EstimatedTokensPerSecond)} tokens/s estimated on {chip}";
 
     private sealed class Answer
     {

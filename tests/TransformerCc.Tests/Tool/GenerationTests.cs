@@ -19,6 +19,7 @@ public sealed class GenerationTests : IDisposable
         ToolRun one = ToolRun.Good("run", Binary, "--prompt", "Once upon a time", "--max-tokens", "11");
         Assert.Equal(", there was a little girl named Lily.\n", one.Output);
         Assert.Contains("prefill: 5 tokens in ", one.Error, StringComparison.Ordinal);
+        Assert.Contains(" tokens/s estimated on tx1", one.Error, StringComparison.Ordinal);
         Assert.Contains("decode: 10 tokens in ", one.Error, StringComparison.Ordinal);
 
         ToolRun two = ToolRun.Good("run", Binary, "--prompt", "Once upon a time", "The", "--max-tokens", "11", "--stop", " named", " little");

@@ -24,9 +24,10 @@ internal static class GgufTensorReader
         var diagnostics = new DiagnosticList();
         var tensors = new OrderedDictionary<string, GgufTensor>(StringComparer.Ordinal);
         var places = new List<(long Start, long End, Entry Entry)>();
+        var beyond = new List<Entry>();
         foreach (Entry entry in entries)
         {
-            if (Place(entry, cursor, data, alignment, diagnostics) is not { } tensor)
+            if (Place(entry, cursor, data, alignment, diagnostics, beyond) is not { } tensor)
             {
                 continue;
             }
@@ -35,6 +36,12 @@ internal static class GgufTensorReader
                 diagnostics.Add(Diagnostic.Error(GgufCodes.BadTensor, $"two tensors are called {entry.Name}", cursor.At(entry.At)));
             }
             places.Add(((long)entry.Offset, (long)entry.Offset + tensor.Data.Length, entry));
+        }
+        if (beyond is [var first, ..])
+        {
+            // One cause, however many tensors it takes.
+            string others = beyond.Count > 1 ? FormattableString.Invariant($", nor do {beyond.Count - 1} of the {entries.Count - 1} others") : "";
+            diagnostics.Add(Diagnostic.Error(GgufCodes.BadTensor, FormattableString.Invariant($"{first.Name} at offset {first.Offset} does not end inside the {long.Max(0, cursor.File.Length - data)} bytes of data{others}"), cursor.At(first.At), "the file is cut short; fetch it again"));
         }
         places.Sort((a, b) => a.Start != b.Start ? a.Start.CompareTo(b.Start) : a.Entry.At.CompareTo(b.Entry.At));
         for (int i = 1; i < places.Count; i++)
@@ -66,7 +73,7 @@ internal static class GgufTensorReader
         return new(name, cursor.U32($"the type of {name}"), shape, cursor.U64($"the offset of {name}"), at);
     }
 
-    private static GgufTensor? Place(Entry entry, GgufCursor cursor, long data, long alignment, DiagnosticList diagnostics)
+    private static GgufTensor? Place(Entry entry, GgufCursor cursor, long data, long alignment, DiagnosticList diagnostics, List<Entry> beyond)
     {
         GgufTensor? Refuse(string message, string? help = null)
         {
@@ -106,7 +113,8 @@ internal static class GgufTensorReader
         }
         if (data > cursor.File.Length || entry.Offset > (ulong)(cursor.File.Length - data) || (long)bytes > cursor.File.Length - data - (long)entry.Offset)
         {
-            return Refuse($"needs {bytes} bytes from offset {entry.Offset} of the data, which has {long.Max(0, cursor.File.Length - data)}", "the file is cut short; fetch it again");
+            beyond.Add(entry);
+            return null;
         }
         long start = data + (long)entry.Offset;
         return new(entry.Name, type, shape, cursor.File.Memory(start, (int)bytes), cursor.At(start));
