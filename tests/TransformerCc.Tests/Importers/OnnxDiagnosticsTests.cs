@@ -175,6 +175,16 @@ public sealed class OnnxDiagnosticsTests
         Assert.Equal(ImportCodes.BadNode, error.Code);
     }
 
+    /// <summary>A node of many steps is named once.</summary>
+    [Fact]
+    public void Attention_on_double_is_named()
+    {
+        var diagnostics = new DiagnosticList();
+        new OnnxBuilder(23).Input("q", 11, 1, 2, 3, 4).Input("k", 11, 1, 2, 3, 4).Input("v", 11, 1, 2, 3, 4).Node("Attention", "q k v", "y").Output("y", 11).Import(null, diagnostics);
+
+        Assert.Equal("nodes y", Assert.Single(diagnostics, d => d.Code == ImportCodes.DoubleArithmetic).Location);
+    }
+
     [Fact]
     public void Arithmetic_on_double_is_a_warning_that_names_the_nodes()
     {

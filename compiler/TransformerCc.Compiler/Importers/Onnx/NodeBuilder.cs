@@ -14,7 +14,7 @@ internal sealed partial class NodeContext
     {
         Value result = EmitNode(op, inputs).Output;
         if (result.Type.Element == ElementType.F64 && op is GraphIR.Operators.Unary or GraphIR.Operators.Binary or GraphIR.Operators.Reduce
-            or GraphIR.Operators.MatMul or GraphIR.Operators.Conv or GraphIR.Operators.Softmax or GraphIR.Operators.CumSum or GraphIR.Operators.Norm)
+            or GraphIR.Operators.MatMul or GraphIR.Operators.Conv or GraphIR.Operators.Softmax or GraphIR.Operators.CumSum or GraphIR.Operators.Norm or GraphIR.Operators.Attention or GraphIR.Operators.Rope)
         {
             session.NoteDoubleArithmetic(Label);
         }
