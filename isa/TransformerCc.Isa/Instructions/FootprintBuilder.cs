@@ -10,7 +10,7 @@ internal readonly ref struct FootprintBuilder<TSink>(ReadOnlySpan<long> register
     private readonly ReadOnlySpan<long> _registers = registers;
     private readonly ref TSink _sink = ref sink;
 
-    public long Value(Dim d) => d.IsRegister ? _registers[d.Register.Index] : d.Immediate;
+    public long Value(Dim d) => d.Resolve(_registers);
 
     public long Value(ScratchAddress a) => _registers[a.Base.Index] + a.Offset;
 

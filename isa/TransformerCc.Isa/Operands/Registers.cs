@@ -26,6 +26,9 @@ public readonly record struct Dim
 
     public int Immediate => (int)(Bits & 0x7fff_ffff);
 
+    /// <summary>The value, with a register's taken from the file of them.</summary>
+    public long Resolve(ReadOnlySpan<long> registers) => IsRegister ? registers[Register.Index] : Immediate;
+
     public static Dim Of(long immediate)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(immediate);

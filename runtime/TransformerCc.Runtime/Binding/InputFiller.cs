@@ -18,11 +18,15 @@ internal static class InputFiller
             long bytes = DramLayout.Bytes(symbol, shape);
             DramLayout.CheckSize(symbol.Name, bytes);
             var values = new long[bytes / symbol.Type.Size()];
-            Array.Fill(values, given.TryGetValue(symbol.Name, out long value) ? value : DimensionBinder.Evaluate(symbol.Fill!, dimensions, symbol.Name));
+            Array.Fill(values, Value(symbol, given, dimensions));
             byte[] data = new byte[bytes];
             NumericFormat.NarrowFromInt64(symbol.Type, values, data);
             all.Add(symbol.Name, new Tensor(symbol.Type, shape, data));
         }
         return all;
     }
+
+    /// <summary>What every element of a fillable input that is left out has.</summary>
+    public static long Value(TensorSymbol symbol, IReadOnlyDictionary<string, long> given, IReadOnlyDictionary<string, long> dimensions) =>
+        given.TryGetValue(symbol.Name, out long value) ? value : DimensionBinder.Evaluate(symbol.Fill!, dimensions, symbol.Name);
 }

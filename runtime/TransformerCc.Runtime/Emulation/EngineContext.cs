@@ -23,7 +23,7 @@ internal sealed class EngineContext(Memories memories, ChipDescription chip, Sta
 
     public ScratchRows Rows { get; } = new();
 
-    public long Value(Dim d) => d.IsRegister ? Registers[d.Register.Index] : d.Immediate;
+    public long Value(Dim d) => d.Resolve(Registers);
 
     /// <summary>A number of rows, columns or elements: at most 31 bits, like an immediate.</summary>
     public int Count(Dim d) => Count(Value(d));

@@ -23,13 +23,13 @@ internal sealed class ScalarUnit(long[] registers, long[] parameters, Func<LoadS
                 Set(i.Dst, i.Value);
                 break;
             case Scalar i:
-                Set(i.Dst, Compute(i.Op, registers[i.A.Index], Value(i.B)));
+                Set(i.Dst, Compute(i.Op, registers[i.A.Index], i.B.Resolve(registers)));
                 break;
             case ScalarSelect i:
                 Set(i.Dst, registers[i.Condition.Index] != 0 ? registers[i.A.Index] : registers[i.B.Index]);
                 break;
             case LoadParameter i:
-                long index = Value(i.Index);
+                long index = i.Index.Resolve(registers);
                 Set(i.Dst, index >= 0 && index < parameters.Length
                     ? parameters[index]
                     : throw new TrapSignal(TrapKind.ParameterIndex, FormattableString.Invariant($"parameter {index} of {parameters.Length}")));
@@ -66,8 +66,6 @@ internal sealed class ScalarUnit(long[] registers, long[] parameters, Func<LoadS
         ScalarOp.Le => a <= b ? 1 : 0,
         _ => throw new TrapSignal(TrapKind.IllegalInstruction, FormattableString.Invariant($"scalar operation {(byte)op}")),
     };
-
-    private long Value(Dim d) => d.IsRegister ? registers[d.Register.Index] : d.Immediate;
 
     private void Set(Reg register, long value)
     {

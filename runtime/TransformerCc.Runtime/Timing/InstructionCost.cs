@@ -71,13 +71,13 @@ internal readonly record struct InstructionCost
     /// <summary>The footprint of a gather is its whole table; what moves are the rows asked for.</summary>
     private static AccessTotals GatherTraffic(Gather g, ReadOnlySpan<long> registers)
     {
-        long rows = Value(g.Rows, registers), columns = Value(g.Columns, registers);
+        long rows = g.Rows.Resolve(registers), columns = g.Columns.Resolve(registers);
         return Rows(rows, g.TableFormat.RowBytes(columns), (columns * g.DstFormat.Size()) + g.IndexFormat.Size());
     }
 
     private static AccessTotals ScatterTraffic(Scatter s, ReadOnlySpan<long> registers)
     {
-        long rows = Value(s.Rows, registers), columns = Value(s.Columns, registers);
+        long rows = s.Rows.Resolve(registers), columns = s.Columns.Resolve(registers);
         return Rows(rows, columns * s.DstFormat.Size(), (columns * s.SrcFormat.Size()) + s.IndexFormat.Size());
     }
 
@@ -89,6 +89,4 @@ internal readonly record struct InstructionCost
         traffic.Access(MemorySpace.Asp, 0, rows, -1, scratchBytes, isWrite: false, 1);
         return traffic;
     }
-
-    internal static long Value(Dim d, ReadOnlySpan<long> registers) => d.IsRegister ? registers[d.Register.Index] : d.Immediate;
 }

@@ -19,7 +19,7 @@ internal readonly record struct MatrixCost(long TilesPerArray, double Load, doub
 
     public static MatrixCost Of(MatMul i, ReadOnlySpan<long> registers, MatrixDescription matrix)
     {
-        long m = InstructionCost.Value(i.M, registers), k = InstructionCost.Value(i.K, registers), n = InstructionCost.Value(i.N, registers);
+        long m = i.M.Resolve(registers), k = i.K.Resolve(registers), n = i.N.Resolve(registers);
         if (m <= 0 || k <= 0 || n <= 0)
         {
             return default;

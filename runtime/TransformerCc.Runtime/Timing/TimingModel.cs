@@ -74,7 +74,7 @@ public static class TimingModel
             parameters[t.ParameterIndex] = next;
             if (t.Fill is not null)
             {
-                known.Add((next, next + bytes, given.TryGetValue(t.Name, out long value) ? value : DimensionBinder.Evaluate(t.Fill, values, t.Name)));
+                known.Add((next, next + bytes, InputFiller.Value(t, given, values)));
             }
             next = checked(next + bytes);
         }

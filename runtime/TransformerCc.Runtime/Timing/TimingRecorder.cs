@@ -20,7 +20,7 @@ internal sealed class TimingRecorder(Action<TimedInstruction>? trace)
     /// <summary>By debug tag.</summary>
     public IReadOnlyDictionary<ushort, SourceWork> Sources => _sources;
 
-    public void Count(PreparedInstruction p) => Instructions++;
+    public void Dispatched() => Instructions++;
 
     public void Ended(Engine engine, PendingInstruction p, double start, double end)
     {

@@ -130,7 +130,7 @@ internal sealed class TimingSimulation
                 _known.Loaded(load, _registers);
             }
             engine.Pending.Enqueue(new PendingInstruction(instruction, InstructionCost.Of(instruction, _registers, _chip), _time + QueuePush));
-            _recorder.Count(p);
+            _recorder.Dispatched();
             if (engine.Pending.Count == 1)
             {
                 At(_time + QueuePush, engine);
@@ -157,7 +157,7 @@ internal sealed class TimingSimulation
         engine.Stall(StallCause.Semaphore, wait.Last, wait.Time);
         _time = double.Max(_time, wait.Time);
         _channels.Acquire(instruction.Acquires);
-        _recorder.Count(p);
+        _recorder.Dispatched();
         int next = _pc + 1;
         double cycles = 1;
         switch (instruction)
@@ -166,7 +166,7 @@ internal sealed class TimingSimulation
                 _halted = true;
                 return;
             case Loop loop:
-                next = _loops.Enter(_pc, loop.Body, InstructionCost.Value(loop.Count, _registers), loop.Counter);
+                next = _loops.Enter(_pc, loop.Body, loop.Count.Resolve(_registers), loop.Counter);
                 break;
             case Branch branch when ScalarUnit.IsTaken(branch.Condition, _registers[branch.Value.Index]):
                 next += branch.Skip;

@@ -22,12 +22,12 @@ internal static class VectorWork
         OnlineSoftmax i => (2 * Elements(i.Rows, i.Columns, registers), true, true),
         OnlineFinish i => (Elements(i.Rows, i.Columns, registers), true, false),
         // One pass for every four results: a tournament that keeps the runners-up.
-        VectorTopK i => (Elements(i.Rows, i.Columns, registers) * ((InstructionCost.Value(i.Count, registers) + 3) / 4), false, true),
+        VectorTopK i => (Elements(i.Rows, i.Columns, registers) * ((i.Count.Resolve(registers) + 3) / 4), false, true),
         _ => throw new InvalidOperationException($"no cost of '{instruction.Information.Mnemonic}'"),
     };
 
     private static double Elements(Dim rows, Dim columns, ReadOnlySpan<long> registers) =>
-        (double)long.Max(0, InstructionCost.Value(rows, registers)) * long.Max(0, InstructionCost.Value(columns, registers));
+        (double)long.Max(0, rows.Resolve(registers)) * long.Max(0, columns.Resolve(registers));
 
     private static bool IsSpecial(UnaryOp op) => op is >= UnaryOp.Exp and <= UnaryOp.Cos or UnaryOp.SoftCap;
 }

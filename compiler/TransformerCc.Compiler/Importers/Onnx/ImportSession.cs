@@ -22,7 +22,7 @@ internal sealed class ImportSession
     private readonly Dictionary<(string Domain, string Name), FunctionProto> _functions = [];
     private readonly Dictionary<string, ValueInfoProto> _declared = new(StringComparer.Ordinal);
     private readonly CutPoints _cuts = new();
-    private readonly OrderedDictionary<string, int> _doubleArithmetic = new(StringComparer.Ordinal);
+    private readonly List<string> _doubleArithmetic = [];
     private readonly DimensionEqualities _equalities;
     private int _nodes;
 
@@ -134,13 +134,13 @@ internal sealed class ImportSession
     }
 
     /// <summary>Remembers a node that computes in float64.</summary>
-    public void NoteDoubleArithmetic(string label) => _doubleArithmetic.TryAdd(label, _doubleArithmetic.Count);
+    public void NoteDoubleArithmetic(string label) => _doubleArithmetic.Add(label);
 
     public void Finish()
     {
         if (_doubleArithmetic.Count > 0)
         {
-            Diagnostics.Add(Diagnostic.Warning(ImportCodes.DoubleArithmetic, "float64 is stored as 64 bits, arithmetic on it runs in float32", Nodes([.. _doubleArithmetic.Keys]), "export the model in float32"));
+            Diagnostics.Add(Diagnostic.Warning(ImportCodes.DoubleArithmetic, "float64 is stored as 64 bits, arithmetic on it runs in float32", Nodes([.. _doubleArithmetic.Distinct()]), "export the model in float32"));
         }
         foreach ((string symbol, DimExpr equal, string location) in _equalities.Found)
         {
