@@ -15,7 +15,7 @@ namespace TransformerCc.Compiler.Exporters.Gguf;
 public sealed class GgufWriter(int version = 3, int alignment = GgufFile.DefaultAlignment)
 {
     private readonly List<(string Key, GgufValueType Type, byte[] Payload)> _values = [];
-    private readonly List<(string Name, GgufTensorType Type, long[] Shape, long Bytes, Action<Stream> Data)> _tensors = [];
+    private readonly List<(string Name, GgufTensorType Type, long[] Shape, long Bytes, Action<Stream>? Data)> _tensors = [];
 
     /// <summary>A number or a bool: byte to ulong, sbyte to long, float, double, bool.</summary>
     public GgufWriter Add<T>(string key, T value) where T : unmanaged => AddRaw(key, TypeOf<T>(), MemoryMarshal.AsBytes(new ReadOnlySpan<T>(ref value)));
@@ -55,7 +55,12 @@ public sealed class GgufWriter(int version = 3, int alignment = GgufFile.Default
     }
 
     /// <summary>A tensor. Its shape is row-major; <paramref name="data"/> writes exactly the bytes that type and shape ask for.</summary>
-    public GgufWriter AddTensor(string name, GgufTensorType type, IReadOnlyList<long> shape, Action<Stream> data)
+    public GgufWriter AddTensor(string name, GgufTensorType type, IReadOnlyList<long> shape, Action<Stream> data) => Announce(name, type, shape, data);
+
+    /// <summary>A tensor whose data are zeros that nobody writes: a hole in the file, where the file system has them.</summary>
+    public GgufWriter AddHole(string name, GgufTensorType type, IReadOnlyList<long> shape) => Announce(name, type, shape, null);
+
+    private GgufWriter Announce(string name, GgufTensorType type, IReadOnlyList<long> shape, Action<Stream>? data)
     {
         long rows = shape.Take(shape.Count - 1).Aggregate(1L, (product, size) => checked(product * size));
         _tensors.Add((name, type, [.. shape], checked(rows * type.RowBytes(shape[^1])), data));
@@ -83,8 +88,15 @@ public sealed class GgufWriter(int version = 3, int alignment = GgufFile.Default
     {
         long at = WriteHead(stream);
         WritePadding(stream, ref at);
-        foreach ((string name, _, _, long bytes, Action<Stream> data) in _tensors)
+        foreach ((string name, _, _, long bytes, Action<Stream>? data) in _tensors)
         {
+            if (data is null)
+            {
+                at = Aligned(at + bytes);
+                stream.Seek(Aligned(bytes), SeekOrigin.Current);
+                stream.SetLength(long.Max(stream.Length, stream.Position));
+                continue;
+            }
             using var counting = new CountingStream(stream);
             data(counting);
             if (counting.Written != bytes)

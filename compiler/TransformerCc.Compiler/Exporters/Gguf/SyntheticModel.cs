@@ -10,8 +10,9 @@ namespace TransformerCc.Compiler.Exporters.Gguf;
 /// </summary>
 public static class SyntheticModel
 {
+    /// <param name="shapeOnly">Matrices are holes of zeros: nothing of their size is made or written. Vectors keep their numbers: frequencies divide by some.</param>
     /// <exception cref="DiagnosticException">The shape is none of a model.</exception>
-    public static GgufWriter Create(SyntheticShape shape)
+    public static GgufWriter Create(SyntheticShape shape, bool shapeOnly = false)
     {
         Architecture architecture = Architectures.Find(shape.Architecture)
             ?? throw Refuse($"the architecture '{shape.Architecture}' is not known", $"known are {string.Join(", ", Architectures.All.Select(a => a.Name))}");
@@ -35,7 +36,7 @@ public static class SyntheticModel
         ulong seed = shape.Seed;
         foreach ((string name, long[] size) in ModelTensors.Of(file, architecture, shape.Vocabulary, shape.With))
         {
-            AddTensor(writer, name, size, type, pools, ++seed * 0x9E3779B97F4A7C15);
+            AddTensor(writer, name, size, type, shapeOnly ? null : pools, ++seed * 0x9E3779B97F4A7C15);
         }
         return writer;
     }
@@ -79,7 +80,7 @@ public static class SyntheticModel
         }
     }
 
-    private static void AddTensor(GgufWriter writer, string name, long[] size, GgufTensorType wanted, Dictionary<(string, double), RandomRows> pools, ulong seed)
+    private static void AddTensor(GgufWriter writer, string name, long[] size, GgufTensorType wanted, Dictionary<(string, double), RandomRows>? pools, ulong seed)
     {
         long columns = size[^1], rows = size.SkipLast(1).Aggregate(1L, (n, d) => checked(n * d));
         bool isNorm = name.EndsWith("norm.weight", StringComparison.Ordinal) || name.EndsWith("norm_2.weight", StringComparison.Ordinal);
@@ -100,6 +101,11 @@ public static class SyntheticModel
         bool isSmallTable = name.Contains("ffn_gate_inp", StringComparison.Ordinal) || name is "position_embd.weight" or "token_types.weight";
         GgufTensorType type = isSmallTable ? GgufTensorType.F32
             : columns % wanted.BlockLength == 0 ? wanted : GgufTensorType.Of(columns % 32 == 0 ? "q8_0" : "f16")!;
+        if (pools is null)
+        {
+            writer.AddHole(name, type, size);
+            return;
+        }
         double deviation = name.StartsWith("token", StringComparison.Ordinal) || name.StartsWith("position", StringComparison.Ordinal) ? 0.5 : 1 / Math.Sqrt(columns);
         if (!pools.TryGetValue((type.Name, deviation), out RandomRows? pool))
         {
