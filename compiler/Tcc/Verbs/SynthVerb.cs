@@ -21,7 +21,7 @@ internal static class SynthVerb
         var type = new Option<string?>("--type") { Description = "Type of the matrices", HelpName = "TYPE" };
         var with = new Option<string[]>("--with") { Description = "Optional tensors that the model has, by the end of their names: output.weight, attn_q.bias", HelpName = "NAME", AllowMultipleArgumentsPerToken = true };
         var seed = new Option<long?>("--seed") { Description = "Seed of the weights", HelpName = "N" };
-        var shapeOnly = new Option<bool>("--shape-only") { Description = "Matrices are a hole of zeros in a sparse file: a model of any size is there at once, for 'tcc estimate', which reads no weights" };
+        var shapeOnly = new Option<bool>("--shape-only") { Description = "Matrices are holes in a sparse file: a model of any size is there at once, for 'tcc estimate', which reads no weights" };
         var verb = new Verb("synth", "Write a model with random weights.", "tcc synth llama -o small.gguf --layers 4 --type q4_k") { what, output, shapeOnly };
         foreach (Option option in (Option[])[layers, width, heads, keyHeads, headWidth, rotated, hidden, vocabulary, context, window, experts, used, type, with, seed])
         {

@@ -2,6 +2,7 @@ using TransformerCc.Compiler.Exporters.Gguf;
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Evaluation;
 using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.GraphPasses;
 using TransformerCc.Compiler.Importers.Gguf;
 using TransformerCc.Compiler.Importers.Onnx;
 using TransformerCc.Isa;
@@ -72,6 +73,26 @@ public sealed class SyntheticModelTests : IDisposable
         double deviation = Math.Sqrt(values.Average(v => (double)v * v)), mean = values.Average(v => (double)v);
         Assert.InRange(deviation, 0.5 / 16, 2.0 / 16);
         Assert.InRange(mean, -0.3 / 16, 0.3 / 16);
+    }
+
+    [Fact]
+    public void Shape_only_has_the_same_tensors_and_no_two_are_alike()
+    {
+        SyntheticShape shape = Small("llama") with { With = ["rope_freqs.weight"] };
+        GgufFile full = GgufFile.Open(SaveAs("full.gguf", SyntheticModel.Create(shape))), hollow = GgufFile.Open(SaveAs("hollow.gguf", SyntheticModel.Create(shape, shapeOnly: true)));
+        Assert.Equal(full.Tensors.Select(t => (t.Key, t.Value.Type.Name, string.Join('x', t.Value.Shape), t.Value.Data.Length)), hollow.Tensors.Select(t => (t.Key, t.Value.Type.Name, string.Join('x', t.Value.Shape), t.Value.Data.Length)));
+        Assert.Equal(Parts(Import(full)), Parts(Import(hollow)));
+        // Vectors keep their numbers: frequencies are divided by some.
+        Assert.Equal(full.Tensors["rope_freqs.weight"].Data.ToArray(), hollow.Tensors["rope_freqs.weight"].Data.ToArray());
+        Assert.Equal(hollow.Tensors.Count, hollow.Tensors.Values.DistinctBy(t => Convert.ToHexString(t.Data.Span)).Count());
+
+        static string[] Parts(Graph graph) => [.. GraphPipeline.Run(graph, new PassContext()).Nodes.Select(n => $"{n.Op.Name} {n.Output.Type}")];
+        string SaveAs(string name, GgufWriter writer)
+        {
+            string path = Path.Combine(_folder.FullName, name);
+            writer.WriteFile(path);
+            return path;
+        }
     }
 
     [Fact]

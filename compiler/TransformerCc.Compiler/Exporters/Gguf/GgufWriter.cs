@@ -57,7 +57,10 @@ public sealed class GgufWriter(int version = 3, int alignment = GgufFile.Default
     /// <summary>A tensor. Its shape is row-major; <paramref name="data"/> writes exactly the bytes that type and shape ask for.</summary>
     public GgufWriter AddTensor(string name, GgufTensorType type, IReadOnlyList<long> shape, Action<Stream> data) => Announce(name, type, shape, data);
 
-    /// <summary>A tensor whose data are zeros that nobody writes: a hole in the file, where the file system has them.</summary>
+    /// <summary>
+    /// A tensor without data: a hole in the file, where the file system has them. Its first bytes are a number of its own, so
+    /// that no two are taken for copies of each other.
+    /// </summary>
     public GgufWriter AddHole(string name, GgufTensorType type, IReadOnlyList<long> shape) => Announce(name, type, shape, null);
 
     private GgufWriter Announce(string name, GgufTensorType type, IReadOnlyList<long> shape, Action<Stream>? data)
@@ -88,13 +91,16 @@ public sealed class GgufWriter(int version = 3, int alignment = GgufFile.Default
     {
         long at = WriteHead(stream);
         WritePadding(stream, ref at);
+        long holes = 0;
         foreach ((string name, _, _, long bytes, Action<Stream>? data) in _tensors)
         {
             if (data is null)
             {
-                at = Aligned(at + bytes);
-                stream.Seek(Aligned(bytes), SeekOrigin.Current);
+                ReadOnlySpan<byte> number = BitConverter.GetBytes(++holes).AsSpan(0, (int)long.Min(sizeof(long), bytes));
+                stream.Write(number);
+                stream.Seek(Aligned(bytes) - number.Length, SeekOrigin.Current);
                 stream.SetLength(long.Max(stream.Length, stream.Position));
+                at = Aligned(at + bytes);
                 continue;
             }
             using var counting = new CountingStream(stream);

@@ -10,7 +10,7 @@ namespace TransformerCc.Compiler.Exporters.Gguf;
 /// </summary>
 public static class SyntheticModel
 {
-    /// <param name="shapeOnly">Matrices are holes of zeros: nothing of their size is made or written. Vectors keep their numbers: frequencies divide by some.</param>
+    /// <param name="shapeOnly">Matrices are holes: nothing of their size is made or written. Vectors keep their numbers: frequencies divide by some.</param>
     /// <exception cref="DiagnosticException">The shape is none of a model.</exception>
     public static GgufWriter Create(SyntheticShape shape, bool shapeOnly = false)
     {
