@@ -64,6 +64,10 @@ public static class CompilerDriver
         }
 
         observer.Begin("schedule");
+        foreach (NamedProgram program in programs)
+        {
+            WeightPrefetch.Run(program.Tiles);
+        }
         EntryProgram[] placed = [.. programs.Select(p => new EntryProgram(p.Name, p.Tiles, MemoryPlanner.Place(p.Tiles, options.Chip)))];
         int semaphores = placed.Max(p => ChannelAssignment.Run(p.Tiles, p.Plan));
         var report = new CompilationReport(placed[0].Plan.Use, semaphores);

@@ -17,6 +17,7 @@ internal sealed record CompiledGraph(Graph Graph, TileProgram Tiles, MemoryPlan 
     {
         TileProgram tiles = Tiler.Lower(graph, chip, precision);
         Assert.Empty(TileVerifier.Verify(tiles));
+        WeightPrefetch.Run(tiles);
         MemoryPlan plan = MemoryPlanner.Place(tiles, chip);
         int semaphores = ChannelAssignment.Run(tiles, plan);
         Assert.Empty(TileVerifier.Verify(tiles));
@@ -30,6 +31,7 @@ internal sealed record CompiledGraph(Graph Graph, TileProgram Tiles, MemoryPlan 
         EntryProgram[] programs = [.. EntryPrograms.Lower(graph, chip, precision).Select(p => new EntryProgram(p.Name, p.Tiles, MemoryPlanner.Place(p.Tiles, chip)))];
         foreach (EntryProgram p in programs)
         {
+            WeightPrefetch.Run(p.Tiles);
             ChannelAssignment.Run(p.Tiles, p.Plan);
             Assert.Empty(TileVerifier.Verify(p.Tiles));
         }

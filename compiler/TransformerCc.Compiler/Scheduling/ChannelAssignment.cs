@@ -172,6 +172,7 @@ public sealed class ChannelAssignment
 
     private void Rewrite(TileBlock block, List<Item> items, Dictionary<int, List<(Engine From, Engine To, byte Semaphore)>> around)
     {
+        AddRing(block);
         ILookup<int, Item> byNode = items.ToLookup(i => i.Node);
         var nodes = new List<TileNode>(block.Nodes.Count);
         for (int n = 0; n < block.Nodes.Count; n++)
@@ -180,7 +181,6 @@ public sealed class ChannelAssignment
             if (node is TileStatement statement)
             {
                 Item item = byNode[n].Single();
-                AddRing(statement);
                 int room = Instruction.MaxSemaphores - statement.Acquires.Count;
                 nodes.AddRange(Sync<Wait>(item.Engine, [.. item.Acquires.Skip(room)]));
                 statement.Acquires.AddRange(item.Acquires.Take(room));
@@ -213,16 +213,34 @@ public sealed class ChannelAssignment
         block.Nodes.AddRange(nodes);
     }
 
-    private void AddRing(TileStatement statement)
+    /// <summary>A slot is filled when free and full when filled; the first use of a panel takes it, the last one frees the slot.</summary>
+    private void AddRing(TileBlock block)
     {
-        foreach (NamedOperand operand in statement.Operands)
+        var uses = new Dictionary<TileBuffer, TileStatement>();
+        foreach (TileStatement statement in block.Nodes.OfType<TileStatement>())
         {
-            if (operand.Value is ScratchOperand s && _ring.TryGetValue(s.Buffer, out (byte Full, byte Free) slot))
+            foreach (TileBuffer slot in statement.Operands.Select(o => o.Value).OfType<ScratchOperand>().Select(s => s.Buffer).Where(_ring.ContainsKey))
             {
-                bool fills = statement.Engine == Engine.WeightDma;
-                statement.Acquires.Add(fills ? slot.Free : slot.Full);
-                statement.Releases.Add(fills ? slot.Full : slot.Free);
+                (byte full, byte free) = _ring[slot];
+                bool inUse = uses.TryGetValue(slot, out TileStatement? last);
+                if (statement.Engine == Engine.WeightDma)
+                {
+                    last?.Releases.Add(free);
+                    uses.Remove(slot);
+                    statement.Acquires.Add(free);
+                    statement.Releases.Add(full);
+                    continue;
+                }
+                if (!inUse)
+                {
+                    statement.Acquires.Add(full);
+                }
+                uses[slot] = statement;
             }
+        }
+        foreach ((TileBuffer slot, TileStatement last) in uses)
+        {
+            last.Releases.Add(_ring[slot].Free);
         }
     }
 

@@ -28,10 +28,10 @@ internal static class ExpertLowering
         DramTensor source = context.Storage.Tensor(x), target = context.Storage.Tensor(node.Output), chosen = context.Storage.Tensor(ids);
         ElementType format = context.Storage.MatrixFormat;
         var geometry = PanelGeometry.Of(context, new WeightMatrix(weights, depth, columns, WeightLayout.NByK, linear.Weights));
-        List<WeightPanel>[] panels = [.. Panels(context, geometry, weights, linear, depth)];
+        List<WeightPanel>[] panels = [.. Panels(context, geometry, experts)];
         long distance = experts > 1 ? panels[1][0].Offset - panels[0][0].Offset : 0;
         (long inStride, long outStride, int size) = (Lines.RoundUp(depth * format.Size()), Lines.RoundUp(columns * target.Type.Size()), target.Type.Size());
-        long accumulatorStride = Lines.RoundUp(geometry.Columns * sizeof(float), Lines.AccumulatorRowBytes);
+        long accumulatorStride = geometry.AccumulatorStride;
         DramTensor numbers = Numbers(context, node, experts);
 
         context.Tiles("tokens", ids.Type.Shape[0], tile, (t0, tokens) =>
@@ -79,21 +79,12 @@ internal static class ExpertLowering
     }
 
     /// <summary>For each expert its panels, in the order of their use: blocks of columns outside, K inside.</summary>
-    private static IEnumerable<List<WeightPanel>> Panels(TilingContext context, PanelGeometry geometry, Tensor weights, ExpertLinear linear, long depth)
+    private static IEnumerable<List<WeightPanel>> Panels(TilingContext context, PanelGeometry geometry, long experts)
     {
-        long columns = weights.Shape[1];
-        for (long expert = 0; expert < weights.Shape[0]; expert++)
+        for (long expert = 0; expert < experts; expert++)
         {
-            var matrix = new WeightMatrix(weights, depth, columns, WeightLayout.NByK, linear.Weights, expert * columns);
-            var panels = new List<WeightPanel>();
-            for (long n0 = 0; n0 < columns; n0 += geometry.Columns)
-            {
-                for (long k0 = 0; k0 < depth; k0 += geometry.Depth)
-                {
-                    panels.Add(context.Builder.Program.Weights.Panel(matrix, k0, long.Min(geometry.Depth, depth - k0), n0, long.Min(geometry.Columns, columns - n0), geometry.Format));
-                }
-            }
-            yield return panels;
+            PanelGeometry own = geometry with { Weights = geometry.Weights with { FirstRow = expert * geometry.Weights.Columns } };
+            yield return [.. own.Blocks().SelectMany(b => own.Panels(context.Builder.Program.Weights, b.First, b.Width))];
         }
     }
 

@@ -18,28 +18,25 @@ internal static class LinearLowering
     {
         TilingContext context = region.Context;
         WeightMatrix weights = Matrix(node.Inputs[1].ConstantData!, node.Inputs[0].Type.Shape.Last.ConstantValue!.Value, linear);
-        (long depth, long columns) = (weights.Depth, weights.Columns);
         Tile x = region.UseForMatrix(node, form, 0);
         VectorTile? bias = linear.HasBias ? region.Operand(node, form, 2) : null;
         VectorTile? residual = linear.HasResidual ? region.Operand(node, form, linear.HasBias ? 3 : 2) : null;
         Tile result = region.Define(node, form);
         var geometry = PanelGeometry.Of(context, weights);
-        long block = geometry.Columns, accumulatorStride = Lines.RoundUp(block * sizeof(float), Lines.AccumulatorRowBytes);
+        long accumulatorStride = geometry.AccumulatorStride;
         // Two blocks take turns, so that one is read out while the next is computed.
-        TileBuffer[] accumulators = [.. Enumerable.Range(0, columns > block ? 2 : 1).Select(i => context.Builder.Buffer($"{node.Output.Name}.acc", MemorySpace.Acc, accumulatorStride * region.TileRows))];
+        TileBuffer[] accumulators = [.. Enumerable.Range(0, weights.Columns > geometry.Columns ? 2 : 1).Select(i => context.Builder.Buffer($"{node.Output.Name}.acc", MemorySpace.Acc, accumulatorStride * region.TileRows))];
         int turn = 0;
-        for (long n0 = 0; n0 < columns; n0 += block)
+        foreach ((long n0, long width) in geometry.Blocks())
         {
-            long width = long.Min(block, columns - n0);
             TileBuffer accumulator = accumulators[turn++ % accumulators.Length];
             context.SetSource("linear", node);
-            for (long k0 = 0; k0 < depth; k0 += geometry.Depth)
+            foreach (WeightPanel panel in geometry.Panels(context.Builder.Program.Weights, n0, width))
             {
-                WeightPanel panel = context.Builder.Program.Weights.Panel(weights, k0, long.Min(geometry.Depth, depth - k0), n0, width, geometry.Format);
                 TileBuffer slot = context.NextSlot();
                 context.Builder.LoadWeights(slot, panel);
-                context.Builder.MatMul(x.Operand(k0), new ScratchOperand(slot, DimExpr.Zero), geometry.Format, panel.RowStride, PanelLayout.KByN,
-                    new ScratchOperand(accumulator, DimExpr.Zero), accumulatorStride, region.Rows, panel.Rows, width, k0 == 0 ? AccumulateMode.Init : AccumulateMode.Add, context.Chip.Matrix.Arrays);
+                context.Builder.MatMul(x.Operand(panel.K0), new ScratchOperand(slot, DimExpr.Zero), geometry.Format, panel.RowStride, PanelLayout.KByN,
+                    new ScratchOperand(accumulator, DimExpr.Zero), accumulatorStride, region.Rows, panel.Rows, width, panel.K0 == 0 ? AccumulateMode.Init : AccumulateMode.Add, context.Chip.Matrix.Arrays);
             }
             context.SetSource("linear/epilogue", node);
             Epilogue(region, linear, new VectorTile(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32), result.Operand(n0), Shifted(bias, n0), Shifted(residual, n0), width);

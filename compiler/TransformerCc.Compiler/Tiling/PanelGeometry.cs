@@ -6,17 +6,17 @@ using TransformerCc.Isa.Quantization;
 namespace TransformerCc.Compiler.Tiling;
 
 /// <summary>
-/// How a weight is cut into panels. It depends on the weight and the chip alone, not on the rows it is multiplied with:
-/// every program for the model reads the same weight section.
+/// How a weight is cut into panels: blocks of columns, and along K as few panels of even depth as slots of the ring allow.
+/// It depends on the weight and the chip alone, not on the rows it is multiplied with: every program for the model reads
+/// the same weight section.
 /// </summary>
 /// <param name="Format">What the panels hold.</param>
-/// <param name="Columns">Columns of a panel and of its block of accumulators: whole arrays where the ring holds as much.</param>
-/// <param name="Depth">Rows of a panel along K: whole K-groups, which leave the order of additions as the whole product has it, and whole quantised blocks.</param>
-internal readonly record struct PanelGeometry(WeightFormat Format, long Columns, long Depth)
+/// <param name="Columns">Columns of a block, of its panels and of its accumulators: a tile for every array where ACC and the ring hold as much.</param>
+/// <param name="SlotBytes">Bytes of a panel at most.</param>
+/// <param name="Unit">Panels are cut along K at multiples of it: whole K-groups, which leave the order of additions as the whole product has it, and whole quantised blocks.</param>
+/// <param name="ArrayDepth">Rows of an array: panels are whole tiles where they are that deep.</param>
+internal sealed record PanelGeometry(WeightMatrix Weights, WeightFormat Format, long Columns, long SlotBytes, long Unit, long ArrayDepth)
 {
-    /// <summary>Columns where accumulators and ring are large.</summary>
-    private const int MaxColumns = 512;
-
     /// <summary>Rows of a tile for which two blocks of accumulators take half of them.</summary>
     private const int TypicalRows = 64;
 
@@ -26,14 +26,13 @@ internal readonly record struct PanelGeometry(WeightFormat Format, long Columns,
         long unit = long.Max(MatMul.GroupSize, format.Block?.BlockLength ?? 1), slot = context.Ring[0].Bytes;
         int array = context.Chip.Matrix.N;
         long accumulators = context.Chip.Memory.AccBytes / 4 / TypicalRows / Lines.AccumulatorRowBytes * array;
-        long columns = long.Clamp(accumulators, array, MaxColumns);
-        long Unit(long width) => WeightPanel.Stride(format, width) * WeightPanel.ByteRows(format, unit);
-        while (columns > array && Unit(columns) > slot)
+        long columns = long.Min(long.Max(accumulators, array), (long)context.Chip.Matrix.Arrays * array);
+        while (columns > array && Bytes(format, unit, columns) > slot)
         {
             columns -= array;
         }
         columns = long.Min(Lines.RoundUp(weights.Columns, array), columns);
-        if (Unit(columns) > slot)
+        if (Bytes(format, unit, columns) > slot)
         {
             // Less than an array: long blocks on a small ring.
             columns = slot / WeightPanel.ByteRows(format, unit) / Lines.Bytes * Lines.Bytes;
@@ -42,6 +41,40 @@ internal readonly record struct PanelGeometry(WeightFormat Format, long Columns,
         {
             throw new DiagnosticException(Diagnostic.Error("TCC3111", $"a slot of the weight ring ({slot} bytes) is too small for {Lines.Bytes} columns of blocks of {format}", help: "choose a chip with a larger weight scratchpad"), FailureKind.DoesNotFit);
         }
-        return new PanelGeometry(format, columns, slot / Unit(columns) * unit);
+        return new PanelGeometry(weights, format, columns, slot, unit, context.Chip.Matrix.K);
     }
+
+    /// <summary>Bytes of a row of a block's accumulators.</summary>
+    public long AccumulatorStride => Lines.RoundUp(Columns * sizeof(float), Lines.AccumulatorRowBytes);
+
+    /// <summary>First column and width of each block.</summary>
+    public IEnumerable<(long First, long Width)> Blocks()
+    {
+        for (long n0 = 0; n0 < Weights.Columns; n0 += Columns)
+        {
+            yield return (n0, long.Min(Columns, Weights.Columns - n0));
+        }
+    }
+
+    /// <summary>The panels of a block in ascending K, taken from the stream or appended to it.</summary>
+    public List<WeightPanel> Panels(WeightStream stream, long firstColumn, long width)
+    {
+        long depth = Depth(width);
+        var panels = new List<WeightPanel>();
+        for (long k0 = 0; k0 < Weights.Depth; k0 += depth)
+        {
+            panels.Add(stream.Panel(Weights, k0, long.Min(depth, Weights.Depth - k0), firstColumn, width, Format));
+        }
+        return panels;
+    }
+
+    /// <summary>Rows along K of the panels of a block.</summary>
+    private long Depth(long width)
+    {
+        long most = SlotBytes / Bytes(Format, Unit, width) * Unit, step = most >= ArrayDepth && ArrayDepth % Unit == 0 ? ArrayDepth : Unit;
+        long steps = (Weights.Depth + step - 1) / step, stepsPerPanel = most / step, panels = long.Max(1, (steps + stepsPerPanel - 1) / stepsPerPanel);
+        return long.Max(1, (steps + panels - 1) / panels) * step;
+    }
+
+    private static long Bytes(WeightFormat format, long depth, long columns) => WeightPanel.Stride(format, columns) * WeightPanel.ByteRows(format, depth);
 }

@@ -25,8 +25,11 @@ public sealed class Tiler
     /// <summary>Halvings that operators outside regions try.</summary>
     private const int MaxShrink = 7;
 
-    /// <summary>Slots of the weight ring, at most this large, in half of WSP; the other half is for keys and values.</summary>
-    private const int MaxSlotBytes = 1 << 20;
+    /// <summary>
+    /// The weight ring is half of WSP; the other half is for keys and values. Many slots leave little of it idle while one
+    /// fills, but each takes two of 255 semaphores, and panels of few bytes make long programs.
+    /// </summary>
+    private const int MaxSlots = 16, MinSlots = 4, MinSlotBytes = 64 << 10;
 
     private readonly TilingContext _context;
     private readonly DiagnosticList _failures = [];
@@ -64,8 +67,8 @@ public sealed class Tiler
 
     private static ImmutableArray<TileBuffer> Ring(ChipDescription chip)
     {
-        int slots = chip.Memory.WspBytes >= 4 << 20 ? 8 : 4;
-        long bytes = long.Min(MaxSlotBytes, chip.Memory.WspBytes / 2 / slots / Lines.Bytes * Lines.Bytes);
+        int slots = (int)long.Clamp(chip.Memory.WspBytes / 2 / MinSlotBytes, MinSlots, MaxSlots);
+        long bytes = chip.Memory.WspBytes / 2 / slots / Lines.Bytes * Lines.Bytes;
         return [.. Enumerable.Range(0, slots).Select(i => new TileBuffer($"ring{i}", MemorySpace.Wsp, bytes))];
     }
 

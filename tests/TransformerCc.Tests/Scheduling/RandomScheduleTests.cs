@@ -23,6 +23,8 @@ public sealed class RandomScheduleTests
     {
         TileProgram tiles = new RandomTiles(seed).Make();
         Assert.Empty(TileVerifier.Verify(tiles));
+        WeightPrefetch.Run(tiles);
+        Assert.Empty(TileVerifier.Verify(tiles));
         MemoryPlan plan = MemoryPlanner.Place(tiles, tiles.Chip);
         ChannelAssignment.Run(tiles, plan);
         ProgramImage image = CodeGenerator.Emit(tiles, plan, tiles.Chip, ChipDescriptions.Fingerprint(tiles.Chip), []);
