@@ -135,10 +135,10 @@ public sealed class TileBuilder(TileProgram program)
     public void Fill(ScratchOperand dst, ElementType format, DimExpr rowStride, DimExpr rows, DimExpr columns, long bits) =>
         Emit<Fill>(("dst", dst), ("format", new FormatOperand(format)), ("row", Dim(rowStride)), ("rows", Dim(rows)), ("columns", Dim(columns)), ("value", Dim(bits)));
 
-    /// <param name="arrays">Number of arrays, from the first.</param>
-    public void MatMul(VectorTile a, ScratchOperand w, WeightFormat wFormat, DimExpr wRowStride, PanelLayout layout, ScratchOperand result, long resultRowStride, DimExpr m, DimExpr k, DimExpr n, AccumulateMode mode, int arrays) =>
+    /// <param name="arrays">Number of arrays, from <paramref name="firstArray"/> on.</param>
+    public void MatMul(VectorTile a, ScratchOperand w, WeightFormat wFormat, DimExpr wRowStride, PanelLayout layout, ScratchOperand result, long resultRowStride, DimExpr m, DimExpr k, DimExpr n, AccumulateMode mode, int arrays, int firstArray = 0) =>
         Emit<MatMul>(("a", Place(a)), ("a_format", new FormatOperand(a.Format)), ("a_row", Dim(a.RowStride)), ("w", w), ("w_format", new FormatOperand(wFormat)), ("w_row", Dim(wRowStride)), ("layout", ChoiceOperand.Of(layout)),
-            ("result", result), ("result_row", Dim(resultRowStride)), ("m", Dim(m)), ("k", Dim(k)), ("n", Dim(n)), ("mode", ChoiceOperand.Of(mode)), ("array", new NumberOperand(0)), ("arrays", new NumberOperand(arrays)));
+            ("result", result), ("result_row", Dim(resultRowStride)), ("m", Dim(m)), ("k", Dim(k)), ("n", Dim(n)), ("mode", ChoiceOperand.Of(mode)), ("array", new NumberOperand(firstArray)), ("arrays", new NumberOperand(arrays)));
 
     public void Unary(UnaryOp op, VectorTile dst, VectorTile src, DimExpr rows, DimExpr columns, float parameter = 0) =>
         Emit<VectorUnary>(("op", ChoiceOperand.Of(op)), ("dst", dst), ("src", src), ("rows", Dim(rows)), ("columns", Dim(columns)), ("parameter", new FloatOperand(parameter)));

@@ -26,7 +26,7 @@ internal static class AttentionLowering
         (_, DimExpr keyHeads, DimExpr keys, _) = attention.Key.Split(node.Inputs[1].Type.Shape.AsSpan());
         (_, _, _, DimExpr valueWidth) = attention.Value.Split(node.Inputs[2].Type.Shape.AsSpan());
         long group = queryHeads.ConstantValue!.Value / keyHeads.ConstantValue!.Value;
-        HeadTensor k = HeadTensor.Of(context, node.Inputs[1], attention.Key), v = HeadTensor.Of(context, node.Inputs[2], attention.Value);
+        var source = new KeyValueTensors(HeadTensor.Of(context, node.Inputs[1], attention.Key), HeadTensor.Of(context, node.Inputs[2], attention.Value));
         var geometry = new AttentionGeometry(HeadTensor.Of(context, node.Inputs[0], attention.Query), HeadTensor.Of(context, node.Output, attention.Result), group, width.ConstantValue!.Value, valueWidth.ConstantValue!.Value,
             AttentionGeometry.QueriesOf(context, queries, group, shrink), long.Max(Isa.Instructions.MatMul.GroupSize, AttentionGeometry.MaxBlock >> int.Max(0, shrink - QueryShrink)), context.Storage.MatrixFormat);
         context.SetSource("attention", node);
@@ -38,7 +38,7 @@ internal static class AttentionLowering
             DimExpr visible = attention.CausalOffset is { } offset ? DimExpr.Max(DimExpr.Zero, DimExpr.Min(keys, q0 + count + offset)) : keys;
             context.Tiles("keys", visible, geometry.Block, (k0, length) =>
             {
-                (VectorTile scores, TileBuffer values) = tile.Scores(k.From(k.At(b, h, k0)), v.From(v.At(b, h, k0)), length);
+                (VectorTile scores, TileBuffer values) = tile.Scores(source, new HeadPosition(b, h, k0), length);
                 float scale = tile.Cap(scores, length, attention.Scale, attention.SoftCap);
                 if (attention.Mask != MaskKind.None)
                 {

@@ -8,6 +8,9 @@ using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Tiling;
 
+/// <summary>Where keys and values come from; codes have scales.</summary>
+internal sealed record KeyValueTensors(HeadTensor Keys, HeadTensor Values, HeadTensor? KeyScales = null, HeadTensor? ValueScales = null);
+
 /// <summary>What the tiles of one attention have in common. A row of a tile is a query of one of the heads that share a key head.</summary>
 /// <param name="Group">Query heads for each key head.</param>
 /// <param name="Queries">Queries of a tile at most.</param>
@@ -32,7 +35,7 @@ internal sealed record AttentionGeometry(HeadTensor Query, HeadTensor Result, lo
 
     public long OutputStride => Lines.RoundUp(ValueWidth * sizeof(float), Lines.AccumulatorRowBytes);
 
-    public long ResultStride => Lines.RoundUp(ValueWidth * Result.Tensor.Type.Size());
+    public long ResultStride => Lines.RoundUp(ValueWidth * Result.Format.Size());
 
     /// <summary>Queries of a tile after some halvings.</summary>
     public static long QueriesOf(TilingContext context, DimExpr queries, long group, int shrink) =>
@@ -66,7 +69,7 @@ internal sealed class AttentionTile
         TileBuilder builder = context.Builder;
         context.SetSource("attention/query", node);
         _query = builder.Buffer("query", MemorySpace.Asp, geometry.KeyStride * geometry.Rows);
-        Load(_query, geometry.KeyStride, geometry.Query.From(geometry.Query.At(batch, head, first)), geometry.Group, count, geometry.Width);
+        Read(geometry.Query, _query, geometry.KeyStride, new HeadPosition(batch, head, first), geometry.Group, count, geometry.Width);
         _state = builder.Buffer("state", MemorySpace.Asp, StateStride * geometry.Rows);
         _output = builder.Buffer("output", MemorySpace.Acc, geometry.OutputStride * geometry.Rows);
         builder.Fill(new ScratchOperand(_state, DimExpr.Zero), ElementType.F32, StateStride, _rows, DimExpr.One, NegativeInfinity);
@@ -82,13 +85,12 @@ internal sealed class AttentionTile
     private VectorTile Output => new(_output, DimExpr.Zero, _geometry.OutputStride, ElementType.F32);
 
     /// <summary>Loads a block of keys and of values and multiplies queries with keys; the values are for <see cref="Combine"/>.</summary>
-    /// <param name="keyScales">Of keys and values that are codes.</param>
-    public (VectorTile Scores, TileBuffer Values) Scores(StridedDram keys, StridedDram values, DimExpr length, StridedDram? keyScales = null, StridedDram? valueScales = null)
+    public (VectorTile Scores, TileBuffer Values) Scores(KeyValueTensors source, HeadPosition position, DimExpr length)
     {
         TileBuilder builder = _context.Builder;
         AttentionGeometry g = _geometry;
         _context.SetSource("attention/scores", _node);
-        TileBuffer key = LoadBlock("key", g.KeyStride, keys, keyScales, length, g.Width), value = LoadBlock("value", g.ValueStride, values, valueScales, length, g.ValueWidth);
+        TileBuffer key = LoadBlock("key", g.KeyStride, source.Keys, source.KeyScales, position, length, g.Width), value = LoadBlock("value", g.ValueStride, source.Values, source.ValueScales, position, length, g.ValueWidth);
         TileBuffer scores = builder.Buffer("scores", MemorySpace.Acc, g.ScoreStride * g.Rows);
         builder.MatMul(new VectorTile(_query, DimExpr.Zero, g.KeyStride, g.Format), new ScratchOperand(key, DimExpr.Zero), g.Format, g.KeyStride, PanelLayout.NByK,
             new ScratchOperand(scores, DimExpr.Zero), g.ScoreStride, _rows, g.Width, length, AccumulateMode.Init, _context.Chip.Matrix.Arrays);
@@ -140,7 +142,7 @@ internal sealed class AttentionTile
     {
         TileBuilder builder = _context.Builder;
         AttentionGeometry g = _geometry;
-        ElementType type = g.Result.Tensor.Type;
+        ElementType type = g.Result.Format;
         _context.SetSource("attention/finish", _node);
         TileBuffer finished = builder.Buffer("attended", MemorySpace.Asp, g.ResultStride * g.Rows);
         VectorTile tile = new(finished, DimExpr.Zero, g.ResultStride, type);
@@ -152,28 +154,27 @@ internal sealed class AttentionTile
         {
             builder.Binary(BinaryOp.Div, tile, Output, new VectorTile(_state, SumOffset, StateStride, ElementType.F32, 0), _rows, g.ValueWidth);
         }
-        builder.Store(g.Result.From(g.Result.At(_batch, _head, _first)),
-            new StridedTile(finished, DimExpr.Zero, type, new Extent3(_count * g.ResultStride, g.ResultStride, type.Size())), new Extent3(g.Group, _count, g.ValueWidth));
+        g.Result.Write(builder, new StridedTile(finished, DimExpr.Zero, type, new Extent3(_count * g.ResultStride, g.ResultStride, type.Size())), new HeadPosition(_batch, _head, _first), new Extent3(g.Group, _count, g.ValueWidth));
     }
 
     /// <summary>A block as the matrix engine takes it. Codes go through the vector engine, which has no way to WSP: the product reads them from ASP.</summary>
-    private TileBuffer LoadBlock(string name, long stride, StridedDram source, StridedDram? scales, DimExpr length, long width)
+    private TileBuffer LoadBlock(string name, long stride, HeadTensor source, HeadTensor? scales, HeadPosition position, DimExpr length, long width)
     {
         TileBuilder builder = _context.Builder;
         TileBuffer block = builder.Buffer(name, scales is null ? MemorySpace.Wsp : MemorySpace.Asp, stride * _geometry.Block);
         if (scales is not { } factors)
         {
-            Load(block, stride, source, 1, length, width);
+            Read(source, block, stride, position, 1, length, width);
             return block;
         }
         long codeStride = Lines.RoundUp(width);
         TileBuffer codes = builder.Buffer($"{name}.codes", MemorySpace.Asp, codeStride * _geometry.Block), column = builder.Buffer($"{name}.scales", MemorySpace.Asp, sizeof(float) * _geometry.Block);
-        builder.Load(new StridedTile(codes, DimExpr.Zero, source.Tensor.Type, new Extent3(DimExpr.Zero, codeStride, DimExpr.One)), source, new Extent3(DimExpr.One, length, width));
-        builder.Load(new StridedTile(column, DimExpr.Zero, ElementType.F32, new Extent3(DimExpr.Zero, sizeof(float), sizeof(float))), factors, new Extent3(DimExpr.One, length, DimExpr.One));
-        builder.Binary(BinaryOp.Mul, new VectorTile(block, DimExpr.Zero, stride, _geometry.Format), new VectorTile(codes, DimExpr.Zero, codeStride, source.Tensor.Type), new VectorTile(column, DimExpr.Zero, sizeof(float), ElementType.F32, 0), length, width);
+        source.Read(builder, new StridedTile(codes, DimExpr.Zero, source.Format, new Extent3(DimExpr.Zero, codeStride, DimExpr.One)), position, new Extent3(DimExpr.One, length, width));
+        factors.Read(builder, new StridedTile(column, DimExpr.Zero, ElementType.F32, new Extent3(DimExpr.Zero, sizeof(float), sizeof(float))), position, new Extent3(DimExpr.One, length, DimExpr.One));
+        builder.Binary(BinaryOp.Mul, new VectorTile(block, DimExpr.Zero, stride, _geometry.Format), new VectorTile(codes, DimExpr.Zero, codeStride, source.Format), new VectorTile(column, DimExpr.Zero, sizeof(float), ElementType.F32, 0), length, width);
         return block;
     }
 
-    private void Load(TileBuffer buffer, long rowStride, StridedDram source, long heads, DimExpr length, long width) =>
-        _context.Builder.Load(new StridedTile(buffer, DimExpr.Zero, _geometry.Format, new Extent3(length * rowStride, rowStride, _geometry.Format.Size())), source, new Extent3(heads, length, width));
+    private void Read(HeadTensor source, TileBuffer buffer, long rowStride, HeadPosition position, long heads, DimExpr length, long width) =>
+        source.Read(_context.Builder, new StridedTile(buffer, DimExpr.Zero, _geometry.Format, new Extent3(length * rowStride, rowStride, _geometry.Format.Size())), position, new Extent3(heads, length, width));
 }

@@ -27,7 +27,7 @@ internal static class CacheLowering
         (DimExpr batch, DimExpr heads, DimExpr length, DimExpr width) = append.New.Split(node.Inputs[1].Type.Shape.AsSpan());
         HeadTensor cache = HeadTensor.Of(context, node.Inputs[0], HeadLayout.BHSD), rows = HeadTensor.Of(context, node.Inputs[1], append.New);
         DimExpr slots = node.Inputs[0].Type.Shape[2];
-        ElementType format = rows.Tensor.Type;
+        ElementType format = rows.Format;
         long block = long.Max(1, CacheAppend.SlotMultiple >> shrink), stride = Lines.RoundUp(width.ConstantValue!.Value * format.Size());
         TileBuffer counts = LoadPast(context, node.Inputs[2], batch);
         builder.Loop("sequence", batch, b =>
@@ -43,8 +43,8 @@ internal static class CacheLowering
                 TileBuffer buffer = builder.Buffer("rows", MemorySpace.Asp, stride * block * heads.ConstantValue!.Value);
                 var extent = new Extent3(heads, count, width);
                 var tile = new StridedTile(buffer, DimExpr.Zero, format, new Extent3(block * stride, stride, format.Size()));
-                builder.Load(tile, rows.From(rows.At(b, DimExpr.Zero, start - past)), extent);
-                builder.Store(cache.From(cache.At(b, DimExpr.Zero, slot)), tile, extent);
+                rows.Read(builder, tile, new HeadPosition(b, DimExpr.Zero, start - past), extent);
+                cache.Write(builder, tile, new HeadPosition(b, DimExpr.Zero, slot), extent);
             });
         });
     }
@@ -57,8 +57,8 @@ internal static class CacheLowering
         (DimExpr batch, DimExpr queryHeads, DimExpr queries, DimExpr width) = attention.Query.Split(node.Inputs[0].Type.Shape.AsSpan());
         EquatableArray<DimExpr> keyShape = node.Inputs[1].Type.Shape;
         long valueWidth = node.Inputs[2].Type.Shape[3].ConstantValue!.Value, group = queryHeads.ConstantValue!.Value / keyShape[1].ConstantValue!.Value;
-        HeadTensor k = HeadTensor.Of(context, node.Inputs[1], HeadLayout.BHSD), v = HeadTensor.Of(context, node.Inputs[2], HeadLayout.BHSD);
-        HeadTensor? keyScales = attention.Scaled ? HeadTensor.Of(context, node.Inputs[4], HeadLayout.BHSD) : null, valueScales = attention.Scaled ? HeadTensor.Of(context, node.Inputs[5], HeadLayout.BHSD) : null;
+        HeadTensor Cache(int input) => HeadTensor.Of(context, node.Inputs[input], HeadLayout.BHSD);
+        var source = new KeyValueTensors(Cache(1), Cache(2), attention.Scaled ? Cache(4) : null, attention.Scaled ? Cache(5) : null);
         ElementType format = context.Storage.MatrixFormat;
         var geometry = new AttentionGeometry(HeadTensor.Of(context, node.Inputs[0], attention.Query), HeadTensor.Of(context, node.Output, attention.Result), group, width.ConstantValue!.Value, valueWidth,
             AttentionGeometry.QueriesOf(context, queries, group, shrink), BlockOf(context, width.ConstantValue!.Value + valueWidth, format), format);
@@ -78,7 +78,7 @@ internal static class CacheLowering
                 {
                     DimExpr k0 = builder.Let("block.start", (first + i) * geometry.Block), length = builder.Let("keys", DimExpr.Min(geometry.Block, end - k0), new DimInterval(1, geometry.Block));
                     DimExpr slot = attention.Circular ? builder.Let("slot", DimExpr.Mod(k0, slots)) : k0;
-                    (VectorTile scores, TileBuffer values) = tile.Scores(k.From(k.At(b, h, slot)), v.From(v.At(b, h, slot)), length, keyScales?.From(keyScales.At(b, h, slot)), valueScales?.From(valueScales.At(b, h, slot)));
+                    (VectorTile scores, TileBuffer values) = tile.Scores(source, new HeadPosition(b, h, slot), length);
                     float scale = tile.Cap(scores, length, attention.Scale, attention.SoftCap);
                     tile.Combine(scores, values, length, scale, attention.Window == 0 ? -geometry.Block - geometry.Queries : position + 1 - attention.Window - k0, position + 1 - k0, 1);
                 });
