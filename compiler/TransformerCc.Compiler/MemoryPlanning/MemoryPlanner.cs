@@ -39,9 +39,9 @@ public static class MemoryPlanner
         var failures = new DiagnosticList();
         foreach (MemorySpace space in s_spaces)
         {
-            (PackingProblem problem, List<TileBuffer> buffers) = Problem(program.Body, chip, space, ring);
-            PackingSolution solution = PackingPlanner.Solve(problem, ExactSteps);
             long reserved = space == MemorySpace.Wsp ? ring : 0;
+            (PackingProblem problem, List<TileBuffer> buffers) = Problem(program.Body, chip, space, reserved);
+            PackingSolution solution = PackingPlanner.Solve(problem, ExactSteps);
             plan.Use.Add(new MemoryUse(space, solution.Peak(problem), problem.LivePeak(), reserved, chip.Capacity(space)));
             if (solution.Peak(problem) > problem.Capacity)
             {
@@ -62,10 +62,11 @@ public static class MemoryPlanner
     }
 
     /// <summary>Whether a block alone could be placed: asked by tiling before it settles on a size.</summary>
-    public static bool Fits(TileBlock block, ChipDescription chip, long ringBytes) =>
+    /// <param name="reservedAsp">Bytes of ASP that others hold.</param>
+    public static bool Fits(TileBlock block, ChipDescription chip, long ringBytes, long reservedAsp = 0) =>
         Array.TrueForAll(s_spaces, space =>
         {
-            (PackingProblem problem, _) = Problem(block, chip, space, ringBytes);
+            (PackingProblem problem, _) = Problem(block, chip, space, space switch { MemorySpace.Wsp => ringBytes, MemorySpace.Asp => reservedAsp, _ => 0 });
             return PackingPlanner.Fits(problem, ExactSteps);
         });
 
@@ -73,14 +74,15 @@ public static class MemoryPlanner
     /// Lifetimes from the structure: a buffer lives from the first to the last node of its declaring block that touches
     /// it, and a loop is one node, so what a loop carries lives through all iterations.
     /// </summary>
-    public static (PackingProblem Problem, List<TileBuffer> Buffers) Problem(TileBlock body, ChipDescription chip, MemorySpace space, long ringBytes)
+    /// <param name="reserved">Bytes of the memory that are not to plan.</param>
+    public static (PackingProblem Problem, List<TileBuffer> Buffers) Problem(TileBlock body, ChipDescription chip, MemorySpace space, long reserved)
     {
         var lifespans = new Dictionary<TileBuffer, Lifespan>();
         int step = 0;
         Walk(body, lifespans, ref step);
         var buffers = lifespans.Keys.Where(b => b.Space == space).ToList();
         long alignment = space == MemorySpace.Acc ? Lines.AccumulatorRowBytes : Lines.Bytes;
-        return (new PackingProblem([.. buffers.Select(b => new PackedBuffer(b.Name, lifespans[b], b.Bytes, alignment))], chip.Capacity(space) - (space == MemorySpace.Wsp ? ringBytes : 0)), buffers);
+        return (new PackingProblem([.. buffers.Select(b => new PackedBuffer(b.Name, lifespans[b], b.Bytes, alignment))], chip.Capacity(space) - reserved), buffers);
     }
 
     private static void Walk(TileBlock block, Dictionary<TileBuffer, Lifespan> lifespans, ref int step)

@@ -66,15 +66,15 @@ internal static class AttentionLowering
     {
         TileBuilder builder = context.Builder;
         context.SetSource("attention/mask", node);
-        DramTensor tensor = context.Storage.Tensor(node.Inputs[3]);
+        ValuePlace place = context.Storage.Place(node.Inputs[3]);
         EquatableArray<DimExpr> shape = node.Inputs[3].Type.Shape;
-        DimExpr[] strides = ByteStrides.Of(shape, tensor.Type.Size());
+        DimExpr[] strides = ByteStrides.Of(shape, place.Format.Size());
         DimExpr Stride(int axis) => axis - (4 - shape.Count) is >= 0 and { } own && !shape[own].Is(1) ? strides[own] : DimExpr.Zero;
-        long maskStride = geometry.Block * tensor.Type.Size();
+        long maskStride = geometry.Block * place.Format.Size();
         TileBuffer mask = builder.Buffer("mask", MemorySpace.Asp, maskStride * geometry.Rows);
-        builder.Load(new StridedTile(mask, DimExpr.Zero, tensor.Type, new Extent3(queries * maskStride, maskStride, tensor.Type.Size())),
-            new StridedDram(tensor, (batch * Stride(0)) + (firstHead * Stride(1)) + (q0 * Stride(2)) + (k0 * Stride(3)), new Extent3(Stride(1), Stride(2), Stride(3))), new Extent3(geometry.Group, queries, keys));
-        VectorTile maskTile = new(mask, DimExpr.Zero, maskStride, tensor.Type);
+        place.From((batch * Stride(0)) + (firstHead * Stride(1)) + (q0 * Stride(2)) + (k0 * Stride(3)), new Extent3(Stride(1), Stride(2), Stride(3)))
+            .Read(builder, new StridedTile(mask, DimExpr.Zero, place.Format, new Extent3(queries * maskStride, maskStride, place.Format.Size())), new Extent3(geometry.Group, queries, keys));
+        VectorTile maskTile = new(mask, DimExpr.Zero, maskStride, place.Format);
         if (kind == MaskKind.Boolean)
         {
             builder.Select(scores, maskTile, scores, new VectorTile(hidden!, DimExpr.Zero, DimExpr.Zero, ElementType.F32, 0), tile.Rows, keys);

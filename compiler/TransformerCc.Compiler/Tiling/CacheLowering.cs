@@ -40,11 +40,18 @@ internal static class CacheLowering
                 DimExpr start = builder.Let("rows.start", DimExpr.Max(past, blockStart));
                 DimExpr count = builder.Let("rows", DimExpr.Min(end, blockStart + block) - start, new DimInterval(0, block));
                 DimExpr slot = append.Circular ? DimExpr.Mod(blockStart, slots) + (start - blockStart) : start;
-                TileBuffer buffer = builder.Buffer("rows", MemorySpace.Asp, stride * block * heads.ConstantValue!.Value);
                 var extent = new Extent3(heads, count, width);
+                var target = new HeadPosition(b, DimExpr.Zero, slot);
+                PlaceBox source = rows.From(new HeadPosition(b, DimExpr.Zero, start - past));
+                if (source.Place.Buffer is { } resident)
+                {
+                    cache.Write(builder, new StridedTile(resident, source.Offset, format, source.Stride), target, extent);
+                    return;
+                }
+                TileBuffer buffer = builder.Buffer("rows", MemorySpace.Asp, stride * block * heads.ConstantValue!.Value);
                 var tile = new StridedTile(buffer, DimExpr.Zero, format, new Extent3(block * stride, stride, format.Size()));
-                rows.Read(builder, tile, new HeadPosition(b, DimExpr.Zero, start - past), extent);
-                cache.Write(builder, tile, new HeadPosition(b, DimExpr.Zero, slot), extent);
+                source.Read(builder, tile, extent);
+                cache.Write(builder, tile, target, extent);
             });
         });
     }
@@ -102,7 +109,7 @@ internal static class CacheLowering
     {
         TileBuffer counts = context.Builder.Buffer("past", MemorySpace.Asp, context.Bound(batch) * sizeof(long));
         var stride = new Extent3(DimExpr.Zero, DimExpr.Zero, sizeof(long));
-        context.Builder.Load(new StridedTile(counts, DimExpr.Zero, ElementType.I64, stride), new StridedDram(context.Storage.Tensor(past), DimExpr.Zero, stride), new Extent3(DimExpr.One, DimExpr.One, batch));
+        context.Storage.Place(past).From(DimExpr.Zero, stride).Read(context.Builder, new StridedTile(counts, DimExpr.Zero, ElementType.I64, stride), new Extent3(DimExpr.One, DimExpr.One, batch));
         return counts;
     }
 

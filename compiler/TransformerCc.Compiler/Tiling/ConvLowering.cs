@@ -25,15 +25,15 @@ internal static class ConvLowering
         TileBuilder builder = context.Builder;
         EquatableArray<DimExpr> x = node.Inputs[0].Type.Shape, y = node.Output.Type.Shape;
         Tensor weights = context.ConvolutionWeights(node.Inputs[1].ConstantData!);
-        DramTensor source = context.Storage.Tensor(node.Inputs[0]), target = context.Storage.Tensor(node.Output);
-        DimExpr[] from = ByteStrides.Of(x, source.Type.Size()), to = ByteStrides.Of(y, target.Type.Size());
+        ValuePlace source = context.Storage.Place(node.Inputs[0]), target = context.Storage.Place(node.Output);
+        DimExpr[] from = ByteStrides.Of(x, source.Format.Size()), to = ByteStrides.Of(y, target.Format.Size());
         ElementType format = context.Storage.MatrixFormat;
         long channels = x[1].ConstantValue!.Value, depth = weights.Shape[0], outputs = weights.Shape[1];
         long taps = channels == 0 ? 0 : depth / channels;
         bool planar = conv.Strides.Count == 2;
         int last = conv.Strides.Count - 1;
         long tile = long.Min(long.Max(1, TilePositions >> shrink), context.Bound(y.Last));
-        long patchStride = Lines.RoundUp(depth * format.Size()), accumulatorStride = Lines.RoundUp(outputs * sizeof(float), Lines.AccumulatorRowBytes), resultStride = Lines.RoundUp(outputs * target.Type.Size());
+        long patchStride = Lines.RoundUp(depth * format.Size()), accumulatorStride = Lines.RoundUp(outputs * sizeof(float), Lines.AccumulatorRowBytes), resultStride = Lines.RoundUp(outputs * target.Format.Size());
         bool padded = conv.PadsBefore.Concat(conv.PadsAfter).Any(p => p != 0);
         context.SetSource("conv/constants", node);
         TileBuffer? bias = conv.HasBias ? LoadBias(context, node.Inputs[2], outputs) : null;
@@ -72,15 +72,15 @@ internal static class ConvLowering
                     first = builder.Let("first", first);
                 }
                 DimExpr inputColumn = (first * conv.Strides[last]) + ((tapColumn * conv.Dilations[last]) - conv.PadsBefore[last]);
-                builder.Load(new StridedTile(patches, ((first - p0) * patchStride) + (tap * channels * format.Size()), format, new Extent3(DimExpr.Zero, patchStride, format.Size())),
-                    new StridedDram(source, (b * from[0]) + (planar ? inputLine * from[2] : DimExpr.Zero) + (inputColumn * from[^1]), new Extent3(DimExpr.Zero, from[^1] * conv.Strides[last], from[1])), new Extent3(DimExpr.One, count, channels));
+                source.From((b * from[0]) + (planar ? inputLine * from[2] : DimExpr.Zero) + (inputColumn * from[^1]), new Extent3(DimExpr.Zero, from[^1] * conv.Strides[last], from[1]))
+                    .Read(builder, new StridedTile(patches, ((first - p0) * patchStride) + (tap * channels * format.Size()), format, new Extent3(DimExpr.Zero, patchStride, format.Size())), new Extent3(DimExpr.One, count, channels));
             }
             context.SetSource("conv/product", node);
             TileBuffer accumulator = builder.Buffer("product", MemorySpace.Acc, accumulatorStride * tile);
             Product(context, weights, patches, patchStride, accumulator, accumulatorStride, positions, format);
             context.SetSource("conv/store", node);
             TileBuffer result = builder.Buffer("result", MemorySpace.Asp, resultStride * tile);
-            VectorTile sum = new(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32), resultTile = new(result, DimExpr.Zero, resultStride, target.Type);
+            VectorTile sum = new(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32), resultTile = new(result, DimExpr.Zero, resultStride, target.Format);
             if (bias is null)
             {
                 builder.Unary(UnaryOp.Copy, resultTile, sum, positions, outputs);
@@ -89,9 +89,9 @@ internal static class ConvLowering
             {
                 builder.Binary(BinaryOp.Add, resultTile, sum, new VectorTile(bias, DimExpr.Zero, DimExpr.Zero, ElementType.F32), positions, outputs);
             }
-            // Channels are rows of the result in DRAM and columns here: the store transposes.
-            builder.Store(new StridedDram(target, (b * to[0]) + (planar ? line * to[2] : DimExpr.Zero) + (p0 * to[^1]), new Extent3(DimExpr.Zero, to[1], to[^1])),
-                new StridedTile(result, DimExpr.Zero, target.Type, new Extent3(DimExpr.Zero, target.Type.Size(), resultStride)), new Extent3(DimExpr.One, outputs, positions));
+            // Channels are rows of the result and columns here: the transfer transposes.
+            target.From((b * to[0]) + (planar ? line * to[2] : DimExpr.Zero) + (p0 * to[^1]), new Extent3(DimExpr.Zero, to[1], to[^1]))
+                .Write(builder, new StridedTile(result, DimExpr.Zero, target.Format, new Extent3(DimExpr.Zero, target.Format.Size(), resultStride)), new Extent3(DimExpr.One, outputs, positions));
         })));
     }
 
@@ -138,10 +138,9 @@ internal static class ConvLowering
 
     private static TileBuffer LoadBias(TilingContext context, Value value, long outputs)
     {
-        DramTensor tensor = context.Storage.Tensor(value);
+        ValuePlace place = context.Storage.Place(value);
         TileBuffer bias = context.Builder.Buffer("bias", MemorySpace.Asp, outputs * sizeof(float));
-        context.Builder.Load(new StridedTile(bias, DimExpr.Zero, ElementType.F32, new Extent3(DimExpr.Zero, DimExpr.Zero, sizeof(float))),
-            new StridedDram(tensor, DimExpr.Zero, new Extent3(DimExpr.Zero, DimExpr.Zero, tensor.Type.Size())), new Extent3(DimExpr.One, DimExpr.One, outputs));
+        place.Run(DimExpr.Zero).Read(context.Builder, new StridedTile(bias, DimExpr.Zero, ElementType.F32, new Extent3(DimExpr.Zero, DimExpr.Zero, sizeof(float))), new Extent3(DimExpr.One, DimExpr.One, outputs));
         return bias;
     }
 }

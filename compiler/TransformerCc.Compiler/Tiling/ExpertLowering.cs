@@ -25,12 +25,12 @@ internal static class ExpertLowering
         long experts = weights.Shape[0], columns = weights.Shape[1], depth = x.Type.Shape.Last.ConstantValue!.Value, slots = ids.Type.Shape[1].ConstantValue!.Value;
         // Rows of x for a token: one that all slots share, or one for each.
         long rowsOfToken = x.Type.Rank == 3 ? slots : 1, tile = long.Max(1, long.Min(TileTokens >> shrink, context.Bound(ids.Type.Shape[0])));
-        DramTensor source = context.Storage.Tensor(x), target = context.Storage.Tensor(node.Output), chosen = context.Storage.Tensor(ids);
+        ValuePlace source = context.Storage.Place(x), target = context.Storage.Place(node.Output), chosen = context.Storage.Place(ids);
         ElementType format = context.Storage.MatrixFormat;
         var geometry = PanelGeometry.Of(context, new WeightMatrix(weights, depth, columns, WeightLayout.NByK, linear.Weights));
         List<WeightPanel>[] panels = [.. Panels(context, geometry, experts)];
         long distance = experts > 1 ? panels[1][0].Offset - panels[0][0].Offset : 0;
-        (long inStride, long outStride, int size) = (Lines.RoundUp(depth * format.Size()), Lines.RoundUp(columns * target.Type.Size()), target.Type.Size());
+        (long inStride, long outStride, int size) = (Lines.RoundUp(depth * format.Size()), Lines.RoundUp(columns * target.Format.Size()), target.Format.Size());
         long accumulatorStride = geometry.AccumulatorStride;
         DramTensor numbers = Numbers(context, node, experts);
 
@@ -38,8 +38,8 @@ internal static class ExpertLowering
         {
             context.SetSource("expert_linear", node);
             TileBuffer input = builder.Buffer("tokens", MemorySpace.Asp, inStride * tile * rowsOfToken), result = builder.Buffer("expert_result", MemorySpace.Asp, outStride * tile * slots);
-            builder.Load(new StridedTile(input, DimExpr.Zero, format, new Extent3(DimExpr.Zero, inStride, format.Size())),
-                new StridedDram(source, t0 * rowsOfToken * depth * source.Type.Size(), new Extent3(DimExpr.Zero, depth * source.Type.Size(), source.Type.Size())), new Extent3(DimExpr.One, tokens * rowsOfToken, depth));
+            source.Rows(t0 * rowsOfToken * depth * source.Format.Size(), depth * source.Format.Size())
+                .Read(builder, new StridedTile(input, DimExpr.Zero, format, new Extent3(DimExpr.Zero, inStride, format.Size())), new Extent3(DimExpr.One, tokens * rowsOfToken, depth));
             TileBuffer list = Ids(context, chosen, numbers, t0 * slots, tokens * slots, tile * slots, experts);
             TileBuffer? bias = linear.HasBias ? Bias(context, node, list, tokens * slots, tile * slots, experts, columns) : null;
             TileBuffer[] accumulators = [.. Enumerable.Range(0, columns > geometry.Columns ? 2 : 1).Select(_ => builder.Buffer("expert_acc", MemorySpace.Acc, accumulatorStride))];
@@ -60,7 +60,7 @@ internal static class ExpertLowering
                         continue;
                     }
                     context.SetSource("expert_linear/epilogue", node);
-                    VectorTile place = new(result, (row * outStride) + (panel.N0 * size), outStride, target.Type);
+                    VectorTile place = new(result, (row * outStride) + (panel.N0 * size), outStride, target.Format);
                     if (bias is null)
                     {
                         builder.Unary(UnaryOp.Copy, place, sum, DimExpr.One, panel.Columns);
@@ -73,8 +73,7 @@ internal static class ExpertLowering
                 }
             }));
             context.SetSource("expert_linear/store", node);
-            builder.Store(new StridedDram(target, t0 * slots * columns * size, new Extent3(DimExpr.Zero, columns * size, size)),
-                new StridedTile(result, DimExpr.Zero, target.Type, new Extent3(DimExpr.Zero, outStride, size)), new Extent3(DimExpr.One, tokens * slots, columns));
+            target.Rows(t0 * slots * columns * size, columns * size).Write(builder, new StridedTile(result, DimExpr.Zero, target.Format, new Extent3(DimExpr.Zero, outStride, size)), new Extent3(DimExpr.One, tokens * slots, columns));
         });
     }
 
@@ -96,15 +95,14 @@ internal static class ExpertLowering
     }
 
     /// <summary>The ids of a tile as i64 from 0 on. They become addresses: a gather by them traps where one is out of range.</summary>
-    private static TileBuffer Ids(TilingContext context, DramTensor chosen, DramTensor numbers, DimExpr first, DimExpr count, long capacity, long experts)
+    private static TileBuffer Ids(TilingContext context, ValuePlace chosen, DramTensor numbers, DimExpr first, DimExpr count, long capacity, long experts)
     {
         TileBuilder builder = context.Builder;
-        (int size, int wide) = (chosen.Type.Size(), ElementType.I64.Size());
+        (int size, int wide) = (chosen.Format.Size(), ElementType.I64.Size());
         TileBuffer list = builder.Buffer("chosen", MemorySpace.Asp, capacity * size), known = builder.Buffer("experts", MemorySpace.Asp, capacity * wide);
-        builder.Load(new StridedTile(list, DimExpr.Zero, chosen.Type, new Extent3(DimExpr.Zero, DimExpr.Zero, size)),
-            new StridedDram(chosen, first * size, new Extent3(DimExpr.Zero, DimExpr.Zero, size)), new Extent3(DimExpr.One, DimExpr.One, count));
+        chosen.Run(first * size).Read(builder, new StridedTile(list, DimExpr.Zero, chosen.Format, new Extent3(DimExpr.Zero, DimExpr.Zero, size)), new Extent3(DimExpr.One, DimExpr.One, count));
         builder.Gather(new VectorTile(known, DimExpr.Zero, wide, ElementType.I64), new StridedDram(numbers, DimExpr.Zero, new Extent3(DimExpr.Zero, wide, DimExpr.Zero)),
-            experts, new ScratchOperand(list, DimExpr.Zero), chosen.Type, count, DimExpr.One);
+            experts, new ScratchOperand(list, DimExpr.Zero), chosen.Format, count, DimExpr.One);
         return known;
     }
 

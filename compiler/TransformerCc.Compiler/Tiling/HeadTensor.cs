@@ -6,32 +6,41 @@ using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Tiling;
 
-/// <summary>A tensor of heads in DRAM with the byte strides of its dimensions: boxes of some positions of some heads of a sequence move between it and tiles.</summary>
-internal sealed record HeadTensor(DramTensor Tensor, DimExpr Batch, DimExpr Head, DimExpr Sequence, DimExpr Width)
+/// <summary>
+/// A value of heads, in DRAM or resident in ASP, with the byte strides of its dimensions: boxes of some positions of some
+/// heads of a sequence move between it and tiles, or are used where they lie.
+/// </summary>
+internal sealed record HeadTensor(ValuePlace Place, DimExpr Batch, DimExpr Head, DimExpr Sequence, DimExpr Width)
 {
     public static HeadTensor Of(TilingContext context, Value value, HeadLayout layout)
     {
-        DramTensor tensor = context.Storage.Tensor(value);
-        (DimExpr batch, DimExpr head, DimExpr sequence, DimExpr width) = layout.Split<DimExpr>(ByteStrides.Of(value.Type.Shape, tensor.Type.Size()));
-        return new HeadTensor(tensor, batch, head, sequence, width);
+        ValuePlace place = context.Storage.Place(value);
+        (DimExpr batch, DimExpr head, DimExpr sequence, DimExpr width) = layout.Split<DimExpr>(ByteStrides.Of(value.Type.Shape, place.Format.Size()));
+        return new HeadTensor(place, batch, head, sequence, width);
     }
 
     /// <summary>The format in which it is stored.</summary>
-    public ElementType Format => Tensor.Type;
+    public ElementType Format => Place.Format;
 
     /// <summary>Brings a box [heads, positions, width] to a tile.</summary>
     /// <param name="position">Of a sequence, the first head and the first position.</param>
     public void Read(TileBuilder builder, StridedTile target, HeadPosition position, Extent3 box) =>
-        builder.Load(target, From(At(position)), box);
+        From(position).Read(builder, target, box);
 
     /// <summary>Takes a box [heads, positions, width] from a tile.</summary>
     /// <inheritdoc cref="Read"/>
     public void Write(TileBuilder builder, StridedTile source, HeadPosition position, Extent3 box) =>
-        builder.Store(From(At(position)), source, box);
+        From(position).Write(builder, source, box);
 
-    private DimExpr At(HeadPosition p) => (p.Sequence * Batch) + (p.Head * Head) + (p.Position * Sequence);
+    /// <summary>
+    /// A box as rows that the engines take and write where they lie, positions inside heads: of a resident value whose rows
+    /// are on lines at a constant distance. Null elsewhere: the box has to be moved.
+    /// </summary>
+    /// <inheritdoc cref="Read"/>
+    public VectorTile? InPlace(HeadPosition position, DimExpr heads, DimExpr positions) => From(position).InPlace(heads, positions);
 
-    private StridedDram From(DimExpr place) => new(Tensor, place, new Extent3(Head, Sequence, Width));
+    /// <summary>Everything from a position on.</summary>
+    public PlaceBox From(HeadPosition p) => Place.From((p.Sequence * Batch) + (p.Head * Head) + (p.Position * Sequence), new Extent3(Head, Sequence, Width));
 }
 
 /// <summary>A position of a head of a sequence.</summary>

@@ -7,11 +7,12 @@ using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Tiling;
 
-/// <summary>One dimension of a strided copy between DRAM tensors; strides in bytes.</summary>
+/// <summary>One dimension of a strided copy between values; strides in bytes.</summary>
 internal sealed record MoveAxis(DimExpr Count, DimExpr SourceStride, DimExpr TargetStride);
 
 /// <summary>
-/// Data movement from DRAM to DRAM through a staging tile in ASP: transposes, slices, concatenations, broadcasts, pads.
+/// Data movement: transposes, slices, concatenations, broadcasts, pads. From DRAM to DRAM it goes through a staging tile in
+/// ASP; one transfer does where either side is resident.
 /// </summary>
 internal static class MovementLowering
 {
@@ -21,20 +22,20 @@ internal static class MovementLowering
     /// <summary>Lowers a movement operator; false when the node is none.</summary>
     public static bool TryLower(TilingContext context, Node node)
     {
-        DramTensor target = context.Storage.Tensor(node.Output);
-        DimExpr[] targetStrides = ByteStrides.Of(node.Output.Type.Shape, target.Type.Size());
+        ValuePlace target = context.Storage.Place(node.Output);
+        DimExpr[] targetStrides = ByteStrides.Of(node.Output.Type.Shape, target.Format.Size());
         switch (node.Op)
         {
             case Transpose transpose:
                 {
-                    (DramTensor source, DimExpr[] strides) = Source(context, node.Inputs[0]);
+                    (ValuePlace source, DimExpr[] strides) = Source(context, node.Inputs[0]);
                     Move(context, source, DimExpr.Zero, target, DimExpr.Zero,
                         [.. transpose.Permutation.Select((axis, i) => new MoveAxis(node.Output.Type.Shape[i], strides[(int)axis], targetStrides[i]))]);
                     return true;
                 }
             case Slice slice:
                 {
-                    (DramTensor source, DimExpr[] strides) = Source(context, node.Inputs[0]);
+                    (ValuePlace source, DimExpr[] strides) = Source(context, node.Inputs[0]);
                     DimExpr offset = DimExpr.Zero;
                     for (int i = 0; i < strides.Length; i++)
                     {
@@ -62,7 +63,7 @@ internal static class MovementLowering
                 }
             case Broadcast:
                 {
-                    (DramTensor source, DimExpr[] strides) = Source(context, node.Inputs[0]);
+                    (ValuePlace source, DimExpr[] strides) = Source(context, node.Inputs[0]);
                     EquatableArray<DimExpr> from = node.Inputs[0].Type.Shape;
                     int missing = targetStrides.Length - strides.Length;
                     Move(context, source, DimExpr.Zero, target, DimExpr.Zero,
@@ -74,7 +75,7 @@ internal static class MovementLowering
                     DimExpr offset = DimExpr.Zero;
                     foreach (Value input in node.Inputs)
                     {
-                        (DramTensor source, DimExpr[] strides) = Source(context, input);
+                        (ValuePlace source, DimExpr[] strides) = Source(context, input);
                         Move(context, source, DimExpr.Zero, target, offset, [.. strides.Select((s, i) => new MoveAxis(input.Type.Shape[i], s, targetStrides[i]))]);
                         offset += input.Type.Shape[concat.Axis] * targetStrides[concat.Axis];
                     }
@@ -82,7 +83,7 @@ internal static class MovementLowering
                 }
             case Pad pad when node.Inputs.Count == 1 || node.Inputs[1].IsConstant:
                 {
-                    (DramTensor source, DimExpr[] strides) = Source(context, node.Inputs[0]);
+                    (ValuePlace source, DimExpr[] strides) = Source(context, node.Inputs[0]);
                     FillAll(context, target, node.Output.Type.Count, node.Inputs.Count == 1 ? 0 : Bits(node.Inputs[1].ConstantData!));
                     DimExpr offset = DimExpr.Zero;
                     for (int i = 0; i < strides.Length; i++)
@@ -100,14 +101,14 @@ internal static class MovementLowering
     /// <summary>The whole of one tensor into another of the same element count.</summary>
     public static void CopyAll(TilingContext context, Value source, DramTensor target)
     {
-        DramTensor from = context.Storage.Tensor(source);
-        Move(context, from, DimExpr.Zero, target, DimExpr.Zero, [new MoveAxis(source.Type.Count, from.Type.Size(), target.Type.Size())]);
+        ValuePlace from = context.Storage.Place(source);
+        Move(context, from, DimExpr.Zero, ValuePlace.Of(target), DimExpr.Zero, [new MoveAxis(source.Type.Count, from.Format.Size(), target.Type.Size())]);
     }
 
-    private static (DramTensor, DimExpr[]) Source(TilingContext context, Value value)
+    private static (ValuePlace, DimExpr[]) Source(TilingContext context, Value value)
     {
-        DramTensor tensor = context.Storage.Tensor(value);
-        return (tensor, ByteStrides.Of(value.Type.Shape, tensor.Type.Size()));
+        ValuePlace place = context.Storage.Place(value);
+        return (place, ByteStrides.Of(value.Type.Shape, place.Format.Size()));
     }
 
     private static long Bits(Tensor scalar)
@@ -118,10 +119,10 @@ internal static class MovementLowering
         return BitConverter.ToInt64(bytes);
     }
 
-    private static void Move(TilingContext context, DramTensor source, DimExpr sourceOffset, DramTensor target, DimExpr targetOffset, IReadOnlyList<MoveAxis> axes)
+    private static void Move(TilingContext context, ValuePlace source, DimExpr sourceOffset, ValuePlace target, DimExpr targetOffset, IReadOnlyList<MoveAxis> axes)
     {
         List<MoveAxis> merged = Merge(axes);
-        int size = target.Type.Size();
+        int size = target.Format.Size();
         long room = long.Max(1, context.Chip.Memory.AspBytes / AspShare / size);
         var tile = new long[3];
         for (int i = 2; i >= 0; i--)
@@ -140,13 +141,24 @@ internal static class MovementLowering
                 return;
             }
             (MoveAxis x, MoveAxis y, MoveAxis z) = (merged[axis], merged[axis + 1], merged[axis + 2]);
+            Extent3 sourceStride = new(x.SourceStride, y.SourceStride, z.SourceStride), targetStride = new(x.TargetStride, y.TargetStride, z.TargetStride);
+            if (source.Buffer is { } resident)
+            {
+                target.From(to, targetStride).Write(context.Builder, new StridedTile(resident, from, source.Format, sourceStride), new Extent3(x.Count, y.Count, z.Count));
+                return;
+            }
+            if (target.Buffer is { } kept)
+            {
+                source.From(from, sourceStride).Read(context.Builder, new StridedTile(kept, to, target.Format, targetStride), new Extent3(x.Count, y.Count, z.Count));
+                return;
+            }
             context.Tiles("outer", x.Count, tile[0], (x0, xs) => context.Tiles("middle", y.Count, tile[1], (y0, ys) => context.Tiles("inner", z.Count, tile[2], (z0, zs) =>
             {
                 TileBuffer staging = context.Builder.Buffer("staging", MemorySpace.Asp, tile[0] * tile[1] * tile[2] * size);
-                var place = new StridedTile(staging, DimExpr.Zero, target.Type, new Extent3(ys * zs * size, zs * size, size));
+                var place = new StridedTile(staging, DimExpr.Zero, target.Format, new Extent3(ys * zs * size, zs * size, size));
                 var count = new Extent3(xs, ys, zs);
-                context.Builder.Load(place, new StridedDram(source, from + (x0 * x.SourceStride) + (y0 * y.SourceStride) + (z0 * z.SourceStride), new Extent3(x.SourceStride, y.SourceStride, z.SourceStride)), count);
-                context.Builder.Store(new StridedDram(target, to + (x0 * x.TargetStride) + (y0 * y.TargetStride) + (z0 * z.TargetStride), new Extent3(x.TargetStride, y.TargetStride, z.TargetStride)), place, count);
+                source.From(from + (x0 * x.SourceStride) + (y0 * y.SourceStride) + (z0 * z.SourceStride), sourceStride).Read(context.Builder, place, count);
+                target.From(to + (x0 * x.TargetStride) + (y0 * y.TargetStride) + (z0 * z.TargetStride), targetStride).Write(context.Builder, place, count);
             })));
         }
     }
@@ -177,14 +189,19 @@ internal static class MovementLowering
         return merged;
     }
 
-    private static void FillAll(TilingContext context, DramTensor target, DimExpr count, long bits)
+    private static void FillAll(TilingContext context, ValuePlace target, DimExpr count, long bits)
     {
-        int size = target.Type.Size();
+        if (target.Buffer is { } resident)
+        {
+            context.Builder.Fill(new ScratchOperand(resident, DimExpr.Zero), target.Format, DimExpr.Zero, DimExpr.One, count, bits);
+            return;
+        }
+        int size = target.Format.Size();
         long room = long.Min(context.Bound(count), context.Chip.Memory.AspBytes / AspShare / size);
         TileBuffer staging = context.Builder.Buffer("padding", MemorySpace.Asp, room * size);
-        context.Builder.Fill(new ScratchOperand(staging, DimExpr.Zero), target.Type, DimExpr.Zero, DimExpr.One, room, bits);
+        var stride = new Extent3(DimExpr.Zero, DimExpr.Zero, size);
+        context.Builder.Fill(new ScratchOperand(staging, DimExpr.Zero), target.Format, DimExpr.Zero, DimExpr.One, room, bits);
         context.Tiles("padding", count, room, (start, length) =>
-            context.Builder.Store(new StridedDram(target, start * size, new Extent3(DimExpr.Zero, DimExpr.Zero, size)),
-                new StridedTile(staging, DimExpr.Zero, target.Type, new Extent3(DimExpr.Zero, DimExpr.Zero, size)), new Extent3(DimExpr.One, DimExpr.One, length)));
+            target.From(start * size, stride).Write(context.Builder, new StridedTile(staging, DimExpr.Zero, target.Format, stride), new Extent3(DimExpr.One, DimExpr.One, length)));
     }
 }

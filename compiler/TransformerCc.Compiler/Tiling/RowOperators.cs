@@ -117,7 +117,7 @@ internal static class RowOperators
         Tile indices = region.Use(node, form, 1);
         DimExpr rowBytes = form.Columns.ConstantValue is { } columns ? format.RowBytes(columns) : form.Columns * table.Type.Size();
         region.Builder.Gather(region.Define(node, form).Operand(), new StridedDram(table, DimExpr.Zero, new Extent3(DimExpr.Zero, rowBytes, DimExpr.Zero)),
-            node.Inputs[0].Type.Shape[0], new ScratchOperand(indices.Buffer, DimExpr.Zero), indices.Format, region.Rows, form.Columns, format);
+            node.Inputs[0].Type.Shape[0], new ScratchOperand(indices.Buffer, indices.Offset), indices.Format, region.Rows, form.Columns, format);
     }
 
     private static void LowerSlice(RowRegionLowering region, Node node, RowForm form, Slice slice)
@@ -140,10 +140,6 @@ internal static class RowOperators
         }
     }
 
-    private static void CopyColumns(RowRegionLowering region, Tile target, DimExpr targetColumn, Tile source, DimExpr sourceColumn, DimExpr columns)
-    {
-        (int targetSize, int sourceSize) = (target.Format.Size(), source.Format.Size());
-        region.Builder.Copy(new StridedTile(target.Buffer, targetColumn * targetSize, target.Format, new Extent3(DimExpr.Zero, target.RowStride, targetSize)),
-            new StridedTile(source.Buffer, sourceColumn * sourceSize, source.Format, new Extent3(DimExpr.Zero, source.RowStride, sourceSize)), new Extent3(DimExpr.One, region.Rows, columns));
-    }
+    private static void CopyColumns(RowRegionLowering region, Tile target, DimExpr targetColumn, Tile source, DimExpr sourceColumn, DimExpr columns) =>
+        region.Builder.Copy(target.Box(targetColumn), source.Box(sourceColumn), new Extent3(DimExpr.One, region.Rows, columns));
 }

@@ -121,18 +121,18 @@ internal sealed class RowRegionLowering
         if (!_matrixTiles.TryGetValue(tile, out Tile? converted))
         {
             long stride = Lines.RoundUp(_context.Bound(tile.Columns) * format.Size());
-            converted = new Tile(Builder.Buffer("operand", MemorySpace.Asp, stride * TileRows), stride, format, tile.Columns);
+            converted = new Tile(Builder.Buffer("operand", MemorySpace.Asp, stride * TileRows), stride, format, tile.Columns, DimExpr.Zero);
             Builder.Unary(Isa.Instructions.UnaryOp.Copy, converted.Operand(), tile.Operand(), Rows, tile.Columns);
             _matrixTiles[tile] = converted;
         }
         return converted;
     }
 
-    /// <summary>A tile for a result of the node.</summary>
+    /// <summary>A tile for a result of the node: its part of a resident value, or a buffer.</summary>
     public Tile Define(Node node, RowForm form, int output = 0)
     {
         Value result = node.Outputs[output];
-        Tile tile = NewTile(result.Name, form.Columns, _context.Storage.Format(result));
+        Tile tile = (_context.Storage.Resident(result) is { } place ? InPlace(place, form.Columns, Flat()) : null) ?? NewTile(result.Name, form.Columns, _context.Storage.Format(result));
         _tiles[ValueStorage.Root(result)] = tile;
         return tile;
     }
@@ -141,7 +141,7 @@ internal sealed class RowRegionLowering
     public Tile NewTile(string hint, DimExpr columns, ElementType format)
     {
         long stride = TilingContext.RowStride(_context.Bound(columns), format);
-        return new Tile(Builder.Buffer(hint, MemorySpace.Asp, stride * TileRows), stride, format, columns);
+        return new Tile(Builder.Buffer(hint, MemorySpace.Asp, stride * TileRows), stride, format, columns, DimExpr.Zero);
     }
 
     private Tile LoadFull(Value value, DimExpr columns) => LoadRows(value, columns, TileRows, Rows, Flat(), 1);
@@ -176,27 +176,40 @@ internal sealed class RowRegionLowering
     /// <param name="stepsPerRow">0 for a tile of one row that stands for all.</param>
     private Tile LoadRows(Value value, DimExpr columns, int capacity, DimExpr rows, DimExpr firstRow, int stepsPerRow)
     {
-        DramTensor tensor = _context.Storage.Tensor(value);
-        int size = tensor.Type.Size();
-        long stride = TilingContext.RowStride(_context.Bound(columns), tensor.Type);
-        TileBuffer buffer = Builder.Buffer(value.Name, MemorySpace.Asp, stride * capacity);
-        Builder.Load(new StridedTile(buffer, DimExpr.Zero, tensor.Type, new Extent3(DimExpr.Zero, stride, size)),
-            new StridedDram(tensor, firstRow * columns * size, new Extent3(DimExpr.Zero, columns * size, size)), new Extent3(DimExpr.One, rows, columns));
-        return new Tile(buffer, stepsPerRow * stride, tensor.Type, columns);
+        ValuePlace place = _context.Storage.Place(value);
+        if (InPlace(place, columns, firstRow) is { } resident)
+        {
+            return resident with { RowStride = stepsPerRow * resident.RowStride };
+        }
+        int size = place.Format.Size();
+        long stride = TilingContext.RowStride(_context.Bound(columns), place.Format);
+        var tile = new Tile(Builder.Buffer(value.Name, MemorySpace.Asp, stride * capacity), stride, place.Format, columns, DimExpr.Zero);
+        place.Rows(firstRow * columns * size, columns * size).Read(Builder, tile.Box(), new Extent3(DimExpr.One, rows, columns));
+        return tile with { RowStride = stepsPerRow * stride };
+    }
+
+    /// <summary>Rows of a resident value where they lie; null where engines could not take them there. Single columns are packed.</summary>
+    private static Tile? InPlace(ValuePlace place, DimExpr columns, DimExpr firstRow)
+    {
+        if (place.Buffer is not { } buffer || columns.ConstantValue is not { } width)
+        {
+            return null;
+        }
+        long stride = width * place.Format.Size();
+        return width == 1 || stride % Lines.Bytes == 0 ? new Tile(buffer, stride, place.Format, columns, firstRow * stride) : null;
     }
 
     private void StoreResult(Node node, RowForm form, Value result)
     {
-        if (!_context.Storage.IsReadOutside(result, _region.Nodes))
+        Tile tile = _tiles[ValueStorage.Root(result)];
+        if (!_context.Storage.IsReadOutside(result, _region.Nodes) || _context.Storage.Resident(result)?.Buffer == tile.Buffer)
         {
             return;
         }
-        Tile tile = _tiles[ValueStorage.Root(result)];
-        DramTensor tensor = _context.Storage.Tensor(result);
-        int size = tensor.Type.Size();
+        ValuePlace place = _context.Storage.Place(result);
+        int size = place.Format.Size();
         _context.SetSource($"{node.Op.Name}/store", node);
-        Builder.Store(new StridedDram(tensor, Flat() * form.Columns * size, new Extent3(DimExpr.Zero, form.Columns * size, size)),
-            new StridedTile(tile.Buffer, DimExpr.Zero, tile.Format, new Extent3(DimExpr.Zero, tile.RowStride, tile.Format.Size())), new Extent3(DimExpr.One, Rows, form.Columns));
+        place.Rows(Flat() * form.Columns * size, form.Columns * size).Write(Builder, tile.Box(), new Extent3(DimExpr.One, Rows, form.Columns));
     }
 
     private static (Value, RowOperandKind, DimExpr, EquatableArray<bool>) Key(Value value, RowOperand operand) =>

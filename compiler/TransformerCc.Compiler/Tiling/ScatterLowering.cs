@@ -14,23 +14,22 @@ internal static class ScatterLowering
 
     public static void Lower(TilingContext context, Node node, Scatter scatter, int shrink)
     {
-        DramTensor target = context.Storage.Tensor(node.Output), indices = context.Storage.Tensor(node.Inputs[1]), updates = context.Storage.Tensor(node.Inputs[2]);
+        DramTensor target = context.Storage.Tensor(node.Output);
+        ValuePlace indices = context.Storage.Place(node.Inputs[1]), updates = context.Storage.Place(node.Inputs[2]);
         EquatableArray<DimExpr> shape = node.Output.Type.Shape;
         DimExpr width = DimExpr.Product(shape.Skip(1)), count = node.Inputs[1].Type.Count;
-        (int size, int indexSize) = (updates.Type.Size(), indices.Type.Size());
-        long stride = TilingContext.RowStride(context.Bound(width), updates.Type);
+        (int size, int indexSize) = (updates.Format.Size(), indices.Format.Size());
+        long stride = TilingContext.RowStride(context.Bound(width), updates.Format);
         MovementLowering.CopyAll(context, node.Inputs[0], target);
         TileBuilder builder = context.Builder;
         context.Tiles("updates", count, long.Max(1, long.Min(TileRows, context.Bound(count)) >> shrink), (i0, rows) =>
         {
             long capacity = long.Max(1, context.Bound(rows));
             TileBuffer list = builder.Buffer("indices", MemorySpace.Asp, capacity * indexSize), block = builder.Buffer("updates", MemorySpace.Asp, stride * capacity);
-            builder.Load(new StridedTile(list, DimExpr.Zero, indices.Type, new Extent3(DimExpr.Zero, DimExpr.Zero, indexSize)),
-                new StridedDram(indices, i0 * indexSize, new Extent3(DimExpr.Zero, DimExpr.Zero, indexSize)), new Extent3(DimExpr.One, DimExpr.One, rows));
-            builder.Load(new StridedTile(block, DimExpr.Zero, updates.Type, new Extent3(DimExpr.Zero, stride, size)),
-                new StridedDram(updates, i0 * width * size, new Extent3(DimExpr.Zero, width * size, size)), new Extent3(DimExpr.One, rows, width));
+            indices.Run(i0 * indexSize).Read(builder, new StridedTile(list, DimExpr.Zero, indices.Format, new Extent3(DimExpr.Zero, DimExpr.Zero, indexSize)), new Extent3(DimExpr.One, DimExpr.One, rows));
+            updates.Rows(i0 * width * size, width * size).Read(builder, new StridedTile(block, DimExpr.Zero, updates.Format, new Extent3(DimExpr.Zero, stride, size)), new Extent3(DimExpr.One, rows, width));
             builder.Scatter(scatter.Mode, new StridedDram(target, DimExpr.Zero, new Extent3(DimExpr.Zero, width * target.Type.Size(), DimExpr.Zero)), shape[0],
-                new VectorTile(block, DimExpr.Zero, stride, updates.Type), new ScratchOperand(list, DimExpr.Zero), indices.Type, rows, width);
+                new VectorTile(block, DimExpr.Zero, stride, updates.Format), new ScratchOperand(list, DimExpr.Zero), indices.Format, rows, width);
         });
     }
 }

@@ -31,8 +31,15 @@ public sealed class Tiler
     /// </summary>
     private const int MaxSlots = 16, MinSlots = 4, MinSlotBytes = 64 << 10;
 
+    /// <summary>Resident values take half of ASP at most; the tiles of operators need the rest.</summary>
+    private const int ResidentShare = 2;
+
+    /// <summary>One part in so many of ASP is the least that is tried.</summary>
+    private const int SmallestShare = 8;
+
     private readonly TilingContext _context;
     private readonly DiagnosticList _failures = [];
+    private bool _failed;
 
     private Tiler(TilingContext context) => _context = context;
 
@@ -42,17 +49,30 @@ public sealed class Tiler
     /// </summary>
     /// <param name="limits">Upper bounds below those of the graph, for a program that is planned for fewer tokens.</param>
     /// <param name="beside">A program of the same graph that the same binary holds: weights and debug table are common.</param>
-    public static TileProgram Lower(Graph graph, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long>? limits = null, TileProgram? beside = null)
+    /// <param name="residentShare">Values that pass between operators stay in ASP as long as those alive take no more than one part in so many of it; 0: all pass through DRAM.</param>
+    public static TileProgram Lower(Graph graph, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long>? limits = null, TileProgram? beside = null, int residentShare = ResidentShare)
     {
         if (Obstacles(graph) is { HasErrors: true } obstacles)
         {
             throw new DiagnosticException(obstacles);
         }
-        var program = new TileProgram { Chip = chip, Dimensions = Limited(graph.Dimensions, limits), DimensionDefaults = graph.DimensionDefaults, Weights = beside?.Weights ?? new WeightStream(), Debug = beside?.Debug ?? [new("", "", "")], Ring = Ring(chip) };
-        var storage = new ValueStorage(graph, precision, program);
-        var tiler = new Tiler(new TilingContext(chip, graph, program, storage));
-        tiler.Lower(graph);
-        return tiler._failures.HasErrors ? throw new DiagnosticException(tiler._failures, FailureKind.DoesNotFit) : program;
+        int debug = beside?.Debug.Count ?? 0;
+        for (int share = residentShare; ; share = share >= SmallestShare ? 0 : share * 2)
+        {
+            var program = new TileProgram { Chip = chip, Dimensions = Limited(graph.Dimensions, limits), DimensionDefaults = graph.DimensionDefaults, Weights = beside?.Weights ?? new WeightStream(), Debug = beside?.Debug ?? [new("", "", "")], Ring = Ring(chip) };
+            var tiler = new Tiler(new TilingContext(chip, graph, program, new ValueStorage(graph, precision, program)));
+            tiler.Lower(graph, share == 0 ? 0 : chip.Memory.AspBytes / share);
+            if (share == 0 && tiler._failures.HasErrors)
+            {
+                throw new DiagnosticException(tiler._failures, FailureKind.DoesNotFit);
+            }
+            if (share == 0 || (!tiler._failed && MemoryPlanner.Fits(program.Body, chip, tiler._context.RingBytes)))
+            {
+                return program;
+            }
+            // Tiles and resident values do not fit together.
+            beside?.Debug.RemoveRange(debug, beside.Debug.Count - debug);
+        }
     }
 
     private static SortedDictionary<string, DimInterval> Limited(SortedDictionary<string, DimInterval> dimensions, IReadOnlyDictionary<string, long>? limits)
@@ -117,30 +137,27 @@ public sealed class Tiler
         return heads.IsConstant && width.IsConstant;
     }
 
-    private void Lower(Graph graph)
+    private void Lower(Graph graph, long residentBytes)
     {
-        RowRegion? region = null;
-        foreach (Node node in graph.Nodes)
+        List<TileItem> items = TileItem.Partition(graph.Nodes);
+        var residency = Residency.Choose(_context, items, residentBytes);
+        for (int i = 0; i < items.Count; i++)
         {
-            if (node.Op is Reshape || region?.TryJoin(node) == true)
+            foreach ((Value value, long bytes) in residency.ProducedBy(i))
             {
-                continue;
+                _context.Storage.Keep(value, _context.Builder.Buffer(value.Name, MemorySpace.Asp, bytes));
             }
-            RowRegion? next = RowRegion.Start(node);
-            if (next is null && region?.Feeds(node) != true)
+            _context.ReservedAsp = residency.Live(i);
+            if (items[i].Region is { } region)
             {
-                // Nothing of the open region is needed: the operator goes before it.
-                LowerAlone(node);
-                continue;
+                LowerRegion(region);
             }
-            LowerRegion(region);
-            region = next;
-            if (next is null)
+            else
             {
-                LowerAlone(node);
+                LowerAlone(items[i].Nodes[0]);
             }
         }
-        LowerRegion(region);
+        _context.ReservedAsp = 0;
         foreach ((Value source, DramTensor target) in _context.Storage.CopiedOutputs())
         {
             _context.Builder.SetSource("output", target.Name, "");
@@ -148,9 +165,9 @@ public sealed class Tiler
         }
     }
 
-    private void LowerRegion(RowRegion? region)
+    private void LowerRegion(RowRegion region)
     {
-        if (region is null || FirstThatFits(MaxTileRows, (context, rows) => RowRegionLowering.Lower(context, region, rows)))
+        if (FirstThatFits(MaxTileRows, (context, rows) => RowRegionLowering.Lower(context, region, rows)))
         {
             return;
         }
@@ -235,6 +252,7 @@ public sealed class Tiler
     /// <summary>Records why the smallest tiles do not fit, with the node and the buffers.</summary>
     private void Fail(Node node, Action<TilingContext> lower)
     {
+        _failed = true;
         TilingContext trial = _context.Trial();
         lower(trial);
         try

@@ -51,7 +51,7 @@ internal sealed class TilingContext
     public TilingContext Trial()
     {
         var program = new TileProgram { Chip = Chip, Dimensions = Builder.Program.Dimensions, Weights = new WeightStream(), Ring = Ring };
-        return new TilingContext(Chip, Graph, program, Storage, _convolutionWeights);
+        return new TilingContext(Chip, Graph, program, Storage, _convolutionWeights) { ReservedAsp = ReservedAsp };
     }
 
     /// <summary>
@@ -67,7 +67,10 @@ internal sealed class TilingContext
         return matrix;
     }
 
-    public bool Fits => MemoryPlanner.Fits(Builder.Program.Body, Chip, RingBytes);
+    /// <summary>Bytes of resident values that are alive and not buffers of this program's own.</summary>
+    public long ReservedAsp { get; set; }
+
+    public bool Fits => MemoryPlanner.Fits(Builder.Program.Body, Chip, RingBytes, ReservedAsp);
 
     /// <summary>Largest value of a length.</summary>
     public long Bound(DimExpr expression) => long.Min(LargestBound, Builder.Bounds(expression).Upper);

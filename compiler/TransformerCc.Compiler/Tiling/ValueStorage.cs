@@ -22,6 +22,7 @@ internal sealed class ValueStorage
     private readonly Dictionary<Value, ElementType> _formats = [];
     private readonly Dictionary<Value, DramTensor> _tensors = [];
     private readonly Dictionary<Value, List<Value>> _aliases = [];
+    private readonly Dictionary<Value, ValuePlace> _resident = [];
 
     public ValueStorage(Graph graph, Precision precision, TileProgram program)
     {
@@ -89,10 +90,26 @@ internal sealed class ValueStorage
         return format;
     }
 
-    /// <summary>The DRAM tensor of a value, declared at the first request; constants lie in the weight section.</summary>
+    /// <summary>Where a value lies.</summary>
+    public ValuePlace Place(Value value) => Resident(value) ?? ValuePlace.Of(Tensor(value));
+
+    /// <summary>The place of a value that stays in ASP; null for one in DRAM.</summary>
+    public ValuePlace? Resident(Value value) => _resident.GetValueOrDefault(Root(value));
+
+    /// <summary>Keeps a value in a buffer, from its production to its last use.</summary>
+    public void Keep(Value value, TileBuffer buffer) => _resident[Root(value)] = new ValuePlace(Format(value), null, buffer);
+
+    /// <summary>
+    /// The DRAM tensor of a value that is not resident, declared at the first request; constants lie in the weight section.
+    /// Only DRAM has tables of gathers and what scatters write; everything else asks for the <see cref="Place"/>.
+    /// </summary>
     public DramTensor Tensor(Value value)
     {
         Value root = Root(value);
+        if (_resident.ContainsKey(root))
+        {
+            throw new InvalidOperationException($"{root.Name} is resident and has no tensor in DRAM");
+        }
         if (_tensors.TryGetValue(root, out DramTensor? tensor))
         {
             return tensor;
