@@ -9,68 +9,217 @@ using TransformerCc.Isa.Tensors;
 namespace TransformerCc.Compiler.Tiling;
 
 /// <summary>
-/// A tile of rows times a constant weight: blocks of columns outside, panels of K inside, each panel one slot of the
-/// weight ring. Bias, activation and residual are applied on the way out of the accumulators.
+/// A tile of rows times constant weights: blocks of columns outside, panels of K inside, each panel one slot of the
+/// weight ring. Bias, activation, gate and residual are applied on the way out of the accumulators.
 /// </summary>
-internal static class LinearLowering
+internal sealed class LinearLowering
 {
-    public static void Lower(RowRegionLowering region, Node node, RowForm form, Linear linear)
+    /// <summary>More panels than this become a loop over steps: programs of long vocabularies and of small rings stay small.</summary>
+    private const int MaxPanels = 96;
+
+    private readonly RowRegionLowering _region;
+    private readonly TilingContext _context;
+    private readonly LinearGroup _group;
+    private readonly PanelProducts _products;
+    private readonly Part[] _parts;
+    private readonly Tile? _gated;
+
+    /// <summary>A linear of the group, ready to be multiplied block by block.</summary>
+    /// <param name="Result">Null where a gate takes it from the accumulators.</param>
+    private sealed record Part(Node Node, Linear Linear, PanelGeometry Geometry, VectorTile? Bias, VectorTile? Residual, Tile? Result);
+
+    /// <summary>A block of columns of a part.</summary>
+    private readonly record struct Block(int Part, long First, long Width, List<WeightPanel> Panels);
+
+    private LinearLowering(RowRegionLowering region, LinearGroup group)
     {
-        TilingContext context = region.Context;
-        WeightMatrix weights = Matrix(node.Inputs[1].ConstantData!, node.Inputs[0].Type.Shape.Last.ConstantValue!.Value, linear);
-        Tile x = region.UseForMatrix(node, form, 0);
-        VectorTile? bias = linear.HasBias ? region.Operand(node, form, 2) : null;
-        VectorTile? residual = linear.HasResidual ? region.Operand(node, form, linear.HasBias ? 3 : 2) : null;
-        Tile result = region.Define(node, form);
-        var geometry = PanelGeometry.Of(context, weights);
-        long accumulatorStride = geometry.AccumulatorStride;
-        // Two blocks take turns, so that one is read out while the next is computed.
-        TileBuffer[] accumulators = [.. Enumerable.Range(0, weights.Columns > geometry.Columns ? 2 : 1).Select(i => context.Builder.Buffer($"{node.Output.Name}.acc", MemorySpace.Acc, accumulatorStride * region.TileRows))];
-        int turn = 0;
-        foreach ((long n0, long width) in geometry.Blocks())
+        (_region, _context, _group) = (region, region.Context, group);
+        (Node Node, RowForm Form) first = group.Linears[0];
+        _products = new PanelProducts(_context, region.UseForMatrix(first.Node, first.Form, 0), region.Rows, region.TileRows);
+        _parts = [.. group.Linears.Select(m =>
         {
-            TileBuffer accumulator = accumulators[turn++ % accumulators.Length];
-            context.SetSource("linear", node);
-            foreach (WeightPanel panel in geometry.Panels(context.Builder.Program.Weights, n0, width))
+            var linear = (Linear)m.Node.Op;
+            VectorTile? bias = linear.HasBias ? region.Operand(m.Node, m.Form, 2) : null;
+            VectorTile? residual = linear.HasResidual ? region.Operand(m.Node, m.Form, linear.HasBias ? 3 : 2) : null;
+            return new Part(m.Node, linear, PanelGeometry.Of(_context, Matrix(m.Node, linear)), bias, residual, group.Gate is null ? region.Define(m.Node, m.Form) : null);
+        })];
+        _gated = group.Gate is { } gate ? region.Define(gate.Node, gate.Form) : null;
+    }
+
+    public static void Lower(RowRegionLowering region, LinearGroup group) => new LinearLowering(region, group).Lower();
+
+    private void Lower()
+    {
+        // Two steps take turns, so that the accumulators of one are read out while the next is computed.
+        List<Block[]> steps = Steps();
+        TileBuffer[][] accumulators = [.. Enumerable.Range(0, int.Min(2, steps.Count)).Select(_ => Enumerable.Range(0, steps.Max(s => s.Length))
+            .Select(_ => _context.Builder.Buffer($"{_group.Linears[0].Node.Output.Name}.acc", MemorySpace.Acc, _parts.Max(p => p.Geometry.AccumulatorStride) * _region.TileRows)).ToArray())];
+        for (int s = 0; s < steps.Count;)
+        {
+            if (LoopFrom(steps, s) is (var body, var count))
             {
-                TileBuffer slot = context.NextSlot();
-                context.Builder.LoadWeights(slot, panel);
-                context.Builder.MatMul(x.Operand(panel.K0), new ScratchOperand(slot, DimExpr.Zero), geometry.Format, panel.RowStride, PanelLayout.KByN,
-                    new ScratchOperand(accumulator, DimExpr.Zero), accumulatorStride, region.Rows, panel.Rows, width, panel.K0 == 0 ? AccumulateMode.Init : AccumulateMode.Add, context.Chip.Matrix.Arrays);
+                long columns = steps[s + body][0].First - steps[s][0].First;
+                int from = s;
+                _context.Builder.Loop("columns", count, index =>
+                {
+                    for (int i = from; i < from + body; i++)
+                    {
+                        Step(steps[i], accumulators[i % 2], steps[i + body], index, columns);
+                    }
+                });
+                s += body * count;
+                continue;
             }
-            context.SetSource("linear/epilogue", node);
-            Epilogue(region, linear, new VectorTile(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32), result.Operand(n0), Shifted(bias, n0), Shifted(residual, n0), width);
+            Step(steps[s], accumulators[s % accumulators.Length], null, DimExpr.Zero, 0);
+            s++;
         }
     }
 
-    private static WeightMatrix Matrix(Tensor weights, long depth, Linear linear) =>
-        new(weights, depth, weights.Shape[linear.Transposed ? 0 : 1], linear.Transposed ? WeightLayout.NByK : WeightLayout.KByN, linear.Weights);
+    /// <summary>
+    /// What is computed before an epilogue: a block of gate and one of up, or blocks of one or more linears that together have
+    /// at most a column tile for each array. Blocks that leave arrays idle come last, so that they meet.
+    /// </summary>
+    private List<Block[]> Steps()
+    {
+        List<Block>[] blocks = [.. _parts.Select((p, i) => p.Geometry.Blocks().Select(b => new Block(i, b.First, b.Width, [])).ToList())];
+        var steps = new List<Block[]>();
+        if (_group.Gate is not null)
+        {
+            steps.AddRange(blocks[0].Zip(blocks[1], (gate, up) => new[] { gate, up }));
+        }
+        else
+        {
+            long arrays = _context.Chip.Matrix.Arrays;
+            var open = new List<Block>();
+            foreach (Block block in blocks.SelectMany(b => b).OrderBy(b => Tiles(b) < arrays))
+            {
+                if (open.Count > 0 && open.Sum(Tiles) + Tiles(block) > arrays)
+                {
+                    steps.Add([.. open]);
+                    open.Clear();
+                }
+                open.Add(block);
+            }
+            if (open.Count > 0)
+            {
+                steps.Add([.. open]);
+            }
+        }
+        // The stream holds the panels in this order.
+        foreach (Block block in steps.SelectMany(s => s))
+        {
+            block.Panels.AddRange(_parts[block.Part].Geometry.Panels(_context.Builder.Program.Weights, block.First, block.Width));
+        }
+        return steps;
+    }
 
-    private static VectorTile? Shifted(VectorTile? tile, long column) => tile is null ? null : tile with { Offset = tile.Offset + (column * tile.Format.Size()) };
+    private long Tiles(Block block) => PanelProducts.Tiles(block.Width, _context);
 
-    private static void Epilogue(RowRegionLowering region, Linear linear, VectorTile accumulator, VectorTile result, VectorTile? bias, VectorTile? residual, long columns)
+    /// <summary>
+    /// How many steps from here on are the body of a loop, and how often it runs; null where there is no loop. The first steps
+    /// of a linear stay outside, so that their weights can be loaded ahead. Every iteration turns the ring around wholly, and
+    /// the accumulators too.
+    /// </summary>
+    private (int Body, int Count)? LoopFrom(List<Block[]> steps, int start)
+    {
+        if (steps.Sum(Count) <= MaxPanels)
+        {
+            return null;
+        }
+        int body = 2;
+        while (body * Count(steps[start]) % _context.Ring.Length != 0)
+        {
+            body += 2;
+        }
+        int alike = 1;
+        while (start + alike < steps.Count && Follows(steps[start + alike - 1], steps[start + alike]))
+        {
+            alike++;
+        }
+        int count = alike / body;
+        return start >= body && count >= 2 && Enumerable.Range(start, (count - 1) * body).All(i => Distance(steps[i], steps[i + body]) == Distance(steps[start], steps[start + body])) ? (body, count) : null;
+    }
+
+    private static int Count(Block[] step) => step.Sum(b => b.Panels.Count);
+
+    /// <summary>Whether a step is its predecessor one block further.</summary>
+    private static bool Follows(Block[] before, Block[] step) =>
+        before.Length == step.Length && before.Zip(step).All(p => p.First.Part == p.Second.Part && p.First.Width == p.Second.Width && p.First.First + p.First.Width == p.Second.First);
+
+    /// <summary>Bytes of the weight section between the panels of a step and those of a later one; null where they differ.</summary>
+    private static long? Distance(Block[] step, Block[] later)
+    {
+        long[] distances = [.. step.Zip(later).SelectMany(p => p.First.Panels.Zip(p.Second.Panels, (a, b) => b.Offset - a.Offset)).Distinct()];
+        return distances is [var one] ? one : null;
+    }
+
+    /// <param name="next">The step of the next iteration of a loop; null outside loops.</param>
+    /// <param name="columns">Columns from an iteration to the next.</param>
+    private void Step(Block[] blocks, TileBuffer[] accumulators, Block[]? next, DimExpr iteration, long columns)
+    {
+        BlockProduct[] products = [.. blocks.Select((b, i) =>
+        {
+            DimExpr shift = next is null ? DimExpr.Zero : iteration * Distance(blocks, next)!.Value;
+            return new BlockProduct(_parts[b.Part].Geometry, b.Panels, b.Width, accumulators[i], shift, new DebugSource("linear", _parts[b.Part].Node));
+        })];
+        if (_group.Gate is not null)
+        {
+            foreach (BlockProduct product in products)
+            {
+                _products.Multiply([product]);
+            }
+        }
+        else
+        {
+            _products.Multiply(products);
+        }
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            Part part = _parts[blocks[i].Part];
+            _context.SetSource("linear/epilogue", part.Node);
+            Epilogue(part, Sum(part, accumulators[i]), blocks[i].First + (iteration * columns), blocks[i].Width);
+        }
+        if (_group.Gate is { } gate)
+        {
+            _context.SetSource("gated", gate.Node);
+            _region.Builder.Gated(((Gated)gate.Node.Op).Activation, _gated!.Operand(blocks[0].First + (iteration * columns)), Sum(_parts[0], accumulators[0]), Sum(_parts[1], accumulators[1]), _region.Rows, blocks[0].Width);
+        }
+    }
+
+    private static VectorTile Sum(Part part, TileBuffer accumulator) => new(accumulator, DimExpr.Zero, part.Geometry.AccumulatorStride, ElementType.F32);
+
+    /// <param name="first">First column.</param>
+    private void Epilogue(Part part, VectorTile sum, DimExpr first, long columns)
     {
         var steps = new List<Action<VectorTile>>();
-        if (bias is not null)
+        if (part.Bias is { } bias)
         {
-            steps.Add(dst => region.Builder.Binary(BinaryOp.Add, dst, accumulator, bias, region.Rows, columns));
+            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, Shifted(bias, first), _region.Rows, columns));
         }
-        if (linear.Activation is { } activation)
+        if (part.Linear.Activation is { } activation)
         {
-            steps.Add(dst => region.Builder.Unary(activation, dst, accumulator, region.Rows, columns));
+            steps.Add(dst => _region.Builder.Unary(activation, dst, sum, _region.Rows, columns));
         }
-        if (residual is not null)
+        if (part.Residual is { } residual)
         {
-            steps.Add(dst => region.Builder.Binary(BinaryOp.Add, dst, accumulator, residual, region.Rows, columns));
+            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, Shifted(residual, first), _region.Rows, columns));
         }
-        if (steps.Count == 0)
+        if (steps.Count == 0 && part.Result is not null)
         {
-            steps.Add(dst => region.Builder.Unary(UnaryOp.Copy, dst, accumulator, region.Rows, columns));
+            steps.Add(dst => _region.Builder.Unary(UnaryOp.Copy, dst, sum, _region.Rows, columns));
         }
-        // All but the last step stay in the accumulators.
+        // All but the last step stay in the accumulators; so does the last where a gate takes it from there.
         for (int i = 0; i < steps.Count; i++)
         {
-            steps[i](i == steps.Count - 1 ? result : accumulator);
+            steps[i](i == steps.Count - 1 && part.Result is { } result ? result.Operand(first) : sum);
         }
     }
+
+    private static WeightMatrix Matrix(Node node, Linear linear)
+    {
+        Tensor weights = node.Inputs[1].ConstantData!;
+        return new(weights, node.Inputs[0].Type.Shape.Last.ConstantValue!.Value, weights.Shape[linear.Transposed ? 0 : 1], linear.Transposed ? WeightLayout.NByK : WeightLayout.KByN, linear.Weights);
+    }
+
+    private static VectorTile Shifted(VectorTile tile, DimExpr column) => tile with { Offset = tile.Offset + (column * tile.Format.Size()) };
 }

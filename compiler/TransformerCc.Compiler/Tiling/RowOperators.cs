@@ -17,6 +17,9 @@ internal static class RowOperators
         VectorTile Input(int i) => region.Operand(node, form, i);
         switch (node.Op)
         {
+            case Linear:
+                LinearLowering.Lower(region, region.Group(node));
+                break;
             case Unary unary:
                 {
                     VectorTile x = Input(0);
@@ -89,9 +92,6 @@ internal static class RowOperators
                 break;
             case Concat:
                 LowerConcat(region, node, form);
-                break;
-            case Linear linear:
-                LinearLowering.Lower(region, node, form, linear);
                 break;
             default:
                 throw new InvalidOperationException($"{node.Op.Name} has a row form but no lowering");

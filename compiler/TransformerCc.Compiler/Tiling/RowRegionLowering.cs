@@ -1,4 +1,5 @@
 using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Compiler.TileIR;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Symbolic;
@@ -18,6 +19,7 @@ internal sealed class RowRegionLowering
     private readonly Dictionary<(Value, RowOperandKind, DimExpr, EquatableArray<bool>), Tile> _loaded = [];
     private readonly Dictionary<Tile, Tile> _matrixTiles = [];
     private readonly IReadOnlyList<RowGroup> _groups;
+    private readonly Dictionary<Node, LinearGroup> _linears;
     private DimExpr[] _position = [];
 
     private RowRegionLowering(TilingContext context, RowRegion region, int tileRows)
@@ -25,6 +27,7 @@ internal sealed class RowRegionLowering
         _context = context;
         _region = region;
         _groups = region.Groups();
+        _linears = LinearGroup.Of(region, context);
         // Of no rows at all a tile still has one; the loop around it does not run.
         TileRows = (int)long.Clamp(context.Bound(_groups[^1].Length), 1, tileRows);
     }
@@ -76,8 +79,11 @@ internal sealed class RowRegionLowering
             Rows = length;
             foreach ((Node node, RowForm form) in _region.Members)
             {
-                _context.SetSource(node.Op.Name, node);
-                RowOperators.Lower(this, node, form);
+                if (!IsLowered(node))
+                {
+                    _context.SetSource(node.Op.Name, node);
+                    RowOperators.Lower(this, node, form);
+                }
                 foreach (Value result in node.Outputs)
                 {
                     StoreResult(node, form, result);
@@ -85,6 +91,12 @@ internal sealed class RowRegionLowering
             }
         });
     }
+
+    /// <summary>What is computed together with a linear.</summary>
+    public LinearGroup Group(Node linear) => _linears[linear];
+
+    /// <summary>Whether a node's results are here already: it belongs to a group of linears that has been lowered.</summary>
+    private bool IsLowered(Node node) => (node.Op is Linear && _linears[node].Linears[0].Node != node) || _linears.Values.Any(g => g.Gate?.Node == node);
 
     /// <summary>The tile of an operand: produced here, or loaded.</summary>
     public Tile Use(Node node, RowForm form, int operand)

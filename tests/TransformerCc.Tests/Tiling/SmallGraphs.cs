@@ -40,6 +40,37 @@ internal static class SmallGraphs
             output "h" = %h
             output "y" = %y
             """),
+        // Projections whose columns leave arrays idle: they share the arrays, or split their rows over them.
+        new("projections", "n=1; n=5; n=300", """
+            dim n in 1..1024
+            input %x : f32[n, 96]
+            const %q : f32[96, 384] = #q
+            const %k : f32[96, 640] = #k
+            const %v : f32[96, 300] = #v
+            const %b : f32[640] = #b
+            const %o : f32[384, 768] = #o
+            %queries : f32[n, 384] = linear(%x, %q)
+            %keys : f32[n, 640] = linear(%x, %k, %b) {bias}
+            %values : f32[n, 300] = linear(%x, %v) {activation = tanh}
+            %y : f32[n, 768] = linear(%queries, %o)
+            output "keys" = %keys
+            output "values" = %values
+            output "y" = %y
+            """),
+        // So many blocks of columns that they become a loop.
+        new("long_gate", "n=1; n=33", """
+            dim n in 1..64
+            input %x : f32[n, 96]
+            const %g : f32[96, 2600] = #g
+            const %u : f32[96, 2600] = #u
+            const %b : f32[2600] = #b
+            const %d : f32[2600, 48] = #d
+            %gate : f32[n, 2600] = linear(%x, %g, %b) {bias}
+            %up : f32[n, 2600] = linear(%x, %u)
+            %a : f32[n, 2600] = gated(%gate, %up) {activation = silu}
+            %y : f32[n, 48] = linear(%a, %d)
+            output "y" = %y
+            """),
         new("linear_rows", "n=1; n=33", """
             dim n in 1..1024
             input %x : f32[n, 700]

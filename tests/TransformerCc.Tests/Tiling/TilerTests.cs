@@ -32,6 +32,14 @@ public sealed class TilerTests
     [Fact]
     public void Tiles_of_a_tiny_chip() => Snapshot.Match(TilePrinter.Print(Tiler.Lower(SmallGraphs.Named("gated_ffn").Parse(), TestChips.Tiny, Precision.F32)));
 
+    /// <summary>Columns that leave arrays idle: rows are split, and linears of one input run side by side.</summary>
+    [Fact]
+    public void Tiles_on_four_arrays() => Snapshot.Match(TilePrinter.Print(Tiler.Lower(SmallGraphs.Named("projections").Parse(), TestChips.Default, Precision.BF16)));
+
+    /// <summary>Gate and up meet in the accumulators, and their many blocks of columns are a loop.</summary>
+    [Fact]
+    public void Tiles_of_a_long_gate() => Snapshot.Match(TilePrinter.Print(Tiler.Lower(SmallGraphs.Named("long_gate").Parse(), TestChips.Tiny, Precision.F32)));
+
     [Fact]
     public void Every_operator_without_a_lowering_is_listed()
     {
