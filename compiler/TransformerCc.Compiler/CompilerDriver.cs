@@ -1,3 +1,4 @@
+using TransformerCc.Compiler.Analysis;
 using TransformerCc.Compiler.CodeGen;
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphPasses;
@@ -78,7 +79,7 @@ public static class CompilerDriver
         }
 
         observer.Begin("codegen");
-        ProgramImage image = CodeGenerator.Emit(placed, options.Chip, ChipDescriptions.Fingerprint(options.Chip), options.Recorded, diagnostics) with { Tokenizer = tokenizer };
+        ProgramImage image = CodeGenerator.Emit(placed, options.Chip, ChipDescriptions.Fingerprint(options.Chip), options.Recorded, diagnostics) with { Tokenizer = tokenizer, Work = NecessaryWork.Of(graph, options.Precision) };
         return new CompilationResult { Graph = graph, Tiles = programs[0].Tiles, Image = image, Report = report };
 
         void Observe(string stage)

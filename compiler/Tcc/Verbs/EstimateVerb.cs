@@ -17,9 +17,10 @@ internal static class EstimateVerb
         var set = new NumberPairs("--set", "DIM=N", "Value of a dimension, or of an input that may be left out");
         var entry = new Option<string?>("--entry") { Description = "The entry point [default: the one that a run of these sizes takes]", HelpName = "NAME" };
         var trace = new Option<string?>("--trace") { Description = "Write every instruction's time for Perfetto or chrome://tracing", HelpName = "FILE.json" };
+        var nodes = new Option<int>("--nodes") { Description = "Lines of the table of nodes, those with the most time beyond their bound first", HelpName = "N", DefaultValueFactory = _ => 12 };
         var compilation = new CompilationArguments();
         Option<bool> json = CommonOptions.Json(), verbose = CommonOptions.Verbose();
-        var verb = new Verb("estimate", "Time a program on its chip, instruction by instruction: cycles, energy, what waits for what.", "tcc estimate model.onnx --chip tx1-edge --set batch=1 seq=128") { file, set.Option, entry, trace };
+        var verb = new Verb("estimate", "Time a program on its chip, instruction by instruction: cycles, energy, what waits for what, and how far from the roofline. Weights are not read: models of tcc synth --shape-only will do.", "tcc estimate llama.gguf --chip tx1-edge --set batch=1 length=1 past=1024") { file, set.Option, entry, trace, nodes };
         compilation.AddTo(verb);
         verb.Add(json);
         verb.Add(verbose);
@@ -54,14 +55,14 @@ internal static class EstimateVerb
                 {
                     report = TimingModel.Run(image, chip, set.Read(parse), name);
                 }
-                var document = EstimateDocument.Of(path, chip.Name, report.EntryPoint, chip.Memory.DramBytesPerSecond * chip.Memory.DramEfficiency, report, [.. diagnostics.Select(DiagnosticDocument.Of)]);
+                var document = EstimateDocument.Of(path, chip, report, [.. diagnostics.Select(DiagnosticDocument.Of)]);
                 if (parse.GetValue(json))
                 {
                     JsonText.Write(tool.Output, document, ToolJson.Default.EstimateDocument);
                 }
                 else
                 {
-                    document.WriteText(tool.Output);
+                    EstimateText.Write(tool.Output, document, parse.GetValue(nodes));
                 }
                 return 0;
             }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
@@ -49,6 +50,10 @@ public static class Disassembler
             DebugEntry d = image.Debug[i];
             Line(text, $".debug {Quote(d.Operation)} {Quote(d.Node)} {Quote(d.Source)}  # {i}");
         }
+        foreach (NodeWork w in image.Work)
+        {
+            Line(text, $".work {Quote(w.Node)} {ClassName(w.Class)} {Size(w.MultiplyAdds)} {Size(w.Bytes)}");
+        }
         foreach (EntryPoint entry in image.EntryPoints)
         {
             text.Append('\n');
@@ -91,6 +96,8 @@ public static class Disassembler
     internal static string KindName(TensorKind kind) => kind switch { TensorKind.Input => "input", TensorKind.Output => "output", TensorKind.State => "state", _ => "scratch" };
 
     internal static string ModeName(StateMode mode) => mode == StateMode.Append ? "append" : "circular";
+
+    internal static string ClassName(MacClass format) => format switch { MacClass.F32 => "f32", MacClass.BF16 => "bf16", MacClass.F8 => "f8", _ => "i8" };
 
     private static string Size(DimExpr size) => size.ConstantValue is >= 0 ? size.ToString() : Quote(size.ToString());
 

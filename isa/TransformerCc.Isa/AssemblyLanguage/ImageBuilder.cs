@@ -16,6 +16,7 @@ internal sealed class ImageBuilder(AssemblyDiagnostics diagnostics, WeightSectio
     private readonly List<(DimensionSymbol Symbol, IToken At)> _dimensions = [];
     private readonly List<(TensorSymbol Symbol, IToken At)> _tensors = [];
     private readonly List<DebugEntry> _debug = [];
+    private readonly List<NodeWork> _work = [];
     private readonly List<(EntryBuilder Entry, IToken At)> _entries = [];
     private readonly WeightBuilder _weights = new(diagnostics, externalWeights);
     private string? _chip;
@@ -59,6 +60,9 @@ internal sealed class ImageBuilder(AssemblyDiagnostics diagnostics, WeightSectio
             case TasmParser.DebugContext d:
                 _debug.Add(new(Text(d.operation), Text(d.node), Text(d.source)));
                 break;
+            case TasmParser.WorkContext w:
+                _work.Add(new(Text(w.node), Class(w.kind), Size(w.macs), Size(w.bytes)));
+                break;
             case TasmParser.EntryContext e:
                 _entries.Add((new(Text(e.name), diagnostics), e.name));
                 break;
@@ -100,6 +104,7 @@ internal sealed class ImageBuilder(AssemblyDiagnostics diagnostics, WeightSectio
             Tensors = [.. _tensors.Select(t => t.Symbol)],
             Weights = _weights.Build(),
             Debug = [.. _debug],
+            Work = [.. _work],
             Options = [.. _options],
         };
     }
@@ -217,6 +222,19 @@ internal sealed class ImageBuilder(AssemblyDiagnostics diagnostics, WeightSectio
             }
         }
         diagnostics.Report("TCC4112", word, $"'{word.Text}' is none of input, output, scratch and state");
+        return default;
+    }
+
+    private MacClass Class(IToken word)
+    {
+        foreach (MacClass format in Enum.GetValues<MacClass>())
+        {
+            if (Disassembler.ClassName(format) == word.Text)
+            {
+                return format;
+            }
+        }
+        diagnostics.Report("TCC4112", word, $"'{word.Text}' is none of {string.Join(", ", Enum.GetValues<MacClass>().Select(Disassembler.ClassName))}");
         return default;
     }
 

@@ -15,18 +15,21 @@ public enum SectionKind
     Weights = 6,
     /// <summary>Vocabulary and rules of a language model; empty without.</summary>
     Tokenizer = 7,
+    /// <summary>The least that each graph node costs; empty where nobody knows.</summary>
+    Work = 8,
 }
 
 /// <summary>A section as the table has it; offset and length in bytes.</summary>
 public sealed record FileSection(SectionKind Kind, long Offset, long Length)
 {
-    /// <summary>The name in texts: entries, text, symbols, debug, options, tokenizer, weights.</summary>
+    /// <summary>The name in texts: entries, text, symbols, debug, work, options, tokenizer, weights.</summary>
     public string Name => Kind switch
     {
         SectionKind.Entries => "entries",
         SectionKind.Text => "text",
         SectionKind.Symbols => "symbols",
         SectionKind.Debug => "debug",
+        SectionKind.Work => "work",
         SectionKind.Options => "options",
         SectionKind.Tokenizer => "tokenizer",
         _ => "weights",
@@ -43,7 +46,7 @@ public sealed record FileSection(SectionKind Kind, long Offset, long Length)
 /// </summary>
 internal static class FileLayout
 {
-    public const uint Version = 5;
+    public const uint Version = 6;
 
     public const int VersionAt = 8, SectionCountAt = 12, FileLengthAt = 16, FingerprintAt = 24, ChipNameAt = 56, TableHashAt = 128, HeaderHashAt = 160, HeaderSize = 192;
 
@@ -58,7 +61,7 @@ internal static class FileLayout
 
     public static IReadOnlyList<SectionKind> Kinds { get; } =
     [
-        SectionKind.Entries, SectionKind.Text, SectionKind.Symbols, SectionKind.Debug, SectionKind.Options, SectionKind.Tokenizer, SectionKind.Weights,
+        SectionKind.Entries, SectionKind.Text, SectionKind.Symbols, SectionKind.Debug, SectionKind.Work, SectionKind.Options, SectionKind.Tokenizer, SectionKind.Weights,
     ];
 
     public static int TableSize => Kinds.Count * EntrySize;
@@ -73,6 +76,8 @@ internal static class FileLimits
 
     /// <summary>Source tags have 16 bits.</summary>
     public const int DebugEntries = 1 << 16;
+
+    public const int WorkEntries = 1 << 20;
 
     public const int TextBytes = 1 << 30;
 

@@ -22,6 +22,7 @@ internal static class ImageRules
         CheckLimitsOfEntries();
         CheckTensors();
         CheckTags();
+        CheckWork();
         foreach ((string code, FormattableString message) in image.Tokenizer is null ? [] : TokenizerSection.Check(image.Tokenizer))
         {
             Report(code, message);
@@ -46,13 +47,14 @@ internal static class ImageRules
             CheckCount("dimensions", image.Dimensions.Length, 0, FileLimits.Dimensions);
             CheckCount("tensors", image.Tensors.Length, 0, FileLimits.Tensors);
             CheckCount("debug entries", image.Debug.Length, 1, FileLimits.DebugEntries);
+            CheckCount("nodes with work", image.Work.Length, 0, FileLimits.WorkEntries);
             CheckCount("options", image.Options.Length, 0, FileLimits.Options);
             CheckCount("instructions", image.EntryPoints.Sum(e => (long)e.Instructions.Length), 0, FileLimits.TextBytes / Instruction.Size);
             if (image.Weights.Length < 0 || image.Weights.Length % FileLayout.SectionAlignment != 0)
             {
                 Report(FileCodes.SectionPlace, $"the weight section has {image.Weights.Length} bytes, not a multiple of {FileLayout.SectionAlignment}");
             }
-            foreach (string text in image.Options.Concat(image.Debug.SelectMany(d => (string[])[d.Operation, d.Node, d.Source])).Where(t => Encoding.UTF8.GetByteCount(t) > FileLimits.LongTextBytes))
+            foreach (string text in image.Options.Concat(image.Debug.SelectMany(d => (string[])[d.Operation, d.Node, d.Source])).Concat(image.Work.Select(w => w.Node)).Where(t => Encoding.UTF8.GetByteCount(t) > FileLimits.LongTextBytes))
             {
                 Report(FileCodes.Text, $"a text of {text.Length} characters is longer than {FileLimits.LongTextBytes} bytes");
             }
@@ -133,16 +135,35 @@ internal static class ImageRules
             }
         }
 
+        void CheckWork()
+        {
+            HashSet<string> known = [.. image.Dimensions.Select(d => d.Name), .. image.Tensors.Where(t => t.Fill is not null).Select(t => t.Name)];
+            foreach (NodeWork work in image.Work)
+            {
+                CheckReadable($"the work of node '{work.Node}'", work.MultiplyAdds);
+                CheckReadable($"the bytes of node '{work.Node}'", work.Bytes);
+                foreach (string symbol in work.MultiplyAdds.Symbols.Concat(work.Bytes.Symbols).Where(s => !known.Contains(s)).Take(1))
+                {
+                    Report(FileCodes.Symbol, $"the work of node '{work.Node}' speaks of '{symbol}', which is neither a dimension nor an input that may be left out");
+                }
+            }
+        }
+
+        void CheckReadable(string what, DimExpr e)
+        {
+            if (e.ToString().Length > FileLimits.ExpressionBytes || !DimExpr.TryParse(e.ToString(), out DimExpr? parsed, out _) || parsed != e)
+            {
+                Report(FileCodes.Expression, $"{what} cannot be read back");
+            }
+        }
+
         void CheckExpression(string what, DimExpr? e)
         {
             if (e is null)
             {
                 return;
             }
-            if (e.ToString().Length > FileLimits.ExpressionBytes || !DimExpr.TryParse(e.ToString(), out DimExpr? parsed, out _) || parsed != e)
-            {
-                Report(FileCodes.Expression, $"{what} cannot be read back");
-            }
+            CheckReadable(what, e);
             foreach (string symbol in e.Symbols.Where(s => !image.Dimensions.Any(d => d.Name == s)))
             {
                 Report(FileCodes.Symbol, $"{what} speaks of '{symbol}', which is not declared");

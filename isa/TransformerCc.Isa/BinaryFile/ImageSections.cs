@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 
@@ -116,6 +117,29 @@ internal static class ImageSections
         }
         r.End();
         return [.. entries];
+    }
+
+    public static void WriteWork(SectionWriter w, ImmutableArray<NodeWork> work)
+    {
+        w.UInt32(work.Length);
+        foreach (NodeWork node in work)
+        {
+            w.Text(node.Node);
+            w.UInt32((int)node.Class);
+            w.Text(node.MultiplyAdds.ToString());
+            w.Text(node.Bytes.ToString());
+        }
+    }
+
+    public static ImmutableArray<NodeWork> ReadWork(ref SectionReader r)
+    {
+        var work = new NodeWork[r.Count("the number of nodes with work", FileLimits.WorkEntries, 16)];
+        for (int i = 0; i < work.Length; i++)
+        {
+            work[i] = new(r.Text("a node", FileLimits.LongTextBytes), r.Enum<MacClass>("a format of products"), ReadExpression(ref r), ReadExpression(ref r));
+        }
+        r.End();
+        return [.. work];
     }
 
     public static void WriteOptions(SectionWriter w, ImmutableArray<string> options)

@@ -28,7 +28,7 @@ internal sealed class ProgramFileReader(MappedFile file, string path, long lengt
                 "compile the model for this chip, or name the other one with --chip");
         }
         ReadTable();
-        SectionReader symbolReader = Reader(SectionKind.Symbols), debugReader = Reader(SectionKind.Debug), optionReader = Reader(SectionKind.Options), tokenizerReader = Reader(SectionKind.Tokenizer);
+        SectionReader symbolReader = Reader(SectionKind.Symbols), debugReader = Reader(SectionKind.Debug), workReader = Reader(SectionKind.Work), optionReader = Reader(SectionKind.Options), tokenizerReader = Reader(SectionKind.Tokenizer);
         (int parameters, ImmutableArray<DimensionSymbol> dimensions, ImmutableArray<TensorSymbol> tensors) = ImageSections.ReadSymbols(ref symbolReader);
         var image = new ProgramImage
         {
@@ -40,6 +40,7 @@ internal sealed class ProgramFileReader(MappedFile file, string path, long lengt
             Tensors = tensors,
             Weights = new MappedWeightSection(file, _sections[SectionKind.Weights].Offset, _sections[SectionKind.Weights].Length),
             Debug = ImageSections.ReadDebug(ref debugReader),
+            Work = ImageSections.ReadWork(ref workReader),
             Options = ImageSections.ReadOptions(ref optionReader),
             Tokenizer = TokenizerSection.Read(ref tokenizerReader),
         };

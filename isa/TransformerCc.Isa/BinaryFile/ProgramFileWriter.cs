@@ -54,6 +54,7 @@ public static class ProgramFileWriter
             case SectionKind.Entries: ImageSections.WriteEntries(small, image.EntryPoints); break;
             case SectionKind.Symbols: ImageSections.WriteSymbols(small, image); break;
             case SectionKind.Debug: ImageSections.WriteDebug(small, image.Debug); break;
+            case SectionKind.Work: ImageSections.WriteWork(small, image.Work); break;
             case SectionKind.Options: ImageSections.WriteOptions(small, image.Options); break;
             case SectionKind.Tokenizer: TokenizerSection.Write(small, image.Tokenizer); break;
             case SectionKind.Text:

@@ -28,6 +28,9 @@ public sealed record ProgramImage
     /// <summary>Entry i describes source tag i; entry 0 is "no source".</summary>
     public required ImmutableArray<DebugEntry> Debug { get; init; }
 
+    /// <summary>What the graph asks of any program for it, node by node; empty where nobody knows (hand-written assembly).</summary>
+    public ImmutableArray<NodeWork> Work { get; init; } = [];
+
     /// <summary>The options of the compilation as written, for <c>inspect</c>.</summary>
     public required ImmutableArray<string> Options { get; init; }
 

@@ -34,7 +34,14 @@ public sealed record ChipDescription
 /// <param name="N">Columns of an array; always 128.</param>
 /// <param name="WeightLoadRowsPerCycle">Rows that enter a weight bank each cycle.</param>
 /// <param name="F32Rate">Multiply rate relative to bf16; likewise the others.</param>
-public sealed record MatrixDescription(int Arrays, int K, int N, int WeightLoadRowsPerCycle, double F32Rate, double F8Rate, double I8Rate, double I4Rate);
+public sealed record MatrixDescription(int Arrays, int K, int N, int WeightLoadRowsPerCycle, double F32Rate, double F8Rate, double I8Rate, double I4Rate)
+{
+    /// <summary>Multiply rate of a format relative to bf16.</summary>
+    public double Rate(MacClass format) => format switch { MacClass.F32 => F32Rate, MacClass.F8 => F8Rate, MacClass.I8 => I8Rate, _ => 1 };
+
+    /// <summary>Multiply-adds in a cycle of all arrays.</summary>
+    public double PeakMultiplyAdds(MacClass format) => (double)Arrays * K * N * Rate(format);
+}
 
 /// <param name="AluLanes">Elements per cycle of simple operations.</param>
 /// <param name="SfuLanes">Elements per cycle of special functions (exp, tanh, division, …).</param>
@@ -46,7 +53,12 @@ public sealed record VectorDescription(int AluLanes, int SfuLanes, int AspPortBy
 /// <param name="DramEfficiency">Sustained / peak.</param>
 /// <param name="DramLatencyNs">Latency of a transfer.</param>
 /// <param name="ProgramBytes">Instruction memory.</param>
-public sealed record MemoryDescription(long DramBytes, double DramBytesPerSecond, double DramEfficiency, double DramLatencyNs, int WspBytes, int AspBytes, int AccBytes, int ProgramBytes);
+public sealed record MemoryDescription(long DramBytes, double DramBytesPerSecond, double DramEfficiency, double DramLatencyNs, int WspBytes, int AspBytes, int AccBytes, int ProgramBytes)
+{
+    /// <summary>Bytes per second that well-formed traffic gets.</summary>
+    [JsonIgnore]
+    public double SustainedBytesPerSecond => DramBytesPerSecond * DramEfficiency;
+}
 
 /// <param name="PortBytesPerCycle">Scratchpad side of every DMA engine.</param>
 /// <param name="Outstanding">Transfers in flight per engine.</param>

@@ -40,13 +40,16 @@ internal sealed class EngineQueue(Engine engine)
     /// <summary>Cycles by cause, and by the engine that was waited for.</summary>
     public SortedDictionary<(StallCause Cause, Engine From), double> Stalls { get; } = [];
 
-    public void Stall(StallCause cause, Engine from, double until)
+    /// <summary>Gives the cycles that it stood still.</summary>
+    public double Stall(StallCause cause, Engine from, double until)
     {
         double cycles = until - IdleSince;
-        if (cycles > 0)
+        if (cycles <= 0)
         {
-            Stalls[(cause, from)] = Stalls.GetValueOrDefault((cause, from)) + cycles;
-            IdleSince = until;
+            return 0;
         }
+        Stalls[(cause, from)] = Stalls.GetValueOrDefault((cause, from)) + cycles;
+        IdleSince = until;
+        return cycles;
     }
 }

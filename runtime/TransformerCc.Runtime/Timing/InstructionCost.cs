@@ -5,9 +5,6 @@ using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Runtime.Timing;
 
-/// <summary>Multiply-adds by what they cost: rate of the arrays and energy.</summary>
-internal enum MacClass { F32, BF16, F8, I8 }
-
 /// <summary>
 /// What one executed instruction costs, from its resolved operands and the chip description: cycles of its engine (DMA:
 /// what it asks of DRAM), and the events that take energy. The rules are those of the folder's README.

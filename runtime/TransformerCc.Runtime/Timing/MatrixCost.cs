@@ -25,7 +25,7 @@ internal readonly record struct MatrixCost(long TilesPerArray, double Load, doub
             return default;
         }
         MacClass kind = ClassOf(i);
-        double rate = kind switch { MacClass.F32 => matrix.F32Rate, MacClass.F8 => matrix.F8Rate, MacClass.I8 => matrix.I8Rate, _ => 1 };
+        double rate = matrix.Rate(kind);
         // 32-bit rows take the port twice as long as 16-bit ones.
         double rowsPerCycle = kind == MacClass.F32 ? matrix.WeightLoadRowsPerCycle / 2.0 : matrix.WeightLoadRowsPerCycle;
         long columnTiles = (n + matrix.N - 1) / matrix.N, depthTiles = (k + matrix.K - 1) / matrix.K;

@@ -35,21 +35,36 @@ public static class TimingModel
             throw new DiagnosticException(structure);
         }
         (long[] parameters, List<(long, long, long)> known) = Lay(image, values, dimensions);
+        Dictionary<string, long> symbols = new(values, StringComparer.Ordinal);
+        foreach (TensorSymbol t in image.Tensors.Where(t => t.Fill is not null))
+        {
+            symbols.TryAdd(t.Name, InputFiller.Value(t, dimensions, values));
+        }
         var recorder = new TimingRecorder(trace);
         var simulation = new TimingSimulation(new PreparedProgram(entry.Name, entry.Instructions, image.Debug), chip, parameters, new KnownScalars(known), recorder, cancellation);
-        double cycles = simulation.Run(), seconds = cycles / (chip.ClockGhz * 1e9);
+        double cycles = simulation.Run();
+        recorder.Attribute(cycles);
+        double seconds = cycles / (chip.ClockGhz * 1e9);
         return new TimingReport(cycles, seconds, recorder.Instructions, simulation.DramBusy, recorder.Totals.MultiplyAdds.Values.Sum(), recorder.Totals.Bytes.ToImmutableSortedDictionary(),
             [.. simulation.Queues.Where(q => q.Engine != Engine.Link).Select(q => new EngineTime(q.Engine, q.Busy, [.. q.Stalls.Select(s => new Stall(s.Key.Cause, s.Key.From, s.Value)).OrderByDescending(s => s.Cycles)]))],
             EnergyReport.Of(recorder.Totals, seconds, chip.Power),
             [.. recorder.Sources.Select(s => Source(image, s.Key, s.Value, chip.Power)).OrderByDescending(s => s.DramCharge).ThenByDescending(s => s.Matrix)])
         {
             EntryPoint = entry.Name,
+            Bound = image.Work.IsEmpty ? null : image.Work.Aggregate(Roofline.Zero, (sum, w) => sum.Plus(Roofline.Of(w, chip, symbols))),
+            Nodes = NodeTime.Of(image.Work, recorder.Sources.Select(s => (Debug(image, s.Key).Node, s.Value.Elapsed)), chip, symbols),
+            Waits = [.. recorder.Waits.GroupBy(w => (w.Key.Engine, Debug(image, w.Key.Tag).Operation, Node: NodeTime.Pattern(Debug(image, w.Key.Tag).Node), w.Key.Cause, w.Key.From))
+                .Select(g => new NodeWait(g.Key.Engine, g.Key.Operation, g.Key.Node, g.Key.Cause, g.Key.From, g.Sum(w => w.Value))).OrderByDescending(w => w.Cycles)],
+            Tokens = image.Tensors.FirstOrDefault(t => t.State is not null) is { State: { } state } cache
+                ? DimensionBinder.Evaluate(cache.Shape[StateDescription.BatchAxis] * state.Length, values, cache.Name) : null,
         };
     }
 
+    private static DebugEntry Debug(ProgramImage image, ushort tag) => image.Debug[tag < image.Debug.Length ? tag : 0];
+
     private static SourceTime Source(ProgramImage image, ushort tag, SourceWork work, PowerDescription power)
     {
-        DebugEntry debug = tag < image.Debug.Length ? image.Debug[tag] : image.Debug[0];
+        DebugEntry debug = Debug(image, tag);
         double charge = work.Cycles[(int)Engine.WeightDma] + work.Cycles[(int)Engine.DmaIn] + work.Cycles[(int)Engine.DmaOut];
         return new SourceTime(debug.Operation, debug.Node, debug.Source, work.Cycles[(int)Engine.Matrix], work.Cycles[(int)Engine.Vector], work.Cycles[(int)Engine.Copy],
             charge, work.Work.Bytes[MemorySpace.Dram], work.Work.MultiplyAdds.Values.Sum(), EnergyReport.Of(work.Work, 0, power).Total);

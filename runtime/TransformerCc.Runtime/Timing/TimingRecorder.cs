@@ -1,3 +1,4 @@
+using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Runtime.Loader;
@@ -13,12 +14,22 @@ internal sealed class TimingRecorder(Action<TimedInstruction>? trace)
 {
     private readonly SortedDictionary<ushort, SourceWork> _sources = [];
 
+    private readonly SortedDictionary<(Engine, ushort, StallCause, Engine), double> _waits = [];
+
+    /// <summary>Results that are on their way: when each is there, and whose it is.</summary>
+    private readonly PriorityQueue<SourceWork, (double End, long Order)> _results = new();
+    private long _order;
+    private double _attributed;
+
     public long Instructions { get; private set; }
 
     public WorkTotals Totals { get; } = new();
 
     /// <summary>By debug tag.</summary>
     public IReadOnlyDictionary<ushort, SourceWork> Sources => _sources;
+
+    /// <summary>Cycles in which an engine stood still before an instruction of a tag.</summary>
+    public IReadOnlyDictionary<(Engine Engine, ushort Tag, StallCause Cause, Engine From), double> Waits => _waits;
 
     public void Dispatched() => Instructions++;
 
@@ -37,7 +48,36 @@ internal sealed class TimingRecorder(Action<TimedInstruction>? trace)
             // What a transfer takes of the bandwidth, not the time it shares with others.
             _ => p.Cost.Traffic.DramCharge,
         };
+        if (engine is Engine.Matrix or Engine.Vector or Engine.Copy or Engine.DmaOut)
+        {
+            // An engine reports when an instruction begins or, a transfer, when it ends: nothing can end before that any more.
+            Attribute(engine == Engine.DmaOut ? end : start);
+            _results.Enqueue(source, (end, _order++));
+        }
         trace?.Invoke(new TimedInstruction(engine, p.Instruction, start, end));
+    }
+
+    /// <summary>An engine stood still before an instruction of a source.</summary>
+    public void Stalled(Engine engine, ushort tag, StallCause cause, Engine from, double cycles)
+    {
+        if (cycles > 0)
+        {
+            _waits[(engine, tag, cause, from)] = _waits.GetValueOrDefault((engine, tag, cause, from)) + cycles;
+        }
+    }
+
+    /// <summary>
+    /// Gives the cycles between one result and the next to the source of the next: all engines waited for it, or worked on it
+    /// or ahead of it. Loads have no results; their time is that of the product they feed.
+    /// </summary>
+    public void Attribute(double until)
+    {
+        while (_results.TryPeek(out SourceWork? source, out (double End, long Order) at) && at.End <= until)
+        {
+            _results.Dequeue();
+            source.Elapsed += double.Max(0, at.End - _attributed);
+            _attributed = double.Max(_attributed, at.End);
+        }
     }
 }
 
@@ -48,6 +88,9 @@ internal sealed class SourceWork
 
     /// <summary>By engine: cycles, or for DMA the bytes charged to DRAM.</summary>
     public double[] Cycles { get; } = new double[Engines.Count];
+
+    /// <summary>Cycles of the run that passed up to its results, from the result before each.</summary>
+    public double Elapsed { get; set; }
 }
 
 /// <summary>Events that take energy.</summary>

@@ -15,6 +15,18 @@ public sealed record TimingReport(
 {
     /// <summary>The entry point that was timed.</summary>
     public required string EntryPoint { get; init; }
+
+    /// <summary>The bound of the run; null where the binary does not say what its graph needs.</summary>
+    public Roofline? Bound { get; init; }
+
+    /// <summary>Bound and time of nodes, in the order of the graph; their cycles add up to the run's.</summary>
+    public ImmutableArray<NodeTime> Nodes { get; init; } = [];
+
+    /// <summary>What each engine waited for before the instructions of which nodes, most cycles first.</summary>
+    public ImmutableArray<NodeWait> Waits { get; init; } = [];
+
+    /// <summary>Positions appended to the caches of all sequences together; null for a model without caches.</summary>
+    public long? Tokens { get; init; }
 }
 
 /// <param name="Busy">Cycles in which it worked; of the matrix engine in units of all arrays.</param>
@@ -23,6 +35,10 @@ public sealed record EngineTime(Engine Engine, double Busy, ImmutableArray<Stall
 
 /// <param name="From">The engine that was waited for.</param>
 public sealed record Stall(StallCause Cause, Engine From, double Cycles);
+
+/// <summary>Cycles in which an engine stood still before instructions of a tile operation of nodes that are alike.</summary>
+/// <param name="Node">As in <see cref="NodeTime"/>.</param>
+public sealed record NodeWait(Engine Engine, string Operation, string Node, StallCause Cause, Engine From, double Cycles);
 
 /// <summary>Joules by class of event.</summary>
 public sealed record EnergyReport(double Matrix, double Vector, double Dram, double Scratchpads, double Static)

@@ -222,7 +222,7 @@ internal sealed class TimingSimulation
                 (StallCause cause, Engine from) = wait.Time >= start ? (StallCause.Semaphore, wait.Last)
                     : head.Arrival >= start ? (StallCause.Dispatch, Engine.Sequencer)
                     : (StallCause.Resource, engine.Engine);
-                engine.Stall(cause, from, start);
+                _recorder.Stalled(engine.Engine, head.Instruction.Tag, cause, from, engine.Stall(cause, from, start));
             }
             engine.LastStart = start;
             Begin(engine, head, start);

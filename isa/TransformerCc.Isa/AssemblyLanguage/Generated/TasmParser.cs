@@ -37,8 +37,8 @@ public partial class TasmParser : Parser {
 	public const int
 		T__0=1, T__1=2, T__2=3, T__3=4, T__4=5, T__5=6, T__6=7, T__7=8, T__8=9, 
 		T__9=10, T__10=11, T__11=12, T__12=13, T__13=14, T__14=15, T__15=16, T__16=17, 
-		T__17=18, NAME=19, NUMBER=20, STRING=21, NEWLINE=22, BLANK=23, COMMENT=24, 
-		OTHER=25;
+		T__17=18, T__18=19, NAME=20, NUMBER=21, STRING=22, NEWLINE=23, BLANK=24, 
+		COMMENT=25, OTHER=26;
 	public const int
 		RULE_file = 0, RULE_line = 1, RULE_directive = 2, RULE_shape = 3, RULE_dimensionSize = 4, 
 		RULE_label = 5, RULE_instruction = 6, RULE_operand = 7, RULE_value = 8, 
@@ -50,12 +50,12 @@ public partial class TasmParser : Parser {
 
 	private static readonly string[] _LiteralNames = {
 		null, "'.chip'", "'.option'", "'.parameters'", "'.dimension'", "'.tensor'", 
-		"'.default'", "'.fill'", "'.state'", "'.weights'", "'.debug'", "'.entry'", 
-		"'.limit'", "'['", "','", "']'", "':'", "'='", "'+'"
+		"'.default'", "'.fill'", "'.state'", "'.weights'", "'.debug'", "'.work'", 
+		"'.entry'", "'.limit'", "'['", "','", "']'", "':'", "'='", "'+'"
 	};
 	private static readonly string[] _SymbolicNames = {
 		null, null, null, null, null, null, null, null, null, null, null, null, 
-		null, null, null, null, null, null, null, "NAME", "NUMBER", "STRING", 
+		null, null, null, null, null, null, null, null, "NAME", "NUMBER", "STRING", 
 		"NEWLINE", "BLANK", "COMMENT", "OTHER"
 	};
 	public static readonly IVocabulary DefaultVocabulary = new Vocabulary(_LiteralNames, _SymbolicNames);
@@ -126,7 +126,7 @@ public partial class TasmParser : Parser {
 			State = 23;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
-			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 532478L) != 0)) {
+			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 1064958L) != 0)) {
 				{
 				State = 22;
 				line();
@@ -144,7 +144,7 @@ public partial class TasmParser : Parser {
 				State = 27;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 532478L) != 0)) {
+				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 1064958L) != 0)) {
 					{
 					State = 26;
 					line();
@@ -412,6 +412,27 @@ public partial class TasmParser : Parser {
 			else return visitor.VisitChildren(this);
 		}
 	}
+	public partial class WorkContext : DirectiveContext {
+		public IToken node;
+		public IToken kind;
+		public DimensionSizeContext macs;
+		public DimensionSizeContext bytes;
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode STRING() { return GetToken(TasmParser.STRING, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME() { return GetToken(TasmParser.NAME, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public DimensionSizeContext[] dimensionSize() {
+			return GetRuleContexts<DimensionSizeContext>();
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public DimensionSizeContext dimensionSize(int i) {
+			return GetRuleContext<DimensionSizeContext>(i);
+		}
+		public WorkContext(DirectiveContext context) { CopyFrom(context); }
+		[System.Diagnostics.DebuggerNonUserCode]
+		public override TResult Accept<TResult>(IParseTreeVisitor<TResult> visitor) {
+			ITasmVisitor<TResult> typedVisitor = visitor as ITasmVisitor<TResult>;
+			if (typedVisitor != null) return typedVisitor.VisitWork(this);
+			else return visitor.VisitChildren(this);
+		}
+	}
 	public partial class EntryContext : DirectiveContext {
 		public IToken name;
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode STRING() { return GetToken(TasmParser.STRING, 0); }
@@ -443,7 +464,7 @@ public partial class TasmParser : Parser {
 		EnterRule(_localctx, 4, RULE_directive);
 		int _la;
 		try {
-			State = 95;
+			State = 101;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case T__0:
@@ -625,24 +646,40 @@ public partial class TasmParser : Parser {
 				}
 				break;
 			case T__10:
-				_localctx = new EntryContext(_localctx);
+				_localctx = new WorkContext(_localctx);
 				EnterOuterAlt(_localctx, 11);
 				{
 				State = 90;
 				Match(T__10);
 				State = 91;
-				((EntryContext)_localctx).name = Match(STRING);
+				((WorkContext)_localctx).node = Match(STRING);
+				State = 92;
+				((WorkContext)_localctx).kind = Match(NAME);
+				State = 93;
+				((WorkContext)_localctx).macs = dimensionSize();
+				State = 94;
+				((WorkContext)_localctx).bytes = dimensionSize();
 				}
 				break;
 			case T__11:
-				_localctx = new LimitContext(_localctx);
+				_localctx = new EntryContext(_localctx);
 				EnterOuterAlt(_localctx, 12);
 				{
-				State = 92;
+				State = 96;
 				Match(T__11);
-				State = 93;
+				State = 97;
+				((EntryContext)_localctx).name = Match(STRING);
+				}
+				break;
+			case T__12:
+				_localctx = new LimitContext(_localctx);
+				EnterOuterAlt(_localctx, 13);
+				{
+				State = 98;
+				Match(T__12);
+				State = 99;
 				((LimitContext)_localctx).name = Match(STRING);
-				State = 94;
+				State = 100;
 				((LimitContext)_localctx).upper = Match(NUMBER);
 				}
 				break;
@@ -689,36 +726,36 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 97;
-			Match(T__12);
-			State = 106;
+			State = 103;
+			Match(T__13);
+			State = 112;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==NUMBER || _la==STRING) {
 				{
-				State = 98;
+				State = 104;
 				dimensionSize();
-				State = 103;
+				State = 109;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				while (_la==T__13) {
+				while (_la==T__14) {
 					{
 					{
-					State = 99;
-					Match(T__13);
-					State = 100;
+					State = 105;
+					Match(T__14);
+					State = 106;
 					dimensionSize();
 					}
 					}
-					State = 105;
+					State = 111;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 108;
-			Match(T__14);
+			State = 114;
+			Match(T__15);
 			}
 		}
 		catch (RecognitionException re) {
@@ -756,7 +793,7 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 110;
+			State = 116;
 			_la = TokenStream.LA(1);
 			if ( !(_la==NUMBER || _la==STRING) ) {
 			ErrorHandler.RecoverInline(this);
@@ -800,10 +837,10 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 112;
+			State = 118;
 			Match(NAME);
-			State = 113;
-			Match(T__15);
+			State = 119;
+			Match(T__16);
 			}
 		}
 		catch (RecognitionException re) {
@@ -847,19 +884,19 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 115;
+			State = 121;
 			_localctx.mnemonic = Match(NAME);
-			State = 119;
+			State = 125;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==NAME) {
 				{
 				{
-				State = 116;
+				State = 122;
 				operand();
 				}
 				}
-				State = 121;
+				State = 127;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -902,11 +939,11 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 122;
+			State = 128;
 			_localctx.key = Match(NAME);
-			State = 123;
-			Match(T__16);
-			State = 124;
+			State = 129;
+			Match(T__17);
+			State = 130;
 			value();
 			}
 		}
@@ -983,28 +1020,28 @@ public partial class TasmParser : Parser {
 		EnterRule(_localctx, 16, RULE_value);
 		int _la;
 		try {
-			State = 146;
+			State = 152;
 			ErrorHandler.Sync(this);
 			switch ( Interpreter.AdaptivePredict(TokenStream,14,Context) ) {
 			case 1:
 				_localctx = new NumbersContext(_localctx);
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 126;
+				State = 132;
 				Match(NUMBER);
-				State = 131;
+				State = 137;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				while (_la==T__13) {
+				while (_la==T__14) {
 					{
 					{
-					State = 127;
-					Match(T__13);
-					State = 128;
+					State = 133;
+					Match(T__14);
+					State = 134;
 					Match(NUMBER);
 					}
 					}
-					State = 133;
+					State = 139;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -1014,7 +1051,7 @@ public partial class TasmParser : Parser {
 				_localctx = new WordContext(_localctx);
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 134;
+				State = 140;
 				Match(NAME);
 				}
 				break;
@@ -1022,27 +1059,27 @@ public partial class TasmParser : Parser {
 				_localctx = new AddressContext(_localctx);
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 135;
+				State = 141;
 				((AddressContext)_localctx).space = Match(NAME);
-				State = 136;
-				Match(T__12);
-				State = 137;
-				place();
-				State = 138;
-				Match(T__14);
+				State = 142;
+				Match(T__13);
 				State = 143;
+				place();
+				State = 144;
+				Match(T__15);
+				State = 149;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				while (_la==T__15) {
+				while (_la==T__16) {
 					{
 					{
-					State = 139;
-					Match(T__15);
-					State = 140;
+					State = 145;
+					Match(T__16);
+					State = 146;
 					attribute();
 					}
 					}
-					State = 145;
+					State = 151;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -1085,29 +1122,29 @@ public partial class TasmParser : Parser {
 		EnterRule(_localctx, 18, RULE_place);
 		int _la;
 		try {
-			State = 154;
+			State = 160;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case NUMBER:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 148;
+				State = 154;
 				_localctx.offset = Match(NUMBER);
 				}
 				break;
 			case NAME:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 149;
+				State = 155;
 				_localctx.register = Match(NAME);
-				State = 152;
+				State = 158;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				if (_la==T__17) {
+				if (_la==T__18) {
 					{
-					State = 150;
-					Match(T__17);
-					State = 151;
+					State = 156;
+					Match(T__18);
+					State = 157;
 					_localctx.offset = Match(NUMBER);
 					}
 				}
@@ -1158,27 +1195,27 @@ public partial class TasmParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 156;
-			Match(NAME);
 			State = 162;
+			Match(NAME);
+			State = 168;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
-			if (_la==T__16) {
+			if (_la==T__17) {
 				{
-				State = 157;
-				Match(T__16);
-				State = 160;
+				State = 163;
+				Match(T__17);
+				State = 166;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case NUMBER:
 					{
-					State = 158;
+					State = 164;
 					_localctx.number = Match(NUMBER);
 					}
 					break;
 				case NAME:
 					{
-					State = 159;
+					State = 165;
 					_localctx.word = Match(NAME);
 					}
 					break;
@@ -1202,58 +1239,61 @@ public partial class TasmParser : Parser {
 	}
 
 	private static int[] _serializedATN = {
-		4,1,25,165,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
+		4,1,26,171,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
 		7,7,2,8,7,8,2,9,7,9,2,10,7,10,1,0,3,0,24,8,0,1,0,1,0,3,0,28,8,0,5,0,30,
 		8,0,10,0,12,0,33,9,0,1,0,1,0,1,1,1,1,1,1,3,1,40,8,1,1,2,1,2,1,2,3,2,45,
 		8,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,
 		2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,3,2,76,8,2,1,2,1,2,1,
-		2,1,2,3,2,82,8,2,1,2,3,2,85,8,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,3,
-		2,96,8,2,1,3,1,3,1,3,1,3,5,3,102,8,3,10,3,12,3,105,9,3,3,3,107,8,3,1,3,
-		1,3,1,4,1,4,1,5,1,5,1,5,1,6,1,6,5,6,118,8,6,10,6,12,6,121,9,6,1,7,1,7,
-		1,7,1,7,1,8,1,8,1,8,5,8,130,8,8,10,8,12,8,133,9,8,1,8,1,8,1,8,1,8,1,8,
-		1,8,1,8,5,8,142,8,8,10,8,12,8,145,9,8,3,8,147,8,8,1,9,1,9,1,9,1,9,3,9,
-		153,8,9,3,9,155,8,9,1,10,1,10,1,10,1,10,3,10,161,8,10,3,10,163,8,10,1,
-		10,0,0,11,0,2,4,6,8,10,12,14,16,18,20,0,1,1,0,20,21,184,0,23,1,0,0,0,2,
-		39,1,0,0,0,4,95,1,0,0,0,6,97,1,0,0,0,8,110,1,0,0,0,10,112,1,0,0,0,12,115,
-		1,0,0,0,14,122,1,0,0,0,16,146,1,0,0,0,18,154,1,0,0,0,20,156,1,0,0,0,22,
-		24,3,2,1,0,23,22,1,0,0,0,23,24,1,0,0,0,24,31,1,0,0,0,25,27,5,22,0,0,26,
-		28,3,2,1,0,27,26,1,0,0,0,27,28,1,0,0,0,28,30,1,0,0,0,29,25,1,0,0,0,30,
-		33,1,0,0,0,31,29,1,0,0,0,31,32,1,0,0,0,32,34,1,0,0,0,33,31,1,0,0,0,34,
-		35,5,0,0,1,35,1,1,0,0,0,36,40,3,4,2,0,37,40,3,10,5,0,38,40,3,12,6,0,39,
-		36,1,0,0,0,39,37,1,0,0,0,39,38,1,0,0,0,40,3,1,0,0,0,41,42,5,1,0,0,42,44,
-		5,21,0,0,43,45,5,21,0,0,44,43,1,0,0,0,44,45,1,0,0,0,45,96,1,0,0,0,46,47,
-		5,2,0,0,47,96,5,21,0,0,48,49,5,3,0,0,49,96,5,20,0,0,50,51,5,4,0,0,51,52,
-		5,21,0,0,52,53,5,20,0,0,53,54,5,20,0,0,54,96,5,20,0,0,55,56,5,5,0,0,56,
-		57,5,21,0,0,57,58,5,19,0,0,58,59,5,19,0,0,59,60,3,6,3,0,60,61,5,20,0,0,
-		61,96,1,0,0,0,62,63,5,6,0,0,63,64,5,21,0,0,64,96,3,8,4,0,65,66,5,7,0,0,
-		66,67,5,21,0,0,67,96,3,8,4,0,68,69,5,8,0,0,69,70,5,21,0,0,70,71,5,19,0,
-		0,71,72,5,21,0,0,72,73,3,8,4,0,73,75,5,20,0,0,74,76,3,8,4,0,75,74,1,0,
-		0,0,75,76,1,0,0,0,76,96,1,0,0,0,77,78,5,9,0,0,78,84,5,19,0,0,79,81,5,20,
-		0,0,80,82,5,21,0,0,81,80,1,0,0,0,81,82,1,0,0,0,82,85,1,0,0,0,83,85,5,21,
-		0,0,84,79,1,0,0,0,84,83,1,0,0,0,85,96,1,0,0,0,86,87,5,10,0,0,87,88,5,21,
-		0,0,88,89,5,21,0,0,89,96,5,21,0,0,90,91,5,11,0,0,91,96,5,21,0,0,92,93,
-		5,12,0,0,93,94,5,21,0,0,94,96,5,20,0,0,95,41,1,0,0,0,95,46,1,0,0,0,95,
-		48,1,0,0,0,95,50,1,0,0,0,95,55,1,0,0,0,95,62,1,0,0,0,95,65,1,0,0,0,95,
-		68,1,0,0,0,95,77,1,0,0,0,95,86,1,0,0,0,95,90,1,0,0,0,95,92,1,0,0,0,96,
-		5,1,0,0,0,97,106,5,13,0,0,98,103,3,8,4,0,99,100,5,14,0,0,100,102,3,8,4,
-		0,101,99,1,0,0,0,102,105,1,0,0,0,103,101,1,0,0,0,103,104,1,0,0,0,104,107,
-		1,0,0,0,105,103,1,0,0,0,106,98,1,0,0,0,106,107,1,0,0,0,107,108,1,0,0,0,
-		108,109,5,15,0,0,109,7,1,0,0,0,110,111,7,0,0,0,111,9,1,0,0,0,112,113,5,
-		19,0,0,113,114,5,16,0,0,114,11,1,0,0,0,115,119,5,19,0,0,116,118,3,14,7,
-		0,117,116,1,0,0,0,118,121,1,0,0,0,119,117,1,0,0,0,119,120,1,0,0,0,120,
-		13,1,0,0,0,121,119,1,0,0,0,122,123,5,19,0,0,123,124,5,17,0,0,124,125,3,
-		16,8,0,125,15,1,0,0,0,126,131,5,20,0,0,127,128,5,14,0,0,128,130,5,20,0,
-		0,129,127,1,0,0,0,130,133,1,0,0,0,131,129,1,0,0,0,131,132,1,0,0,0,132,
-		147,1,0,0,0,133,131,1,0,0,0,134,147,5,19,0,0,135,136,5,19,0,0,136,137,
-		5,13,0,0,137,138,3,18,9,0,138,143,5,15,0,0,139,140,5,16,0,0,140,142,3,
-		20,10,0,141,139,1,0,0,0,142,145,1,0,0,0,143,141,1,0,0,0,143,144,1,0,0,
-		0,144,147,1,0,0,0,145,143,1,0,0,0,146,126,1,0,0,0,146,134,1,0,0,0,146,
-		135,1,0,0,0,147,17,1,0,0,0,148,155,5,20,0,0,149,152,5,19,0,0,150,151,5,
-		18,0,0,151,153,5,20,0,0,152,150,1,0,0,0,152,153,1,0,0,0,153,155,1,0,0,
-		0,154,148,1,0,0,0,154,149,1,0,0,0,155,19,1,0,0,0,156,162,5,19,0,0,157,
-		160,5,17,0,0,158,161,5,20,0,0,159,161,5,19,0,0,160,158,1,0,0,0,160,159,
-		1,0,0,0,161,163,1,0,0,0,162,157,1,0,0,0,162,163,1,0,0,0,163,21,1,0,0,0,
-		19,23,27,31,39,44,75,81,84,95,103,106,119,131,143,146,152,154,160,162
+		2,1,2,3,2,82,8,2,1,2,3,2,85,8,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,2,1,
+		2,1,2,1,2,1,2,1,2,1,2,3,2,102,8,2,1,3,1,3,1,3,1,3,5,3,108,8,3,10,3,12,
+		3,111,9,3,3,3,113,8,3,1,3,1,3,1,4,1,4,1,5,1,5,1,5,1,6,1,6,5,6,124,8,6,
+		10,6,12,6,127,9,6,1,7,1,7,1,7,1,7,1,8,1,8,1,8,5,8,136,8,8,10,8,12,8,139,
+		9,8,1,8,1,8,1,8,1,8,1,8,1,8,1,8,5,8,148,8,8,10,8,12,8,151,9,8,3,8,153,
+		8,8,1,9,1,9,1,9,1,9,3,9,159,8,9,3,9,161,8,9,1,10,1,10,1,10,1,10,3,10,167,
+		8,10,3,10,169,8,10,1,10,0,0,11,0,2,4,6,8,10,12,14,16,18,20,0,1,1,0,21,
+		22,191,0,23,1,0,0,0,2,39,1,0,0,0,4,101,1,0,0,0,6,103,1,0,0,0,8,116,1,0,
+		0,0,10,118,1,0,0,0,12,121,1,0,0,0,14,128,1,0,0,0,16,152,1,0,0,0,18,160,
+		1,0,0,0,20,162,1,0,0,0,22,24,3,2,1,0,23,22,1,0,0,0,23,24,1,0,0,0,24,31,
+		1,0,0,0,25,27,5,23,0,0,26,28,3,2,1,0,27,26,1,0,0,0,27,28,1,0,0,0,28,30,
+		1,0,0,0,29,25,1,0,0,0,30,33,1,0,0,0,31,29,1,0,0,0,31,32,1,0,0,0,32,34,
+		1,0,0,0,33,31,1,0,0,0,34,35,5,0,0,1,35,1,1,0,0,0,36,40,3,4,2,0,37,40,3,
+		10,5,0,38,40,3,12,6,0,39,36,1,0,0,0,39,37,1,0,0,0,39,38,1,0,0,0,40,3,1,
+		0,0,0,41,42,5,1,0,0,42,44,5,22,0,0,43,45,5,22,0,0,44,43,1,0,0,0,44,45,
+		1,0,0,0,45,102,1,0,0,0,46,47,5,2,0,0,47,102,5,22,0,0,48,49,5,3,0,0,49,
+		102,5,21,0,0,50,51,5,4,0,0,51,52,5,22,0,0,52,53,5,21,0,0,53,54,5,21,0,
+		0,54,102,5,21,0,0,55,56,5,5,0,0,56,57,5,22,0,0,57,58,5,20,0,0,58,59,5,
+		20,0,0,59,60,3,6,3,0,60,61,5,21,0,0,61,102,1,0,0,0,62,63,5,6,0,0,63,64,
+		5,22,0,0,64,102,3,8,4,0,65,66,5,7,0,0,66,67,5,22,0,0,67,102,3,8,4,0,68,
+		69,5,8,0,0,69,70,5,22,0,0,70,71,5,20,0,0,71,72,5,22,0,0,72,73,3,8,4,0,
+		73,75,5,21,0,0,74,76,3,8,4,0,75,74,1,0,0,0,75,76,1,0,0,0,76,102,1,0,0,
+		0,77,78,5,9,0,0,78,84,5,20,0,0,79,81,5,21,0,0,80,82,5,22,0,0,81,80,1,0,
+		0,0,81,82,1,0,0,0,82,85,1,0,0,0,83,85,5,22,0,0,84,79,1,0,0,0,84,83,1,0,
+		0,0,85,102,1,0,0,0,86,87,5,10,0,0,87,88,5,22,0,0,88,89,5,22,0,0,89,102,
+		5,22,0,0,90,91,5,11,0,0,91,92,5,22,0,0,92,93,5,20,0,0,93,94,3,8,4,0,94,
+		95,3,8,4,0,95,102,1,0,0,0,96,97,5,12,0,0,97,102,5,22,0,0,98,99,5,13,0,
+		0,99,100,5,22,0,0,100,102,5,21,0,0,101,41,1,0,0,0,101,46,1,0,0,0,101,48,
+		1,0,0,0,101,50,1,0,0,0,101,55,1,0,0,0,101,62,1,0,0,0,101,65,1,0,0,0,101,
+		68,1,0,0,0,101,77,1,0,0,0,101,86,1,0,0,0,101,90,1,0,0,0,101,96,1,0,0,0,
+		101,98,1,0,0,0,102,5,1,0,0,0,103,112,5,14,0,0,104,109,3,8,4,0,105,106,
+		5,15,0,0,106,108,3,8,4,0,107,105,1,0,0,0,108,111,1,0,0,0,109,107,1,0,0,
+		0,109,110,1,0,0,0,110,113,1,0,0,0,111,109,1,0,0,0,112,104,1,0,0,0,112,
+		113,1,0,0,0,113,114,1,0,0,0,114,115,5,16,0,0,115,7,1,0,0,0,116,117,7,0,
+		0,0,117,9,1,0,0,0,118,119,5,20,0,0,119,120,5,17,0,0,120,11,1,0,0,0,121,
+		125,5,20,0,0,122,124,3,14,7,0,123,122,1,0,0,0,124,127,1,0,0,0,125,123,
+		1,0,0,0,125,126,1,0,0,0,126,13,1,0,0,0,127,125,1,0,0,0,128,129,5,20,0,
+		0,129,130,5,18,0,0,130,131,3,16,8,0,131,15,1,0,0,0,132,137,5,21,0,0,133,
+		134,5,15,0,0,134,136,5,21,0,0,135,133,1,0,0,0,136,139,1,0,0,0,137,135,
+		1,0,0,0,137,138,1,0,0,0,138,153,1,0,0,0,139,137,1,0,0,0,140,153,5,20,0,
+		0,141,142,5,20,0,0,142,143,5,14,0,0,143,144,3,18,9,0,144,149,5,16,0,0,
+		145,146,5,17,0,0,146,148,3,20,10,0,147,145,1,0,0,0,148,151,1,0,0,0,149,
+		147,1,0,0,0,149,150,1,0,0,0,150,153,1,0,0,0,151,149,1,0,0,0,152,132,1,
+		0,0,0,152,140,1,0,0,0,152,141,1,0,0,0,153,17,1,0,0,0,154,161,5,21,0,0,
+		155,158,5,20,0,0,156,157,5,19,0,0,157,159,5,21,0,0,158,156,1,0,0,0,158,
+		159,1,0,0,0,159,161,1,0,0,0,160,154,1,0,0,0,160,155,1,0,0,0,161,19,1,0,
+		0,0,162,168,5,20,0,0,163,166,5,18,0,0,164,167,5,21,0,0,165,167,5,20,0,
+		0,166,164,1,0,0,0,166,165,1,0,0,0,167,169,1,0,0,0,168,163,1,0,0,0,168,
+		169,1,0,0,0,169,21,1,0,0,0,19,23,27,31,39,44,75,81,84,101,109,112,125,
+		137,149,152,158,160,166,168
 	};
 
 	public static readonly ATN _ATN =

@@ -113,6 +113,13 @@ public interface ITasmVisitor<Result> : IParseTreeVisitor<Result> {
 	/// <return>The visitor result.</return>
 	Result VisitDebug([NotNull] TasmParser.DebugContext context);
 	/// <summary>
+	/// Visit a parse tree produced by the <c>work</c>
+	/// labeled alternative in <see cref="TasmParser.directive"/>.
+	/// </summary>
+	/// <param name="context">The parse tree.</param>
+	/// <return>The visitor result.</return>
+	Result VisitWork([NotNull] TasmParser.WorkContext context);
+	/// <summary>
 	/// Visit a parse tree produced by the <c>entry</c>
 	/// labeled alternative in <see cref="TasmParser.directive"/>.
 	/// </summary>

@@ -15,7 +15,7 @@ namespace TransformerCc.Tests.Isa.BinaryFile;
 /// </summary>
 public sealed class DamagedFileTests : IDisposable
 {
-    private const int Entries = 0, Text = 1, Symbols = 2, Debug = 3, Options = 4, Tokenizer = 5, Weights = 6;
+    private const int Entries = 0, Text = 1, Symbols = 2, Debug = 3, Work = 4, Options = 5, Tokenizer = 6, Weights = 7;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("tcc-damaged").FullName;
     private readonly byte[] _good;
@@ -53,7 +53,7 @@ public sealed class DamagedFileTests : IDisposable
                 < 8 => code == "TCC4051",
                 < 12 => code == "TCC4052",
                 < 192 => code == "TCC4054",
-                < 640 => code == "TCC4055",
+                < 704 => code == "TCC4055",
                 _ => code is "TCC4058" or "TCC4060",
             }, $"byte {at}: {code}");
         }
@@ -88,6 +88,10 @@ public sealed class DamagedFileTests : IDisposable
         Assert.Equal("TCC4061", Refusal(Seal(f => Put(f, (int)Offset(f, Entries), 64))));
         Assert.Equal("TCC4062", Refusal(Seal(f => f.AsSpan((int)Offset(f, Debug), 4).Fill(0xFF))));
         Assert.Equal("TCC4061", Refusal(Seal(f => f[(int)Offset(f, Options)] = 1)));
+        Assert.Equal("TCC4061", Refusal(Seal(f => f[(int)Offset(f, Work)] = 1)));
+        Assert.Equal("TCC4062", Refusal(Seal(f => f.AsSpan((int)Offset(f, Work), 4).Fill(0xFF))));
+        Assert.Equal("TCC4061", Refusal(Seal(f => f[Find(f, "/MatMul\u0001") + 7] = 9)));
+        Assert.Equal("TCC4064", Refusal(Seal(f => f[Find(f, "4096*batch") + 4] = (byte)'$')));
         Assert.Equal("TCC4063", Refusal(Seal(f => f[Find(f, "model.onnx")] = 0xC0)));
         Assert.Equal("TCC4064", Refusal(Seal(f => f[Find(f, "1 + 2*length", "2*length + 1")] = (byte)'*')));
         Assert.Equal("TCC4068", Refusal(Seal(f => f[Find(f, "batch")] = (byte)'c')));
@@ -111,7 +115,7 @@ public sealed class DamagedFileTests : IDisposable
                 for (int n = random.Next(1, 4); n > 0; n--)
                 {
                     // Mostly numbers at the start of sections, where counts and lengths are.
-                    int at = random.Next(3) == 0 ? random.Next(640, small) : (int)Offset(f, random.Next(Weights)) + random.Next(48);
+                    int at = random.Next(3) == 0 ? random.Next(704, small) : (int)Offset(f, random.Next(Weights)) + random.Next(48);
                     f[int.Min(at, small - 1)] = random.Next(4) switch { 0 => 0, 1 => 0xFF, 2 => 0x7F, _ => (byte)random.Next(256) };
                 }
             });
@@ -149,7 +153,7 @@ public sealed class DamagedFileTests : IDisposable
                 SHA256.HashData(file.AsSpan((int)offset, (int)length), file.AsSpan(Entry(section) + 32, 32));
             }
         }
-        SHA256.HashData(file.AsSpan(192, 7 * 64), file.AsSpan(128));
+        SHA256.HashData(file.AsSpan(192, 8 * 64), file.AsSpan(128));
         SHA256.HashData(file.AsSpan(0, 160), file.AsSpan(160));
         return file;
     }

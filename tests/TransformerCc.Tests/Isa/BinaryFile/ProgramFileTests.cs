@@ -32,6 +32,7 @@ public sealed class ProgramFileTests : IDisposable
         Assert.Equal(image.Tensors.Select(t => t with { Shape = [] }), read.Tensors.Select(t => t with { Shape = [] }));
         Assert.Equal(image.Tensors.SelectMany(t => t.Shape), read.Tensors.SelectMany(t => t.Shape));
         Assert.Equal(image.Debug.ToArray(), read.Debug.ToArray());
+        Assert.Equal(image.Work.ToArray(), read.Work.ToArray());
         Assert.Equal(image.Options.ToArray(), read.Options.ToArray());
         Assert.Equal(Bytes(image.Weights), Bytes(read.Weights));
         TokenizerData written = image.Tokenizer!, back = read.Tokenizer!;
@@ -74,7 +75,7 @@ public sealed class ProgramFileTests : IDisposable
     public void A_program_without_weights_or_tensors_is_a_program()
     {
         ProgramImage sample = SampleImage.Create();
-        ProgramFileWriter.Write(sample with { EntryPoints = [sample.EntryPoints[0]], Weights = BytesWeightSection.Empty, Tensors = [], Dimensions = [], Options = [], Tokenizer = null, ParameterCount = 1 }, FilePath);
+        ProgramFileWriter.Write(sample with { EntryPoints = [sample.EntryPoints[0]], Weights = BytesWeightSection.Empty, Tensors = [], Dimensions = [], Work = [], Options = [], Tokenizer = null, ParameterCount = 1 }, FilePath);
         using ProgramFile file = ProgramFile.Open(FilePath);
         Assert.Equal(0, file.Image.Weights.Length);
         Assert.Null(file.Image.Tokenizer);
@@ -126,6 +127,9 @@ public sealed class ProgramFileTests : IDisposable
         Refused("TCC4072", good with { Tensors = [tokens, keys] });
         Refused("TCC4072", good with { Tensors = [past, keys with { State = keys.State! with { Window = 0 } }] });
         Refused("TCC4062", good with { Debug = [] });
+        Refused("TCC4068", good with { Work = [good.Work[0] with { Bytes = DimExpr.Symbol("nothing") }] });
+        Refused("TCC4068", good with { Work = [good.Work[0] with { MultiplyAdds = DimExpr.Symbol("tokens") }] });
+        Refused("TCC4064", good with { Work = [good.Work[0] with { Bytes = DimExpr.Symbol("batch size") }] });
         Refused("TCC4062", good with { Tokenizer = good.Tokenizer! with { Tokens = [] } });
         Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Scores = [1] } });
         Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Scores = [1, 2, 3, float.NaN] } });
