@@ -213,8 +213,13 @@ internal sealed class RowRegionLowering
 
     private void StoreResult(Node node, RowForm form, Value result)
     {
+        // A result that a gate took from the accumulators has no tile, and no other reader.
+        if (!_context.Storage.IsReadOutside(result, _region.Nodes))
+        {
+            return;
+        }
         Tile tile = _tiles[ValueStorage.Root(result)];
-        if (!_context.Storage.IsReadOutside(result, _region.Nodes) || _context.Storage.Resident(result)?.Buffer == tile.Buffer)
+        if (_context.Storage.Resident(result)?.Buffer == tile.Buffer)
         {
             return;
         }
