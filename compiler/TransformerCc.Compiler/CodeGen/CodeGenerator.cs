@@ -14,8 +14,8 @@ namespace TransformerCc.Compiler.CodeGen;
 /// <summary>Turns an ordered and placed tile program into instructions and the image of the binary.</summary>
 public sealed class CodeGenerator
 {
-    /// <summary>Registers that a loop finds free, and that expressions moved out of it leave to its body.</summary>
-    private const int ReservedRegisters = 28;
+    /// <summary>Registers that a loop finds free besides those for its named values, and that expressions moved out of it leave to its body.</summary>
+    private const int ReservedRegisters = 24;
 
     private readonly MemoryPlan _plan;
     private readonly List<Instruction> _program = [];
@@ -103,9 +103,10 @@ public sealed class CodeGenerator
 
     private void Emit(TileLoop loop)
     {
-        _registers.Reserve(ReservedRegisters);
+        int reserved = ReservedRegisters + Named(loop);
+        _registers.Reserve(reserved);
         _registers.OpenScope();
-        Hoist(loop);
+        Hoist(loop, reserved);
         Dim count = _registers.Operand(loop.Count);
         int at = _program.Count;
         Reg counter = _registers.Define(loop.Variable);
@@ -118,12 +119,16 @@ public sealed class CodeGenerator
         _program[at] = new Loop(count, counter, _program.Count - at - 1);
     }
 
+    /// <summary>Registers of the values that have names somewhere in a loop at the same time.</summary>
+    private static int Named(TileLoop loop) =>
+        1 + loop.Body.Nodes.Count(n => n is TileLet || (n is TileStatement s && s.Operands.Any(o => o.Value is DefinitionOperand))) + loop.Body.Nodes.OfType<TileLoop>().Select(Named).DefaultIfEmpty(0).Max();
+
     /// <summary>Computes what does not change in a loop before it, in the order of first use, while registers last.</summary>
-    private void Hoist(TileLoop loop)
+    private void Hoist(TileLoop loop, int reserved)
     {
         foreach (DimExpr part in Expressions(loop.Body).SelectMany(_registers.AvailableParts))
         {
-            if (_registers.Free <= ReservedRegisters)
+            if (_registers.Free <= reserved)
             {
                 return;
             }

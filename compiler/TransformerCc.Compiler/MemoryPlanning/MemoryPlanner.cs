@@ -72,7 +72,8 @@ public static class MemoryPlanner
 
     /// <summary>
     /// Lifetimes from the structure: a buffer lives from the first to the last node of its declaring block that touches
-    /// it, and a loop is one node, so what a loop carries lives through all iterations.
+    /// it, and a loop is one node, so what a loop carries lives through all iterations. What is ordered by hand shares its
+    /// place with nothing in its block.
     /// </summary>
     /// <param name="reserved">Bytes of the memory that are not to plan.</param>
     public static (PackingProblem Problem, List<TileBuffer> Buffers) Problem(TileBlock body, ChipDescription chip, MemorySpace space, long reserved)
@@ -88,6 +89,7 @@ public static class MemoryPlanner
     private static void Walk(TileBlock block, Dictionary<TileBuffer, Lifespan> lifespans, ref int step)
     {
         var declared = new HashSet<TileBuffer>(block.Buffers);
+        int first = step;
         foreach (TileNode node in block.Nodes)
         {
             int start = step;
@@ -103,6 +105,10 @@ public static class MemoryPlanner
                     lifespans[buffer] = lifespans.TryGetValue(buffer, out Lifespan l) ? l with { Upper = step } : new Lifespan(start, step);
                 }
             }
+        }
+        foreach (TileBuffer buffer in block.Buffers.Where(b => b.OrderedByHand && lifespans.ContainsKey(b)))
+        {
+            lifespans[buffer] = new Lifespan(first, step);
         }
     }
 

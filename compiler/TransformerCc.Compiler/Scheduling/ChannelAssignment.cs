@@ -20,12 +20,19 @@ namespace TransformerCc.Compiler.Scheduling;
 /// after it. Needs from one iteration to the next get channels of their own, released once before the loop and acquired
 /// once after it, so that every loop body leaves all counts as it found them. The slots of the weight ring have a
 /// channel pair each, which lets the weight DMA run ahead across loops and layers.
+///
+/// A lowering may order the users of a buffer itself, by channels that go across loops. Inside the block that declares
+/// the buffer they are left alone; for the blocks around, all of them count.
 /// </remarks>
 public sealed class ChannelAssignment
 {
     private readonly MemoryPlan _plan;
     private readonly Dictionary<(Engine From, Engine To, int Depth, bool Carried), byte> _channels = [];
     private readonly Dictionary<TileBuffer, (byte Full, byte Free)> _ring = [];
+    private readonly Dictionary<TileChannel, byte> _byHand = [];
+
+    /// <summary>Buffers of the blocks around the one at hand whose users there need nothing from here.</summary>
+    private readonly HashSet<TileBuffer> _ordered = [];
     private int _used;
 
     private ChannelAssignment(MemoryPlan plan) => _plan = plan;
@@ -38,7 +45,17 @@ public sealed class ChannelAssignment
         {
             assignment._ring[slot] = (assignment.NewSemaphore(), assignment.NewSemaphore());
         }
+        foreach (TileChannel channel in program.Channels.Values)
+        {
+            assignment._byHand[channel] = assignment.NewSemaphore();
+        }
         assignment.Order(program.Body, 0, isLoop: false);
+        foreach ((TileChannel channel, byte semaphore) in assignment._byHand.OrderBy(c => c.Value))
+        {
+            byte[] credits = [.. Enumerable.Repeat(semaphore, channel.Credits)];
+            program.Body.Nodes.InsertRange(0, Sync<Post>(channel.From, credits));
+            program.Body.Nodes.AddRange(Sync<Wait>(channel.To, credits));
+        }
         // All slots are free at the start: the matrix engine says so. The last units are taken back, so that every channel
         // ends as empty as it began and a lost acquire or release anywhere shows.
         byte[] free = [.. program.Ring.Select(s => assignment._ring[s].Free)];
@@ -59,11 +76,13 @@ public sealed class ChannelAssignment
     private List<(Engine From, Engine To, byte Semaphore)> Order(TileBlock block, int depth, bool isLoop)
     {
         var around = new Dictionary<int, List<(Engine From, Engine To, byte Semaphore)>>();
+        TileBuffer[] ordered = [.. block.Buffers.Where(b => b.OrderedByHand)];
+        _ordered.UnionWith(ordered);
         for (int n = 0; n < block.Nodes.Count; n++)
         {
             if (block.Nodes[n] is TileLoop loop)
             {
-                around[n] = Order(loop.Body, depth + 1, isLoop: true);
+                around[n] = Order(loop.Body, depth + 1, isLoop: !loop.Count.Is(1));
             }
         }
         List<Item> items = Items(block);
@@ -93,6 +112,7 @@ public sealed class ChannelAssignment
             AddCarried(items, clocks, history, incoming, depth, carried);
         }
         Rewrite(block, items, around);
+        _ordered.ExceptWith(ordered);
         return carried;
     }
 
@@ -158,6 +178,10 @@ public sealed class ChannelAssignment
         {
             bool writes = TileStatement.IsWritten(operand.Name);
             TileBuffer? buffer = operand.Value switch { ScratchOperand s => s.Buffer, VectorTile v => v.Buffer, _ => null };
+            if (buffer is not null && _ordered.Contains(buffer))
+            {
+                continue;
+            }
             if (buffer is not null && !_ring.ContainsKey(buffer))
             {
                 long start = _plan.Offsets[buffer];
@@ -181,6 +205,8 @@ public sealed class ChannelAssignment
             if (node is TileStatement statement)
             {
                 Item item = byNode[n].Single();
+                statement.Acquires.AddRange(statement.Takes.Select(c => _byHand[c]));
+                statement.Releases.AddRange(statement.Gives.Select(c => _byHand[c]));
                 int room = Instruction.MaxSemaphores - statement.Acquires.Count;
                 nodes.AddRange(Sync<Wait>(item.Engine, [.. item.Acquires.Skip(room)]));
                 statement.Acquires.AddRange(item.Acquires.Take(room));

@@ -23,6 +23,8 @@ public sealed class TileBuilder(TileProgram program)
     private readonly Stack<TileBlock> _blocks = new([program.Body]);
     private readonly Dictionary<string, int> _names = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DimInterval> _intervals = new(program.Dimensions, StringComparer.Ordinal);
+    private readonly List<TileChannel> _takes = [];
+    private TileStatement? _last;
     private ushort _tag;
 
     public TileProgram Program => program;
@@ -62,6 +64,61 @@ public sealed class TileBuilder(TileProgram program)
         var buffer = new TileBuffer(Fresh(hint), space, Lines.RoundUp(long.Max(bytes, 1), space == MemorySpace.Acc ? Lines.AccumulatorRowBytes : Lines.Bytes));
         Block.Buffers.Add(buffer);
         return buffer;
+    }
+
+    /// <summary>A buffer of the innermost block whose users there the lowering orders itself.</summary>
+    public TileBuffer OrderedBuffer(string hint, MemorySpace space, long bytes)
+    {
+        var buffer = new TileBuffer(Fresh(hint), space, Lines.RoundUp(long.Max(bytes, 1), space == MemorySpace.Acc ? Lines.AccumulatorRowBytes : Lines.Bytes), orderedByHand: true);
+        Block.Buffers.Add(buffer);
+        return buffer;
+    }
+
+    /// <summary>The channel of a name; lowerings of different operators may use the same, one after the other.</summary>
+    public TileChannel Channel(string name, Engine from, Engine to, int credits)
+    {
+        if (!program.Channels.TryGetValue(name, out TileChannel? channel))
+        {
+            program.Channels[name] = channel = new TileChannel(name, from, to, credits);
+        }
+        return channel.From == from && channel.To == to && channel.Credits == credits ? channel : throw new InvalidOperationException($"channel {name} is used in two ways");
+    }
+
+    /// <summary>The next statement takes a unit before it starts.</summary>
+    public void Take(TileChannel channel) => _takes.Add(channel);
+
+    /// <summary>The last statement gives a unit when it ends.</summary>
+    public void Give(TileChannel channel)
+    {
+        if (_last?.Engine != channel.From)
+        {
+            throw new InvalidOperationException($"channel {channel} is given by {channel.From}, not by {_last?.Engine}");
+        }
+        _last.Gives.Add(channel);
+    }
+
+    /// <summary>Builds a block that runs once, with buffers of its own.</summary>
+    public void Region(string hint, Action body)
+    {
+        var loop = new TileLoop(Fresh(hint), DimExpr.One);
+        Block.Nodes.Add(loop);
+        _blocks.Push(loop.Body);
+        body();
+        _blocks.Pop();
+    }
+
+    /// <summary>Builds statements that stand in front of the whole program, behind those that already do.</summary>
+    /// <param name="at">How many nodes do.</param>
+    /// <returns>How many do now.</returns>
+    public int Prepend(int at, Action body)
+    {
+        var block = new TileBlock();
+        _blocks.Push(block);
+        body();
+        _blocks.Pop();
+        program.Body.Buffers.AddRange(block.Buffers);
+        program.Body.Nodes.InsertRange(at, block.Nodes);
+        return at + block.Nodes.Count;
     }
 
     /// <summary>Builds a loop; one that is known to run once is built without it.</summary>
@@ -179,8 +236,9 @@ public sealed class TileBuilder(TileProgram program)
     /// <param name="low">First visible column of query 0.</param>
     /// <param name="high">One past the last visible column of query 0.</param>
     /// <param name="slope">How far both limits move per query: 0 or 1.</param>
-    public void OnlineSoftmax(VectorTile dst, VectorTile scores, ScratchOperand state, long stateRowStride, DimExpr rows, DimExpr columns, float scale, DimExpr queryRows, DimExpr low, DimExpr high, int slope) =>
-        Emit<OnlineSoftmax>(("dst", dst), ("scores", scores), ("state", state), ("state_row", Dim(stateRowStride)), ("mode", ChoiceOperand.Of(AccumulateMode.Add)), ("rows", Dim(rows)), ("columns", Dim(columns)),
+    /// <param name="mode">Whether the block is the first of its rows.</param>
+    public void OnlineSoftmax(VectorTile dst, VectorTile scores, ScratchOperand state, long stateRowStride, DimExpr rows, DimExpr columns, float scale, DimExpr queryRows, DimExpr low, DimExpr high, int slope, AccumulateMode mode = AccumulateMode.Add) =>
+        Emit<OnlineSoftmax>(("dst", dst), ("scores", scores), ("state", state), ("state_row", Dim(stateRowStride)), ("mode", ChoiceOperand.Of(mode)), ("rows", Dim(rows)), ("columns", Dim(columns)),
             ("scale", new FloatOperand(scale)), ("query_rows", Dim(queryRows)), ("low", Dim(low)), ("high", Dim(high)), ("slope", new NumberOperand(slope)));
 
     public void OnlineFinish(VectorTile dst, VectorTile src, ScratchOperand state, long stateRowStride, DimExpr rows, DimExpr columns) =>
@@ -199,6 +257,13 @@ public sealed class TileBuilder(TileProgram program)
         {
             named[i] = new NamedOperand(operands[i].Name, operands[i].Value);
         }
-        Block.Nodes.Add(new TileStatement(InstructionSet.FindMnemonic(T.Info.Mnemonic)!, named, _tag));
+        _last = new TileStatement(InstructionSet.FindMnemonic(T.Info.Mnemonic)!, named, _tag);
+        if (_takes.Find(c => c.To != _last.Engine) is { } wrong)
+        {
+            throw new InvalidOperationException($"channel {wrong} is taken by {wrong.To}, not by {_last.Engine}");
+        }
+        _last.Takes.AddRange(_takes);
+        _takes.Clear();
+        Block.Nodes.Add(_last);
     }
 }

@@ -51,6 +51,8 @@ public static class TilePrinter
                     }
                     tag = s.Tag;
                     text.Append(CultureInfo.InvariantCulture, $"{indent}{s.Kind.Info.Mnemonic} {string.Join(' ', s.Operands)}");
+                    text.Append(s.Takes.Count > 0 ? $" take={string.Join(',', s.Takes)}" : "");
+                    text.Append(s.Gives.Count > 0 ? $" give={string.Join(',', s.Gives)}" : "");
                     text.Append(s.Acquires.Count > 0 ? $" acquire={string.Join(',', s.Acquires)}" : "");
                     text.Append(s.Releases.Count > 0 ? $" release={string.Join(',', s.Releases)}" : "");
                     text.Append('\n');

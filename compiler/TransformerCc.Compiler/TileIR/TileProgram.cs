@@ -30,6 +30,9 @@ public sealed class TileProgram
 
     public TileBlock Body { get; } = new();
 
+    /// <summary>Orders that lowerings make themselves, by name.</summary>
+    public SortedDictionary<string, TileChannel> Channels { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Entry i belongs to source tag i. The programs of one binary share it.</summary>
     public List<DebugEntry> Debug { get; init; } = [new("", "", "")];
 }
@@ -52,13 +55,19 @@ public sealed record DramTensor(string Name, TensorKind? Kind, ElementType Type,
 /// <summary>
 /// A run of scratchpad memory, large enough for the upper bounds of all dimensions. It lives inside the block that declares it.
 /// </summary>
-public sealed class TileBuffer(string name, MemorySpace space, long bytes)
+/// <param name="orderedByHand">
+/// Channels of its lowering order its users inside the block that declares it; it lives as long as that block. Towards
+/// the outside the block is ordered as a whole.
+/// </param>
+public sealed class TileBuffer(string name, MemorySpace space, long bytes, bool orderedByHand = false)
 {
     public string Name { get; } = name;
 
     public MemorySpace Space { get; } = space;
 
     public long Bytes { get; } = bytes;
+
+    public bool OrderedByHand { get; } = orderedByHand;
 
     public override string ToString() => $"${Name}";
 }

@@ -17,6 +17,12 @@ public sealed class TileStatement(InstructionKind kind, IReadOnlyList<NamedOpera
 
     public Engine Engine => Kind.Info.Engine ?? ((EngineOperand)Operands.First(o => o.Value is EngineOperand).Value).Engine;
 
+    /// <summary>Units that the lowering has the statement take before it starts, and give when it ends.</summary>
+    public List<TileChannel> Takes { get; } = [];
+
+    /// <inheritdoc cref="Takes"/>
+    public List<TileChannel> Gives { get; } = [];
+
     /// <summary>Semaphores, filled by the channel assignment.</summary>
     public List<byte> Acquires { get; } = [];
 

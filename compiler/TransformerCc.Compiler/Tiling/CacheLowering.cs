@@ -60,38 +60,40 @@ internal static class CacheLowering
     public static void Attend(TilingContext context, Node node, int shrink)
     {
         var attention = (CachedAttention)node.Op;
-        TileBuilder builder = context.Builder;
         (DimExpr batch, DimExpr queryHeads, DimExpr queries, DimExpr width) = attention.Query.Split(node.Inputs[0].Type.Shape.AsSpan());
         EquatableArray<DimExpr> keyShape = node.Inputs[1].Type.Shape;
-        long valueWidth = node.Inputs[2].Type.Shape[3].ConstantValue!.Value, group = queryHeads.ConstantValue!.Value / keyShape[1].ConstantValue!.Value;
+        long valueWidth = node.Inputs[2].Type.Shape[3].ConstantValue!.Value, heads = keyShape[1].ConstantValue!.Value;
         HeadTensor Cache(int input) => HeadTensor.Of(context, node.Inputs[input], HeadLayout.BHSD);
         var source = new KeyValueTensors(Cache(1), Cache(2), attention.Scaled ? Cache(4) : null, attention.Scaled ? Cache(5) : null);
+        HeadTensor query = HeadTensor.Of(context, node.Inputs[0], attention.Query), result = HeadTensor.Of(context, node.Output, attention.Result);
         ElementType format = context.Storage.MatrixFormat;
-        var geometry = new AttentionGeometry(HeadTensor.Of(context, node.Inputs[0], attention.Query), HeadTensor.Of(context, node.Output, attention.Result), group, width.ConstantValue!.Value, valueWidth,
-            AttentionGeometry.QueriesOf(context, queries, group, shrink), BlockOf(context, width.ConstantValue!.Value + valueWidth, format), format);
+        var shape = new AttentionShape(batch, heads, queryHeads.ConstantValue!.Value / heads, queries, width.ConstantValue!.Value, valueWidth, format, result.Format, attention.Scaled);
+        var geometry = AttentionGeometry.Of(context, shape, BlockOf(context, width.ConstantValue!.Value + valueWidth, format), shrink);
         DimExpr slots = keyShape[2];
         context.SetSource("attention", node);
         TileBuffer counts = LoadPast(context, node.Inputs[3], batch);
-        builder.Loop("sequence", batch, b =>
+        long most = attention.Circular ? LargestPast : context.Bound(slots);
+        AttentionPipeline.Build(context, new CachedCase(node, query, result, source, attention, slots, geometry, (builder, sequence) => Past(builder, counts, sequence, most)), geometry, most);
+    }
+
+    /// <param name="Past">Positions that a sequence had before.</param>
+    private sealed record CachedCase(Node Node, HeadTensor Query, HeadTensor Result, KeyValueTensors Source, CachedAttention Attention, DimExpr Slots, AttentionGeometry Geometry, Func<TileBuilder, DimExpr, DimExpr> Past)
+        : AttentionCase(Node, Query, Result, Source, Attention.Scale, Attention.SoftCap)
+    {
+        public override bool ZeroWhereNothingIsSeen => true;
+
+        public override KeyRange Range(TileBuilder builder, QueryTile tile)
         {
-            DimExpr past = Past(builder, counts, b, attention.Circular ? LargestPast : context.Bound(slots));
-            builder.Loop("head", keyShape[1], h => context.Tiles("queries", queries, geometry.Queries, (q0, count) =>
-            {
-                var tile = new AttentionTile(context, node, geometry, b, h * group, q0, count);
-                DimExpr position = builder.Let("position", past + q0), end = builder.Let("end", position + count);
-                // The first block that the first query sees; later queries of the tile may see nothing of it.
-                DimExpr first = attention.Window == 0 ? DimExpr.Zero : builder.Let("first", DimExpr.FloorDiv(DimExpr.Max(DimExpr.Zero, position + 1 - attention.Window), geometry.Block));
-                builder.Loop("keys", DimExpr.CeilDiv(end, geometry.Block) - first, i =>
-                {
-                    DimExpr k0 = builder.Let("block.start", (first + i) * geometry.Block), length = builder.Let("keys", DimExpr.Min(geometry.Block, end - k0), new DimInterval(1, geometry.Block));
-                    DimExpr slot = attention.Circular ? builder.Let("slot", DimExpr.Mod(k0, slots)) : k0;
-                    (VectorTile scores, TileBuffer values) = tile.Scores(source, new HeadPosition(b, h, slot), length);
-                    float scale = tile.Cap(scores, length, attention.Scale, attention.SoftCap);
-                    tile.Combine(scores, values, length, scale, attention.Window == 0 ? -geometry.Block - geometry.Queries : position + 1 - attention.Window - k0, position + 1 - k0, 1);
-                });
-                tile.Finish(zeroWhereNothingIsSeen: true);
-            }));
-        });
+            DimExpr position = Past(builder, tile.Sequence) + tile.First;
+            // The first block that the first query sees; later queries of the tile may see nothing of it.
+            DimExpr first = Attention.Window == 0 ? DimExpr.Zero : builder.Let("first", DimExpr.FloorDiv(DimExpr.Max(DimExpr.Zero, position + DimExpr.One - Attention.Window), Geometry.Block));
+            return new KeyRange(first, position + tile.Count, position);
+        }
+
+        public override DimExpr Slot(DimExpr start) => Attention.Circular ? DimExpr.Mod(start, Slots) : start;
+
+        public override (DimExpr Low, DimExpr High, int Slope) Limits(KeyRange range, KeyBlock block) =>
+            (Attention.Window == 0 ? -Geometry.Block - Geometry.Queries : range.Position + DimExpr.One - Attention.Window - block.Start, range.Position + DimExpr.One - block.Start, 1);
     }
 
     /// <summary>The largest block whose keys and values fit beside the weight ring. Not a matter of token rows: every program of a binary has the same.</summary>

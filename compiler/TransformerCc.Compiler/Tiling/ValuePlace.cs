@@ -1,4 +1,5 @@
 using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 
@@ -13,6 +14,9 @@ namespace TransformerCc.Compiler.Tiling;
 internal sealed record ValuePlace(ElementType Format, DramTensor? Tensor, TileBuffer? Buffer)
 {
     public static ValuePlace Of(DramTensor tensor) => new(tensor.Type, tensor, null);
+
+    /// <summary>The engine that moves it into tiles.</summary>
+    public Engine Mover => Tensor is null ? Engine.Copy : Engine.DmaIn;
 
     /// <summary>A box of up to three dimensions from an offset in bytes on.</summary>
     public PlaceBox From(DimExpr offset, Extent3 stride) => new(this, offset, stride);

@@ -1,0 +1,98 @@
+using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Operands;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+
+namespace TransformerCc.Compiler.Tiling;
+
+/// <summary>
+/// A block of keys or values of some heads as the matrix engine takes it: where it lies, if it is resident on lines, or
+/// brought. Codes go through the vector engine, which has no way to WSP: the product reads them from ASP.
+/// </summary>
+internal sealed class BlockBuffer
+{
+    private readonly TileBuilder _builder;
+    private readonly AttentionGeometry _geometry;
+    private readonly HeadTensor _source;
+    private readonly HeadTensor? _scales;
+    private readonly long _stride, _width, _codeStride;
+
+    /// <summary>Null for what is used where it lies.</summary>
+    private readonly TurnBuffer? _block;
+    private readonly TurnBuffer? _codes;
+    private readonly TileBuffer? _factors;
+
+    /// <param name="stride">Bytes of a row that is brought.</param>
+    public BlockBuffer(TilingContext context, AttentionGeometry geometry, string name, long stride, long width, HeadTensor source, HeadTensor? scales)
+    {
+        (_builder, _geometry, _source, _scales, _stride, _width, _codeStride) = (context.Builder, geometry, source, scales, stride, width, Lines.RoundUp(width));
+        if (scales is null && source.Format == geometry.Shape.Format && source.Head.Is(0) is false && Lies(new HeadPosition(DimExpr.Zero, DimExpr.One, DimExpr.One)) is not null)
+        {
+            return;
+        }
+        long rows = geometry.Block * geometry.SetHeads;
+        TileBuffer block = _builder.OrderedBuffer(name, scales is null ? MemorySpace.Wsp : MemorySpace.Asp, stride * rows);
+        if (scales is null)
+        {
+            _block = new TurnBuffer(_builder, block, name, source.Place.Mover, Engine.Matrix);
+            return;
+        }
+        _block = new TurnBuffer(_builder, block, name, Engine.Vector, Engine.Matrix);
+        _codes = new TurnBuffer(_builder, _builder.OrderedBuffer($"{name}.codes", MemorySpace.Asp, _codeStride * rows), $"{name}.codes", source.Place.Mover, Engine.Vector);
+        _factors = _builder.OrderedBuffer($"{name}.scales", MemorySpace.Asp, sizeof(float) * rows);
+    }
+
+    /// <summary>Brings positions of the heads.</summary>
+    public void Fill(HeadPosition position, DimExpr length)
+    {
+        if (_block is null)
+        {
+            return;
+        }
+        if (_scales is null)
+        {
+            _block.Turn(0, () => Read(_source, _block.Buffer, _geometry.Shape.Format, _stride, _geometry.Block * _stride, position, length, _width));
+            return;
+        }
+        // Heads lie close, so that one instruction decodes them all.
+        _codes!.Turn(0, () =>
+        {
+            Read(_source, _codes.Buffer, _source.Format, _codeStride, length * _codeStride, position, length, _width);
+            Read(_scales, _factors!, ElementType.F32, sizeof(float), length * sizeof(float), position, length, 1);
+        });
+        _codes.Turn(1, () => _block.Turn(0, () =>
+            _builder.Binary(BinaryOp.Mul, new VectorTile(_block.Buffer, DimExpr.Zero, _stride, _geometry.Shape.Format), new VectorTile(_codes.Buffer, DimExpr.Zero, _codeStride, _source.Format),
+                new VectorTile(_factors!, DimExpr.Zero, sizeof(float), ElementType.F32, 0), length * _geometry.SetHeads, _width)));
+    }
+
+    /// <summary>Multiplies with it, after which it may be filled again.</summary>
+    public void Use(Action products)
+    {
+        if (_block is null)
+        {
+            products();
+        }
+        else
+        {
+            _block.Turn(1, products);
+        }
+    }
+
+    /// <summary>Where the rows of a head begin, and their distance.</summary>
+    /// <param name="position">Of the first head that was brought.</param>
+    public (ScratchOperand Place, DimExpr RowStride) Rows(HeadPosition position, int head, DimExpr length)
+    {
+        if (_block is not null)
+        {
+            return (new ScratchOperand(_block.Buffer, (_scales is null ? _geometry.Block : length) * _stride * head), _stride);
+        }
+        VectorTile lies = Lies(position with { Head = position.Head + head })!;
+        return (new ScratchOperand(lies.Buffer, lies.Offset), lies.RowStride);
+    }
+
+    private VectorTile? Lies(HeadPosition position) => _source.InPlace(position, DimExpr.One, _geometry.Block);
+
+    private void Read(HeadTensor source, TileBuffer buffer, ElementType format, long rowStride, DimExpr headStride, HeadPosition position, DimExpr length, long width) =>
+        source.Read(_builder, new StridedTile(buffer, DimExpr.Zero, format, new Extent3(headStride, rowStride, format.Size())), position, new Extent3(_geometry.SetHeads, length, width));
+}
