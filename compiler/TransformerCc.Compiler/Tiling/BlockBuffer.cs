@@ -27,7 +27,7 @@ internal sealed class BlockBuffer
     public BlockBuffer(TilingContext context, AttentionGeometry geometry, string name, long stride, long width, HeadTensor source, HeadTensor? scales)
     {
         (_builder, _geometry, _source, _scales, _stride, _width, _codeStride) = (context.Builder, geometry, source, scales, stride, width, Lines.RoundUp(width));
-        if (scales is null && source.Format == geometry.Shape.Format && source.Head.Is(0) is false && Lies(new HeadPosition(DimExpr.Zero, DimExpr.One, DimExpr.One)) is not null)
+        if (scales is null && source.Format == geometry.Shape.Format && source.InPlace(new HeadPosition(DimExpr.One, DimExpr.One, DimExpr.One), DimExpr.One, geometry.Block) is not null)
         {
             return;
         }
@@ -87,11 +87,8 @@ internal sealed class BlockBuffer
         {
             return (new ScratchOperand(_block.Buffer, (_scales is null ? _geometry.Block : length) * _stride * head), _stride);
         }
-        VectorTile lies = Lies(position with { Head = position.Head + head })!;
-        return (new ScratchOperand(lies.Buffer, lies.Offset), lies.RowStride);
+        return (new ScratchOperand(_source.Place.Buffer!, _source.From(position with { Head = position.Head + head }).Offset), _source.Sequence);
     }
-
-    private VectorTile? Lies(HeadPosition position) => _source.InPlace(position, DimExpr.One, _geometry.Block);
 
     private void Read(HeadTensor source, TileBuffer buffer, ElementType format, long rowStride, DimExpr headStride, HeadPosition position, DimExpr length, long width) =>
         source.Read(_builder, new StridedTile(buffer, DimExpr.Zero, format, new Extent3(headStride, rowStride, format.Size())), position, new Extent3(_geometry.SetHeads, length, width));
