@@ -18,12 +18,14 @@ public sealed class CodeGenerator
     private const int ReservedRegisters = 24;
 
     private readonly MemoryPlan _plan;
+    private readonly ParameterBlock _parameters;
     private readonly List<Instruction> _program = [];
     private readonly ScalarRegisters _registers;
 
     private CodeGenerator(MemoryPlan plan, ParameterBlock parameters)
     {
         _plan = plan;
+        _parameters = parameters;
         _registers = new ScalarRegisters(_program, name => parameters.Find(name) is { } index ? Dim.Of(index) : null);
     }
 
@@ -78,6 +80,9 @@ public sealed class CodeGenerator
                 case TileLet let:
                     _registers.Name(let.Name, let.Value);
                     break;
+                case TileAddress address:
+                    Emit(address);
+                    break;
                 case TileLoop loop:
                     Emit(loop);
                     break;
@@ -86,6 +91,13 @@ public sealed class CodeGenerator
                     break;
             }
         }
+    }
+
+    private void Emit(TileAddress address)
+    {
+        Reg index = _registers.Value(address.Iteration + _parameters.Find(OperandResolver.AddressSymbol(address.Tensor))!.Value);
+        _program.Add(new LoadParameter(_registers.Define(OperandResolver.IterationSymbol(address.Tensor)), Dim.Of(index)));
+        _registers.Unpin();
     }
 
     private void Emit(TileStatement statement)
@@ -145,6 +157,7 @@ public sealed class CodeGenerator
         TileStatement s => OperandResolver.RegisterExpressions(s),
         TileLoop l => Expressions(l.Body).Prepend(l.Count),
         TileLet l => [l.Value],
+        TileAddress a => [a.Iteration],
         _ => [],
     }).Where(OperandResolver.NeedsRegister);
 

@@ -1,5 +1,6 @@
 using TransformerCc.Compiler.MemoryPlanning;
 using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Symbolic;
@@ -14,7 +15,13 @@ namespace TransformerCc.Compiler.CodeGen;
 internal readonly struct OperandResolver(TileStatement statement, MemoryPlan plan, ScalarRegisters registers) : IOperandVisitor
 {
     /// <summary>The pseudo-symbol whose value is the DRAM address of a tensor (or of the weight section).</summary>
-    public static string AddressSymbol(DramTensor tensor) => tensor.Kind is null ? WeightBase : "@" + tensor.Name;
+    public static string AddressSymbol(DramTensor tensor) => AddressSymbol(tensor.Kind, tensor.Name);
+
+    /// <inheritdoc cref="AddressSymbol(DramTensor)"/>
+    public static string AddressSymbol(TensorKind? kind, string name) => kind is null ? WeightBase : "@" + name;
+
+    /// <summary>In a loop of layers: the pseudo-symbol whose value is the address of the iteration's tensor.</summary>
+    public static string IterationSymbol(DramTensor tensor) => AddressSymbol(tensor) + "[]";
 
     public const string WeightBase = "@";
 
@@ -28,7 +35,7 @@ internal readonly struct OperandResolver(TileStatement statement, MemoryPlan pla
                 ScratchOperand s => [WithoutConstant(s.Offset)],
                 VectorTile v => [WithoutConstant(v.Offset), v.RowStride],
                 DramOperand d => [WithoutConstant(Address(d))],
-                PanelOperand p => [DimExpr.Symbol(WeightBase) + p.Shift],
+                PanelOperand p => [PanelBase(p)],
                 DimOperand d => [d.Value],
                 _ => [],
             };
@@ -67,7 +74,7 @@ internal readonly struct OperandResolver(TileStatement statement, MemoryPlan pla
 
     public DramAddress Dram(string name, DramAddress? value) => statement.Find(name) switch
     {
-        PanelOperand p => new DramAddress(registers.Value(DimExpr.Symbol(WeightBase) + p.Shift), p.Panel.Offset),
+        PanelOperand p => new DramAddress(registers.Value(PanelBase(p)), p.Panel.Offset),
         DramOperand d => Split(Address(d)),
         _ => throw Missing(name),
     };
@@ -86,7 +93,16 @@ internal readonly struct OperandResolver(TileStatement statement, MemoryPlan pla
 
     public TEnum Enum<TEnum>(string name, TEnum? value) where TEnum : struct, Enum => System.Enum.Parse<TEnum>(Get<ChoiceOperand>(name).Text);
 
-    private static DimExpr Address(DramOperand operand) => DimExpr.Symbol(AddressSymbol(operand.Tensor)) + operand.Offset + operand.Tensor.WeightOffset;
+    private static DimExpr PanelBase(PanelOperand operand) => DimExpr.Symbol(WeightBase) + operand.Shift + LayerShift(operand.Panel);
+
+    private static DimExpr Address(DramOperand operand) => operand.Tensor switch
+    {
+        { Blob: { } blob } => DimExpr.Symbol(WeightBase) + operand.Offset + LayerShift(blob) + blob.Offset,
+        { Members.Length: > 0 } own => DimExpr.Symbol(IterationSymbol(own)) + operand.Offset,
+        var tensor => DimExpr.Symbol(AddressSymbol(tensor)) + operand.Offset,
+    };
+
+    private static DimExpr LayerShift(WeightPiece piece) => piece.Segment is { } segment ? DimExpr.Symbol(segment.Symbol) : DimExpr.Zero;
 
     private static DimExpr ConstantPart(DimExpr e) => e.Terms.FirstOrDefault(t => t.Factors.Length == 0)?.Coefficient ?? 0;
 

@@ -24,13 +24,19 @@ internal sealed class ParameterBlock
                 _indices.TryAdd(dimension, _indices.Count);
             }
         }
+        var known = new Dictionary<string, DramTensor>(StringComparer.Ordinal);
         foreach (DramTensor tensor in programs.SelectMany(p => p.Tensors).Where(t => t.Kind is not null))
         {
-            if (_indices.TryAdd(OperandResolver.AddressSymbol(tensor), _indices.Count))
+            // The tensors of a loop's iterations follow each other: a register finds the one of an iteration.
+            foreach (string name in tensor.Members.Prepend(tensor.Name))
+            {
+                _indices.TryAdd(OperandResolver.AddressSymbol(tensor.Kind, name), _indices.Count);
+            }
+            if (known.TryAdd(tensor.Name, tensor))
             {
                 _tensors.Add(tensor);
             }
-            else if (_tensors.Find(t => t.Name == tensor.Name) is not { } other || other.Kind != tensor.Kind || other.Type != tensor.Type || !other.Shape.SequenceEqual(tensor.Shape))
+            else if (known[tensor.Name] is var other && (other.Kind != tensor.Kind || other.Type != tensor.Type || !other.Shape.SequenceEqual(tensor.Shape)))
             {
                 throw new InvalidOperationException($"two programs disagree about tensor {tensor.Name}");
             }

@@ -43,6 +43,9 @@ public static class TilePrinter
                 case TileLet let:
                     text.Append(CultureInfo.InvariantCulture, $"{indent}let {let.Name} = {let.Value}\n");
                     break;
+                case TileAddress address:
+                    text.Append(CultureInfo.InvariantCulture, $"{indent}address {address.Tensor} = {address.Tensor}[{address.Iteration}] of {address.Tensor.Members.Length}\n");
+                    break;
                 case TileStatement s:
                     if (s.Tag != tag && s.Tag != 0)
                     {

@@ -40,9 +40,17 @@ public sealed class TileProgram
 /// <summary>A tensor in DRAM, dense and row-major.</summary>
 /// <param name="Kind">Input, output, scratch or state; null for a constant, which lies in the weight section.</param>
 /// <param name="Type">Storage format.</param>
-/// <param name="WeightOffset">Place in the weight section of a constant.</param>
-public sealed record DramTensor(string Name, TensorKind? Kind, ElementType Type, ImmutableArray<DimExpr> Shape, long WeightOffset = 0)
+public sealed record DramTensor(string Name, TensorKind? Kind, ElementType Type, ImmutableArray<DimExpr> Shape)
 {
+    /// <summary>Place in the weight section of a constant.</summary>
+    public ConstantBlob? Blob { get; init; }
+
+    /// <summary>
+    /// In a loop of layers where each has a tensor of its own: the names of all, this one's first. Inside the loop this tensor
+    /// stands for that of the iteration.
+    /// </summary>
+    public ImmutableArray<string> Members { get; init; } = [];
+
     /// <summary>What fills an input that is left out.</summary>
     public DimExpr? Fill { get; init; }
 
@@ -91,6 +99,15 @@ public sealed class TileLoop(string variable, DimExpr count) : TileNode
     public DimExpr Count { get; } = count;
 
     public TileBlock Body { get; } = new();
+}
+
+/// <summary>Names the address of the tensor that belongs to an iteration, for the rest of the block.</summary>
+/// <param name="tensor">One with <see cref="DramTensor.Members"/>.</param>
+public sealed class TileAddress(DramTensor tensor, DimExpr iteration) : TileNode
+{
+    public DramTensor Tensor { get; } = tensor;
+
+    public DimExpr Iteration { get; } = iteration;
 }
 
 /// <summary>Names the value of an expression for the rest of the block (a ragged tile's length, a block's start).</summary>

@@ -58,6 +58,9 @@ public static class TileVerifier
                     CheckSymbols(let.Value, $"{let.Name}");
                     Define(let.Name);
                     break;
+                case TileAddress address:
+                    CheckSymbols(address.Iteration, $"the address of {address.Tensor}");
+                    break;
                 case TileStatement statement:
                     VerifyStatement(statement);
                     break;

@@ -22,9 +22,10 @@ public static class EntryPrograms
     /// <summary>Throws a <see cref="DiagnosticException"/> as the <see cref="Tiler"/> does.</summary>
     public static IReadOnlyList<NamedProgram> Lower(Graph graph, ChipDescription chip, Precision precision)
     {
-        TileProgram all = Tiler.Lower(graph, chip, precision);
+        IReadOnlyList<LoweringStep> steps = LayerRuns.Find(graph);
+        TileProgram all = Tiler.Lower(graph, steps, chip, precision);
         return DecodeLimits(graph, all) is { } limits
-            ? [new("prefill", all), new("decode", Tiler.Lower(graph, chip, precision, limits, all))]
+            ? [new("prefill", all), new("decode", Tiler.Lower(graph, steps, chip, precision, limits, all))]
             : [new("main", all)];
     }
 

@@ -91,7 +91,7 @@ internal static class ExpertLowering
     private static DramTensor Numbers(TilingContext context, Node node, long experts)
     {
         Tensor numbers = TensorMath.FromLongs(ElementType.I64, [experts], [.. Enumerable.Range(0, checked((int)experts)).Select(i => (long)i)]);
-        return new DramTensor($"{node.Output.Name}.experts", null, ElementType.I64, [experts], context.Builder.Program.Weights.Constant(numbers, ElementType.I64).Offset);
+        return new DramTensor($"{node.Output.Name}.experts", null, ElementType.I64, [experts]) { Blob = context.Builder.Program.Weights.Constant(numbers, ElementType.I64) };
     }
 
     /// <summary>The ids of a tile as i64 from 0 on. They become addresses: a gather by them traps where one is out of range.</summary>

@@ -99,10 +99,10 @@ internal static class MovementLowering
     }
 
     /// <summary>The whole of one tensor into another of the same element count.</summary>
-    public static void CopyAll(TilingContext context, Value source, DramTensor target)
+    public static void CopyAll(TilingContext context, Value source, ValuePlace target)
     {
         ValuePlace from = context.Storage.Place(source);
-        Move(context, from, DimExpr.Zero, ValuePlace.Of(target), DimExpr.Zero, [new MoveAxis(source.Type.Count, from.Format.Size(), target.Type.Size())]);
+        Move(context, from, DimExpr.Zero, target, DimExpr.Zero, [new MoveAxis(source.Type.Count, from.Format.Size(), target.Format.Size())]);
     }
 
     private static (ValuePlace, DimExpr[]) Source(TilingContext context, Value value)

@@ -14,7 +14,7 @@ namespace TransformerCc.Compiler.Tiling;
 /// </remarks>
 internal sealed class Residency
 {
-    private readonly List<(Value Root, long Bytes, int First, int Last)> _kept = [];
+    private readonly List<Candidate> _kept = [];
     private readonly long[] _live;
 
     private Residency(int items) => _live = new long[items];
@@ -23,24 +23,8 @@ internal sealed class Residency
     public static Residency Choose(TilingContext context, IReadOnlyList<TileItem> items, long budget)
     {
         var residency = new Residency(items.Count);
-        var candidates = new Dictionary<Value, Candidate>();
-        for (int i = 0; i < items.Count; i++)
-        {
-            var nodes = items[i].Nodes.ToHashSet();
-            foreach (Value root in nodes.SelectMany(n => n.Inputs).Select(ValueStorage.Root).Distinct())
-            {
-                if (candidates.TryGetValue(root, out Candidate? read) && read.First < i)
-                {
-                    (read.Last, read.Reads) = (i, read.Reads + 1);
-                }
-            }
-            foreach (Value root in nodes.SelectMany(n => n.Outputs).Where(v => ReferenceEquals(v, ValueStorage.Root(v)) && context.Storage.IsReadOutside(v, nodes)))
-            {
-                candidates[root] = new Candidate(root, context.Bound(root.Type.Count), context.Storage.Format(root).Size(), i);
-            }
-        }
-        HashSet<Value> excluded = [.. context.Graph.Outputs.Select(o => ValueStorage.Root(o.Value)), .. items.SelectMany(i => i.Nodes).SelectMany(InDram).Select(ValueStorage.Root)];
-        foreach (Candidate c in candidates.Values.Where(c => c.Last > c.First && c.Elements <= budget && !excluded.Contains(c.Root)).OrderByDescending(c => (double)(c.Reads + 1) / (c.Last - c.First)).ThenBy(c => c.First))
+        var excluded = context.Graph.Outputs.Select(o => context.Storage.Holder(o.Value)).ToHashSet();
+        foreach (Candidate c in Candidates(context, items, excluded).Where(c => c.Last > c.First && c.Elements <= budget && !excluded.Contains(c.Root)).OrderByDescending(c => (double)(c.Reads + 1) / (c.Last - c.First)).ThenBy(c => c.First))
         {
             residency.TryKeep(c, budget);
         }
@@ -49,10 +33,69 @@ internal sealed class Residency
     }
 
     /// <summary>Values that an item produces and that stay in ASP, with their sizes.</summary>
-    public IEnumerable<(Value Root, long Bytes)> ProducedBy(int item) => _kept.Where(k => k.First == item).Select(k => (k.Root, k.Bytes));
+    public IEnumerable<(Value Root, long Bytes)> ProducedBy(int item) => _kept.Where(k => k.First == item && !k.IsAroundLoop).Select(k => (k.Root, k.Bytes));
+
+    /// <summary>Those that outlive the iterations of the loop that begins with an item.</summary>
+    public IEnumerable<(Value Root, long Bytes)> AroundLoop(int first) => _kept.Where(k => k.First == first && k.IsAroundLoop).Select(k => (k.Root, k.Bytes));
 
     /// <summary>Bytes of resident values that are alive at an item.</summary>
     public long Live(int item) => _live[item];
+
+    /// <summary>Every value that one item produces and another reads, in the order of production.</summary>
+    /// <param name="excluded">Gets those that an operator reads or writes in DRAM only.</param>
+    private static IEnumerable<Candidate> Candidates(TilingContext context, IReadOnlyList<TileItem> items, HashSet<Value> excluded)
+    {
+        ValueStorage storage = context.Storage;
+        var candidates = new Dictionary<Value, Candidate>();
+        var order = new List<Candidate>();
+        for (int i = 0; i < items.Count; i++)
+        {
+            LayerRun? run = items[i].Run;
+            (int start, int end) = (i, i);
+            if (run is not null)
+            {
+                start = Enumerable.Range(0, items.Count).First(k => ReferenceEquals(items[k].Run, run));
+                end = start + items.Count(item => ReferenceEquals(item.Run, run)) - 1;
+                storage.Enter(run);
+            }
+            var nodes = items[i].Nodes.ToHashSet();
+            foreach (Value root in nodes.SelectMany(n => n.Inputs).Select(storage.Holder).Distinct())
+            {
+                if (candidates.TryGetValue(root, out Candidate? read) && (read.First < i || read.IsAroundLoop))
+                {
+                    read.ReadAt(i, start, end, run);
+                }
+            }
+            foreach (Value value in nodes.SelectMany(n => n.Outputs).Where(v => ReferenceEquals(v, ValueStorage.Root(v)) && storage.IsReadOutside(v, nodes)))
+            {
+                Value root = storage.Holder(value);
+                if (root.Producer is not null && !candidates.ContainsKey(root))
+                {
+                    candidates[root] = new Candidate(root, context.Bound(root.Type.Count), storage.Format(root).Size(), i, run) { Start = start };
+                    order.Add(candidates[root]);
+                }
+                if (storage.IsCarried(value))
+                {
+                    candidates[root].Carry(start, end, run);
+                    if (items[i].Nodes.Any(n => n.Outputs.Contains(value) && !InPlace(n, root, storage)))
+                    {
+                        excluded.Add(root);
+                    }
+                }
+            }
+            excluded.UnionWith(nodes.SelectMany(InDram).Select(storage.Holder));
+            storage.Leave();
+        }
+        return order;
+    }
+
+    /// <summary>Whether a node may write the place that it reads: element by element it does.</summary>
+    private static bool InPlace(Node node, Value place, ValueStorage storage) => node.Op switch
+    {
+        Unary or Binary or Gated or Cast => true,
+        Linear linear => node.Inputs.Take(linear.HasResidual ? node.Inputs.Count - 1 : node.Inputs.Count).All(v => !ReferenceEquals(storage.Holder(v), place)),
+        _ => node.Inputs.TrueForAll(v => !ReferenceEquals(storage.Holder(v), place)),
+    };
 
     private void TryKeep(Candidate c, long budget)
     {
@@ -69,7 +112,8 @@ internal sealed class Residency
         {
             others += bytes;
         }
-        _kept.Add((c.Root, bytes, c.First, c.Last));
+        c.Bytes = bytes;
+        _kept.Add(c);
     }
 
     /// <summary>What an operator reads or writes in DRAM only.</summary>
@@ -81,7 +125,7 @@ internal sealed class Residency
         _ => [],
     };
 
-    private sealed class Candidate(Value root, long elements, int elementBytes, int first)
+    private sealed class Candidate(Value root, long elements, int elementBytes, int first, LayerRun? run)
     {
         public Value Root => root;
 
@@ -89,10 +133,47 @@ internal sealed class Residency
 
         public int ElementBytes => elementBytes;
 
-        public int First => first;
+        /// <summary>The item that produces it, or the first of the loop that it outlives.</summary>
+        public int First { get; private set; } = first;
 
-        public int Last { get; set; }
+        public int Last { get; private set; } = first;
 
-        public int Reads { get; set; }
+        public int Reads { get; private set; }
+
+        public long Bytes { get; set; }
+
+        /// <summary>The first item of the loop that produces it.</summary>
+        public required int Start { get; init; }
+
+        /// <summary>It is produced in a loop and outlives an iteration.</summary>
+        public bool IsAroundLoop { get; private set; }
+
+        /// <param name="start">First item of the loop that reads it, or the reader.</param>
+        /// <param name="end">Its last item.</param>
+        public void ReadAt(int item, int start, int end, LayerRun? reader)
+        {
+            Reads++;
+            if (ReferenceEquals(reader, run) && !IsAroundLoop)
+            {
+                Last = int.Max(Last, item);
+                return;
+            }
+            // A loop reads it in every iteration.
+            Last = int.Max(Last, end);
+            if (run is not null && start > Start)
+            {
+                (First, IsAroundLoop) = (Start, true);
+            }
+        }
+
+        /// <summary>A loop overwrites it in every iteration.</summary>
+        public void Carry(int start, int end, LayerRun? loop)
+        {
+            Last = int.Max(Last, end);
+            if (ReferenceEquals(loop, run))
+            {
+                (First, IsAroundLoop) = (start, true);
+            }
+        }
     }
 }

@@ -47,10 +47,14 @@ public sealed class Tiler
     /// Throws a <see cref="DiagnosticException"/> that lists every operator without a lowering, or every one that no tile
     /// size fits.
     /// </summary>
+    public static TileProgram Lower(Graph graph, ChipDescription chip, Precision precision) => Lower(graph, LayerRuns.Find(graph), chip, precision);
+
+    /// <inheritdoc cref="Lower(Graph, ChipDescription, Precision)"/>
+    /// <param name="steps">The nodes in their order, layers as loops: the same object for all programs of a binary.</param>
     /// <param name="limits">Upper bounds below those of the graph, for a program that is planned for fewer tokens.</param>
     /// <param name="beside">A program of the same graph that the same binary holds: weights and debug table are common.</param>
     /// <param name="residentShare">Values that pass between operators stay in ASP as long as those alive take no more than one part in so many of it; 0: all pass through DRAM.</param>
-    public static TileProgram Lower(Graph graph, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long>? limits = null, TileProgram? beside = null, int residentShare = ResidentShare)
+    internal static TileProgram Lower(Graph graph, IReadOnlyList<LoweringStep> steps, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long>? limits = null, TileProgram? beside = null, int residentShare = ResidentShare)
     {
         if (Obstacles(graph) is { HasErrors: true } obstacles)
         {
@@ -60,8 +64,8 @@ public sealed class Tiler
         for (int share = residentShare; ; share = share >= SmallestShare ? 0 : share * 2)
         {
             var program = new TileProgram { Chip = chip, Dimensions = Limited(graph.Dimensions, limits), DimensionDefaults = graph.DimensionDefaults, Weights = beside?.Weights ?? new WeightStream(), Debug = beside?.Debug ?? [new("", "", "")], Ring = Ring(chip) };
-            var tiler = new Tiler(new TilingContext(chip, graph, program, new ValueStorage(graph, precision, program)));
-            tiler.Lower(graph, share == 0 ? 0 : chip.Memory.AspBytes / share);
+            var tiler = new Tiler(new TilingContext(chip, graph, program, new ValueStorage(graph, precision, program, steps.Select(s => s.Run).OfType<LayerRun>())));
+            tiler.Lower(steps, share == 0 ? 0 : chip.Memory.AspBytes / share);
             if (share == 0 && tiler._failures.HasErrors)
             {
                 throw new DiagnosticException(tiler._failures, FailureKind.DoesNotFit);
@@ -137,31 +141,78 @@ public sealed class Tiler
         return heads.IsConstant && width.IsConstant;
     }
 
-    private void Lower(Graph graph, long residentBytes)
+    private void Lower(IReadOnlyList<LoweringStep> steps, long residentBytes)
     {
-        List<TileItem> items = TileItem.Partition(graph.Nodes);
+        List<TileItem> items = TileItem.Partition(steps, _context.Storage);
         var residency = Residency.Choose(_context, items, residentBytes);
-        for (int i = 0; i < items.Count; i++)
+        for (int i = 0; i < items.Count;)
         {
-            foreach ((Value value, long bytes) in residency.ProducedBy(i))
+            if (items[i].Run is { } run)
             {
-                _context.Storage.Keep(value, _context.Builder.Buffer(value.Name, MemorySpace.Asp, bytes));
-            }
-            _context.ReservedAsp = residency.Live(i);
-            if (items[i].Region is { } region)
-            {
-                LowerRegion(region);
+                int end = items.FindLastIndex(item => ReferenceEquals(item.Run, run)) + 1;
+                LowerLayers(run, items, i, end, residency);
+                i = end;
             }
             else
             {
-                LowerAlone(items[i].Nodes[0]);
+                LowerItem(items, i++, residency);
             }
         }
         _context.ReservedAsp = 0;
         foreach ((Value source, DramTensor target) in _context.Storage.CopiedOutputs())
         {
             _context.Builder.SetSource("output", target.Name, "");
-            MovementLowering.CopyAll(_context, source, target);
+            MovementLowering.CopyAll(_context, source, ValuePlace.Of(target));
+        }
+    }
+
+    /// <summary>One iteration of a run of layers, in a loop.</summary>
+    private void LowerLayers(LayerRun run, List<TileItem> items, int first, int end, Residency residency)
+    {
+        (ValueStorage storage, TileBuilder builder, WeightStream weights) = (_context.Storage, _context.Builder, _context.Builder.Program.Weights);
+        Keep(residency.AroundLoop(first));
+        _context.ReservedAsp = residency.Live(first);
+        foreach ((Value source, Value initial) in run.Carried.Where(c => run.Copied.Contains(c.Value)))
+        {
+            builder.SetSource("carry", source.Name, "");
+            MovementLowering.CopyAll(_context, initial, storage.Place(source));
+        }
+        weights.Open(run.Weights);
+        storage.Enter(run);
+        (TileBlock body, DimExpr iteration) = (builder.Block, DimExpr.Zero);
+        builder.Loop("layer", run.Count, layer =>
+        {
+            (body, iteration) = (builder.Block, layer);
+            for (int i = first; i < end; i++)
+            {
+                LowerItem(items, i, residency);
+            }
+        });
+        storage.Leave();
+        weights.Close();
+        // Distances between iterations are known now.
+        body.Nodes.InsertRange(0, LayerPrologue.Of(body, iteration).ToArray());
+    }
+
+    private void LowerItem(List<TileItem> items, int i, Residency residency)
+    {
+        Keep(residency.ProducedBy(i));
+        _context.ReservedAsp = residency.Live(i);
+        if (items[i].Region is { } region)
+        {
+            LowerRegion(region);
+        }
+        else
+        {
+            LowerAlone(items[i].Nodes[0]);
+        }
+    }
+
+    private void Keep(IEnumerable<(Value Value, long Bytes)> values)
+    {
+        foreach ((Value value, long bytes) in values)
+        {
+            _context.Storage.Keep(value, _context.Builder.Buffer(value.Name, MemorySpace.Asp, bytes));
         }
     }
 

@@ -98,5 +98,5 @@ internal sealed class TilingContext
     /// <summary>Bytes of a row of a tile: padded to lines, except that single elements are packed.</summary>
     public static long RowStride(long columns, ElementType format) => columns == 1 ? format.Size() : Lines.RoundUp(columns * format.Size());
 
-    public void SetSource(string operation, Node node) => Builder.SetSource(operation, node.Output.Name, string.Join(",", node.Sources));
+    public void SetSource(string operation, Node node) => Builder.SetSource(operation, node.Output.Name, string.Join(",", Storage.SourcesOf(node)));
 }

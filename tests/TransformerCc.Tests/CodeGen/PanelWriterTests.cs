@@ -33,7 +33,7 @@ public sealed class PanelWriterTests
         const int depth = 83, columns = 75, k0 = 32, rows = 45, n0 = 5, width = 67;
         Tensor source = Random(from, 2, transposed ? columns : depth, transposed ? depth : columns);
         var matrix = new WeightMatrix(source, depth, columns, transposed ? WeightLayout.NByK : WeightLayout.KByN, FirstRow: transposed ? columns : depth);
-        var panel = new WeightPanel(matrix, k0, rows, n0, width, to, 0);
+        var panel = new WeightPanel(matrix, k0, rows, n0, width, to);
         byte[] bytes = [.. Enumerable.Repeat((byte)0xAA, (int)panel.Bytes)];
         PanelWriter.Write(panel, bytes);
         double[] values = TensorMath.Doubles(source);
@@ -56,7 +56,7 @@ public sealed class PanelWriterTests
         int length = format.BlockLength, rowBytes = (int)format.RowBytes(3 * length);
         Tensor source = Tiling.BlockWeightTests.Blocks(format, [40, 3 * length], new Random(3));
         var matrix = new WeightMatrix(source, 3 * length, 40, WeightLayout.NByK, format);
-        var panel = new WeightPanel(matrix, length, 2 * length, 3, 33, stored, 0);
+        var panel = new WeightPanel(matrix, length, 2 * length, 3, 33, stored);
         var bytes = new byte[panel.Bytes];
         PanelWriter.Write(panel, bytes);
         Assert.Equal(2L * stored.BlockBytes * 64, panel.Bytes);
