@@ -93,16 +93,14 @@ internal readonly struct OperandResolver(TileStatement statement, MemoryPlan pla
 
     public TEnum Enum<TEnum>(string name, TEnum? value) where TEnum : struct, Enum => System.Enum.Parse<TEnum>(Get<ChoiceOperand>(name).Text);
 
-    private static DimExpr PanelBase(PanelOperand operand) => DimExpr.Symbol(WeightBase) + operand.Shift + LayerShift(operand.Panel);
+    private static DimExpr PanelBase(PanelOperand operand) => DimExpr.Symbol(WeightBase) + operand.Shift;
 
     private static DimExpr Address(DramOperand operand) => operand.Tensor switch
     {
-        { Blob: { } blob } => DimExpr.Symbol(WeightBase) + operand.Offset + LayerShift(blob) + blob.Offset,
+        { Blob: { } blob } => DimExpr.Symbol(WeightBase) + operand.Offset + (blob.Segment?.Distance ?? DimExpr.Zero) + blob.Offset,
         { Members.Length: > 0 } own => DimExpr.Symbol(IterationSymbol(own)) + operand.Offset,
         var tensor => DimExpr.Symbol(AddressSymbol(tensor)) + operand.Offset,
     };
-
-    private static DimExpr LayerShift(WeightPiece piece) => piece.Segment is { } segment ? DimExpr.Symbol(segment.Symbol) : DimExpr.Zero;
 
     private static DimExpr ConstantPart(DimExpr e) => e.Terms.FirstOrDefault(t => t.Factors.Length == 0)?.Coefficient ?? 0;
 

@@ -165,7 +165,7 @@ public sealed class TileBuilder(TileProgram program)
 
     /// <param name="shift">Bytes from the panel to the one that is meant, of another expert.</param>
     public void LoadWeights(TileBuffer slot, WeightPanel panel, DimExpr? shift = null) =>
-        Emit<LoadWeights>(("dst", new ScratchOperand(slot, 0)), ("src", new PanelOperand(panel, shift ?? DimExpr.Zero)), ("bytes", Dim(panel.Bytes)));
+        Emit<LoadWeights>(("dst", new ScratchOperand(slot, 0)), ("src", new PanelOperand(panel, (shift ?? DimExpr.Zero) + (panel.Segment?.Distance ?? DimExpr.Zero))), ("bytes", Dim(panel.Bytes)));
 
     public void Load(StridedTile dst, StridedDram src, Extent3 count) =>
         Emit<Load>([("dst", new ScratchOperand(dst.Buffer, dst.Offset)), ("dst_format", new FormatOperand(dst.Format)), ("src", new DramOperand(src.Tensor, src.Offset)), ("src_format", new FormatOperand(src.Tensor.Type)),

@@ -1,4 +1,5 @@
 using TransformerCc.Isa.Quantization;
+using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.TileIR;
@@ -108,6 +109,8 @@ public sealed class WeightStream
 public sealed class LayerSegment(string symbol)
 {
     public string Symbol { get; } = symbol;
+
+    public DimExpr Distance => DimExpr.Symbol(Symbol);
 
     public List<WeightPiece> Pieces { get; } = [];
 
