@@ -20,7 +20,7 @@ internal static class ScatterLowering
         DimExpr width = DimExpr.Product(shape.Skip(1)), count = node.Inputs[1].Type.Count;
         (int size, int indexSize) = (updates.Format.Size(), indices.Format.Size());
         long stride = TilingContext.RowStride(context.Bound(width), updates.Format);
-        MovementLowering.CopyAll(context, node.Inputs[0], target);
+        MovementLowering.CopyAll(context, node.Inputs[0], ValuePlace.Of(target));
         TileBuilder builder = context.Builder;
         context.Tiles("updates", count, long.Max(1, long.Min(TileRows, context.Bound(count)) >> shrink), (i0, rows) =>
         {
