@@ -1,5 +1,6 @@
 using System.CommandLine;
 using TransformerCc.Compiler.Exporters.Gguf;
+using TransformerCc.Compiler.Exporters.Onnx;
 using TransformerCc.Compiler.Importers.Gguf;
 using TransformerCc.Isa;
 using TransformerCc.Tool.Output;
@@ -12,7 +13,7 @@ internal static class SynthVerb
     public static Verb Create(ToolContext tool)
     {
         var what = new Argument<string>("ARCH") { Description = "An architecture, or a preset: the shape of a published model" };
-        var output = new Option<string>("--output", "-o") { Description = "The file to write", HelpName = "FILE.gguf", Required = true };
+        var output = new Option<string>("--output", "-o") { Description = "The file to write", HelpName = "FILE.gguf|FILE.onnx", Required = true };
         Option<long?> layers = Size("--layers", "Layers"), width = Size("--width", "Width of the residual stream"), heads = Size("--heads", "Heads of queries");
         Option<long?> keyHeads = Size("--kv-heads", "Heads of keys and values"), headWidth = Size("--head-width", "Elements of a head [default: width / heads]");
         Option<long?> rotated = Size("--rope-dimensions", "Elements of a head that are rotated [default: all]"), hidden = Size("--ffn", "Width of the feed-forward part");
@@ -29,7 +30,27 @@ internal static class SynthVerb
         }
         verb.SetAction(parse =>
         {
-            SyntheticShape shape = Find(parse.GetValue(what)!);
+            (string name, string path) = (parse.GetValue(what)!, parse.GetValue(output)!);
+            bool onlyShape = parse.GetValue(shapeOnly);
+            if (EncoderPresets.All.GetValueOrDefault(name) is { } encoder)
+            {
+                Expect(path, ".onnx", name);
+                if (((Option[])[keyHeads, headWidth, rotated, vocabulary, context, window, experts, used, type, with]).FirstOrDefault(o => parse.GetResult(o) is { Implicit: false }) is { } other)
+                {
+                    throw new DiagnosticException(Diagnostic.Error("TCC7013", $"{other.Name} is not an option of {name}", help: "an encoder has --layers, --width, --heads, --ffn and --seed"), FailureKind.Usage);
+                }
+                encoder = encoder with
+                {
+                    Layers = parse.GetValue(layers) ?? encoder.Layers,
+                    Width = parse.GetValue(width) ?? encoder.Width,
+                    Heads = parse.GetValue(heads) ?? encoder.Heads,
+                    Hidden = parse.GetValue(hidden) ?? encoder.Hidden,
+                    Seed = (ulong)(parse.GetValue(seed) ?? (long)encoder.Seed),
+                };
+                SyntheticEncoder.Create(encoder, onlyShape).WriteFile(path);
+                return Report(path, FormattableString.Invariant($"{name} of {encoder.Layers} layers, f32"));
+            }
+            SyntheticShape shape = Find(name);
             shape = shape with
             {
                 Layers = parse.GetValue(layers) ?? shape.Layers,
@@ -48,16 +69,26 @@ internal static class SynthVerb
                 With = parse.GetValue(with) is { Length: > 0 } names ? names : shape.With,
                 Seed = (ulong)(parse.GetValue(seed) ?? (long)shape.Seed),
             };
-            string path = parse.GetValue(output)!;
-            if (!path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
-            {
-                throw new DiagnosticException(Diagnostic.Error("TCC7011", "only GGUF models are made", path, "name a file that ends in .gguf"), FailureKind.Usage);
-            }
-            SyntheticModel.Create(shape, parse.GetValue(shapeOnly)).WriteFile(path);
-            tool.Output.WriteLine($"{path}: {Numbers.Bytes(new FileInfo(path).Length)}, {shape.Architecture} of {shape.Layers} layers, {shape.Type}");
-            return 0;
+            Expect(path, ".gguf", name);
+            SyntheticModel.Create(shape, onlyShape).WriteFile(path);
+            return Report(path, FormattableString.Invariant($"{shape.Architecture} of {shape.Layers} layers, {shape.Type}"));
         });
         return verb;
+
+        int Report(string path, string text)
+        {
+            long bytes = new FileInfo(path).Length + (File.Exists(path + ".data") && path.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase) ? new FileInfo(path + ".data").Length : 0);
+            tool.Output.WriteLine($"{path}: {Numbers.Bytes(bytes)}, {text}");
+            return 0;
+        }
+    }
+
+    private static void Expect(string path, string extension, string name)
+    {
+        if (!path.EndsWith(extension, StringComparison.OrdinalIgnoreCase))
+        {
+            throw new DiagnosticException(Diagnostic.Error("TCC7011", $"{name} is not made as this kind of file", path, $"name a file that ends in {extension}"), FailureKind.Usage);
+        }
     }
 
     private static Option<long?> Size(string name, string description) => new(name) { Description = description, HelpName = "N" };
@@ -65,5 +96,5 @@ internal static class SynthVerb
     private static SyntheticShape Find(string name) =>
         SyntheticPresets.All.GetValueOrDefault(name) ?? (Architectures.Find(name) is { } architecture ? new SyntheticShape(architecture.Name)
             : throw new DiagnosticException(Diagnostic.Error("TCC7012", $"'{name}' is neither an architecture nor a preset",
-                help: $"architectures: {string.Join(", ", Architectures.All.Select(a => a.Name))}; presets: {string.Join(", ", SyntheticPresets.All.Keys.Order(StringComparer.Ordinal))}"), FailureKind.Usage));
+                help: $"architectures: {string.Join(", ", Architectures.All.Select(a => a.Name))}; presets: {string.Join(", ", SyntheticPresets.All.Keys.Concat(EncoderPresets.All.Keys).Order(StringComparer.Ordinal))}"), FailureKind.Usage));
 }
