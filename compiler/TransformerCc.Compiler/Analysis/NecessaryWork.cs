@@ -43,7 +43,7 @@ public sealed class NecessaryWork
         {
             bytes += node.Inputs[1].Type.Count * node.Output.Type.Element.Size();
         }
-        return new NodeWork(node.Output.Name, Class(node), MultiplyAdds(node), bytes);
+        return new NodeWork(node.Output.Name, string.Join(',', node.Sources), Class(node), MultiplyAdds(node), bytes);
     }
 
     private DimExpr Written(Value value) => _graph.IsOutput(value) ? value.Type.Count * value.Type.Element.Size() : DimExpr.Zero;

@@ -52,7 +52,7 @@ public static class Disassembler
         }
         foreach (NodeWork w in image.Work)
         {
-            Line(text, $".work {Quote(w.Node)} {ClassName(w.Class)} {Size(w.MultiplyAdds)} {Size(w.Bytes)}");
+            Line(text, $".work {Quote(w.Node)} {Quote(w.Source)} {ClassName(w.Class)} {Size(w.MultiplyAdds)} {Size(w.Bytes)}");
         }
         foreach (EntryPoint entry in image.EntryPoints)
         {

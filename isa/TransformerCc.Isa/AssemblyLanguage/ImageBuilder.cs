@@ -61,7 +61,7 @@ internal sealed class ImageBuilder(AssemblyDiagnostics diagnostics, WeightSectio
                 _debug.Add(new(Text(d.operation), Text(d.node), Text(d.source)));
                 break;
             case TasmParser.WorkContext w:
-                _work.Add(new(Text(w.node), Class(w.kind), Size(w.macs), Size(w.bytes)));
+                _work.Add(new(Text(w.node), Text(w.source), Class(w.kind), Size(w.macs), Size(w.bytes)));
                 break;
             case TasmParser.EntryContext e:
                 _entries.Add((new(Text(e.name), diagnostics), e.name));

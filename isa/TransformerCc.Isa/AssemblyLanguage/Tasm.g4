@@ -24,7 +24,7 @@ directive
     | '.state' name=STRING kind=NAME past=STRING length=dimensionSize window=NUMBER positions=dimensionSize?  # state
     | '.weights' kind=NAME (count=NUMBER text=STRING? | text=STRING)              # weights
     | '.debug' operation=STRING node=STRING source=STRING                         # debug
-    | '.work' node=STRING kind=NAME macs=dimensionSize bytes=dimensionSize         # work
+    | '.work' node=STRING source=STRING kind=NAME macs=dimensionSize bytes=dimensionSize  # work
     | '.entry' name=STRING                                                        # entry
     | '.limit' name=STRING upper=NUMBER                                           # limit
     ;

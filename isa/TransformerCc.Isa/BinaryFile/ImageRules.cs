@@ -54,7 +54,7 @@ internal static class ImageRules
             {
                 Report(FileCodes.SectionPlace, $"the weight section has {image.Weights.Length} bytes, not a multiple of {FileLayout.SectionAlignment}");
             }
-            foreach (string text in image.Options.Concat(image.Debug.SelectMany(d => (string[])[d.Operation, d.Node, d.Source])).Concat(image.Work.Select(w => w.Node)).Where(t => Encoding.UTF8.GetByteCount(t) > FileLimits.LongTextBytes))
+            foreach (string text in image.Options.Concat(image.Debug.SelectMany(d => (string[])[d.Operation, d.Node, d.Source])).Concat(image.Work.SelectMany(w => (string[])[w.Node, w.Source])).Where(t => Encoding.UTF8.GetByteCount(t) > FileLimits.LongTextBytes))
             {
                 Report(FileCodes.Text, $"a text of {text.Length} characters is longer than {FileLimits.LongTextBytes} bytes");
             }

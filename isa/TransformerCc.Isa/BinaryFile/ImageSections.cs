@@ -125,6 +125,7 @@ internal static class ImageSections
         foreach (NodeWork node in work)
         {
             w.Text(node.Node);
+            w.Text(node.Source);
             w.UInt32((int)node.Class);
             w.Text(node.MultiplyAdds.ToString());
             w.Text(node.Bytes.ToString());
@@ -133,10 +134,10 @@ internal static class ImageSections
 
     public static ImmutableArray<NodeWork> ReadWork(ref SectionReader r)
     {
-        var work = new NodeWork[r.Count("the number of nodes with work", FileLimits.WorkEntries, 16)];
+        var work = new NodeWork[r.Count("the number of nodes with work", FileLimits.WorkEntries, 20)];
         for (int i = 0; i < work.Length; i++)
         {
-            work[i] = new(r.Text("a node", FileLimits.LongTextBytes), r.Enum<MacClass>("a format of products"), ReadExpression(ref r), ReadExpression(ref r));
+            work[i] = new(r.Text("a node", FileLimits.LongTextBytes), r.Text("a source", FileLimits.LongTextBytes), r.Enum<MacClass>("a format of products"), ReadExpression(ref r), ReadExpression(ref r));
         }
         r.End();
         return [.. work];

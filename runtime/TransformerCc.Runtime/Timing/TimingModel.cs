@@ -52,8 +52,8 @@ public static class TimingModel
         {
             EntryPoint = entry.Name,
             Bound = image.Work.IsEmpty ? null : image.Work.Aggregate(Roofline.Zero, (sum, w) => sum.Plus(Roofline.Of(w, chip, symbols))),
-            Nodes = NodeTime.Of(image.Work, recorder.Sources.Select(s => (Debug(image, s.Key).Node, s.Value.Elapsed)), chip, symbols),
-            Waits = [.. recorder.Waits.GroupBy(w => (w.Key.Engine, Debug(image, w.Key.Tag).Operation, Node: NodeTime.Pattern(Debug(image, w.Key.Tag).Node), w.Key.Cause, w.Key.From))
+            Nodes = NodeTime.Of(image.Work, recorder.Sources.Select(s => (Debug(image, s.Key), s.Value.Elapsed)), chip, symbols),
+            Waits = [.. recorder.Waits.GroupBy(w => (w.Key.Engine, Debug(image, w.Key.Tag).Operation, Node: NodeTime.NameOf(Debug(image, w.Key.Tag).Node, Debug(image, w.Key.Tag).Source), w.Key.Cause, w.Key.From))
                 .Select(g => new NodeWait(g.Key.Engine, g.Key.Operation, g.Key.Node, g.Key.Cause, g.Key.From, g.Sum(w => w.Value))).OrderByDescending(w => w.Cycles)],
             Tokens = image.Tensors.FirstOrDefault(t => t.State is not null) is { State: { } state } cache
                 ? DimensionBinder.Evaluate(cache.Shape[StateDescription.BatchAxis] * state.Length, values, cache.Name) : null,

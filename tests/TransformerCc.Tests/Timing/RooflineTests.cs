@@ -70,10 +70,10 @@ public sealed class RooflineTests : IDisposable
             Memory = TestChips.Default.Memory with { DramBytesPerSecond = 5e9, DramEfficiency = 0.8 },
         };
         var values = new Dictionary<string, long> { ["n"] = 10 };
-        Roofline wide = Roofline.Of(new NodeWork("a", MacClass.BF16, 81920, 400), chip, values), slow = Roofline.Of(new NodeWork("b", MacClass.F32, 81920, 400), chip, values);
+        Roofline wide = Roofline.Of(new NodeWork("a", "", MacClass.BF16, 81920, 400), chip, values), slow = Roofline.Of(new NodeWork("b", "", MacClass.F32, 81920, 400), chip, values);
         Assert.Equal((100.0, 80.0, 10.0, true), (wide.Cycles, wide.PeakCycles, wide.ArrayCycles, wide.IsDramBound));
         Assert.Equal(40.0, slow.ArrayCycles);
-        Roofline both = wide.Plus(Roofline.Of(new NodeWork("c", MacClass.BF16, TransformerCc.Isa.Symbolic.DimExpr.Symbol("n") * 8192 * 100, 0), chip, values));
+        Roofline both = wide.Plus(Roofline.Of(new NodeWork("c", "", MacClass.BF16, TransformerCc.Isa.Symbolic.DimExpr.Symbol("n") * 8192 * 100, 0), chip, values));
         Assert.Equal((1010.0, 1010.0, 400L, false), (both.Cycles, both.PeakCycles, both.Bytes, both.IsDramBound));
     }
 }

@@ -35,7 +35,7 @@ internal static class SampleImage
             ],
             Weights = new BytesWeightSection(weights),
             Debug = [new("", "", ""), new("linear", "/MatMul", "/MatMul,/Add"), new("attention/scores", "/attn", "")],
-            Work = [new("/MatMul", MacClass.BF16, batch * length * 4096, 8192), new("/attn", MacClass.F32, batch * length * DimExpr.Symbol("past"), DimExpr.Min(DimExpr.Symbol("past"), 7) * 3)],
+            Work = [new("linear~1", "/MatMul", MacClass.BF16, batch * length * 4096, 8192), new("/attn", "", MacClass.F32, batch * length * DimExpr.Symbol("past"), DimExpr.Min(DimExpr.Symbol("past"), 7) * 3)],
             Options = ["model.onnx", "--chip tx1"],
             Tokenizer = new TokenizerData
             {
