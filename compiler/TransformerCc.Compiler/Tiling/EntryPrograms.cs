@@ -11,8 +11,9 @@ namespace TransformerCc.Compiler.Tiling;
 public sealed record NamedProgram(string Name, TileProgram Tiles);
 
 /// <summary>
-/// The programs of a binary. A model with caches has two over one weight section: "prefill" for every size, and "decode",
-/// planned for few tokens at a time. Both give the same bits.
+/// The programs of a binary, over one weight section and with the same bits: the first for every size, another planned for
+/// so little that its values stay on the chip. A model with caches has "prefill" and "decode", for few tokens in flight;
+/// one without has "main" and, where that keeps more on the chip, "few", for few sequences.
 /// </summary>
 public static class EntryPrograms
 {
@@ -20,13 +21,39 @@ public static class EntryPrograms
     public const int DecodeTokens = 32;
 
     /// <summary>Throws a <see cref="DiagnosticException"/> as the <see cref="Tiler"/> does.</summary>
-    public static IReadOnlyList<NamedProgram> Lower(Graph graph, ChipDescription chip, Precision precision)
+    /// <param name="residentShare">See <see cref="Tiler.ResidentShare"/>.</param>
+    public static IReadOnlyList<NamedProgram> Lower(Graph graph, ChipDescription chip, Precision precision, int residentShare = Tiler.ResidentShare)
     {
         IReadOnlyList<LoweringStep> steps = LayerRuns.Find(graph);
-        TileProgram all = Tiler.Lower(graph, steps, chip, precision);
-        return DecodeLimits(graph, all) is { } limits
-            ? [new("prefill", all), new("decode", Tiler.Lower(graph, steps, chip, precision, limits, all))]
-            : [new("main", all)];
+        TileProgram all = Tiler.Lower(graph, steps, chip, precision, residentShare: residentShare);
+        if (all.Tensors.Exists(t => t.State is not null))
+        {
+            return DecodeLimits(graph, all) is { } decode ? [new("prefill", all), Limited("decode", decode)] : [new("main", all)];
+        }
+        return FewSequences(limits => Tiler.ValuesInDram(graph, steps, chip, precision, limits, residentShare)) is { } few ? [new("main", all), Limited("few", few)] : [new("main", all)];
+
+        NamedProgram Limited(string name, Dictionary<string, long> limits) => new(name, Tiler.Lower(graph, steps, chip, precision, limits, all, residentShare));
+
+        // The most sequences, a power of two, that keep as much on the chip as a single one.
+        Dictionary<string, long>? FewSequences(Func<Dictionary<string, long>, int> valuesInDram)
+        {
+            if (graph.Inputs.Select(i => i.Type.Shape.Count > 0 ? i.Type.Shape[0].SymbolName : null).FirstOrDefault() is not { } batch || graph.Dimensions[batch] is not { Lower: <= 1, Upper: > 1 } interval)
+            {
+                return null;
+            }
+            Dictionary<string, long> Of(long sequences) => new(StringComparer.Ordinal) { [batch] = sequences };
+            int least = valuesInDram(Of(1));
+            if (least >= valuesInDram([]))
+            {
+                return null;
+            }
+            long most = 1;
+            while (2 * most < interval.Upper && valuesInDram(Of(2 * most)) == least)
+            {
+                most *= 2;
+            }
+            return Of(most);
+        }
     }
 
     /// <summary>Bounds of sequences and of new positions of each; null where nothing is continued, or few tokens are all there is.</summary>

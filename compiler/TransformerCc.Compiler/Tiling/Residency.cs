@@ -24,11 +24,13 @@ internal sealed class Residency
     {
         var residency = new Residency(items.Count);
         var excluded = context.Graph.Outputs.Select(o => context.Storage.Holder(o.Value)).ToHashSet();
-        foreach (Candidate c in Candidates(context, items, excluded).Where(c => c.Last > c.First && c.Elements <= budget && !excluded.Contains(c.Root)).OrderByDescending(c => (double)(c.Reads + 1) / (c.Last - c.First)).ThenBy(c => c.First))
+        Candidate[] candidates = [.. Candidates(context, items, excluded).Where(c => c.Last > c.First && !excluded.Contains(c.Root))];
+        foreach (Candidate c in candidates.Where(c => c.Elements <= budget).OrderByDescending(c => (double)(c.Reads + 1) / (c.Last - c.First)).ThenBy(c => c.First))
         {
             residency.TryKeep(c, budget);
         }
         residency._kept.Sort((a, b) => a.First.CompareTo(b.First));
+        residency.InDram = candidates.Length - residency._kept.Count;
         return residency;
     }
 
@@ -37,6 +39,9 @@ internal sealed class Residency
 
     /// <summary>Those that outlive the iterations of the loop that begins with an item.</summary>
     public IEnumerable<(Value Root, long Bytes)> AroundLoop(int first) => _kept.Where(k => k.First == first && k.IsAroundLoop).Select(k => (k.Root, k.Bytes));
+
+    /// <summary>Values that could stay in ASP but for their size.</summary>
+    public int InDram { get; private set; }
 
     /// <summary>Bytes of resident values that are alive at an item.</summary>
     public long Live(int item) => _live[item];
@@ -74,7 +79,7 @@ internal sealed class Residency
                     candidates[root] = new Candidate(root, context.Bound(root.Type.Count), storage.Format(root).Size(), i, run) { Start = start };
                     order.Add(candidates[root]);
                 }
-                if (storage.IsCarried(value))
+                if (run is not null && storage.IsCarried(value))
                 {
                     candidates[root].Carry(start, end, run);
                     if (items[i].Nodes.Any(n => n.Outputs.Contains(value) && !InPlace(n, root, storage)))
@@ -83,7 +88,7 @@ internal sealed class Residency
                     }
                 }
             }
-            excluded.UnionWith(nodes.SelectMany(InDram).Select(storage.Holder));
+            excluded.UnionWith(nodes.SelectMany(OnlyInDram).Select(storage.Holder));
             storage.Leave();
         }
         return order;
@@ -117,7 +122,7 @@ internal sealed class Residency
     }
 
     /// <summary>What an operator reads or writes in DRAM only.</summary>
-    private static IEnumerable<Value> InDram(Node node) => node.Op switch
+    private static IEnumerable<Value> OnlyInDram(Node node) => node.Op switch
     {
         Gather => [node.Inputs[0]],
         DequantizeBlocks => node.Inputs,

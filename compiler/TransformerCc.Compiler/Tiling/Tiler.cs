@@ -31,8 +31,11 @@ public sealed class Tiler
     /// </summary>
     private const int MaxSlots = 16, MinSlots = 4, MinSlotBytes = 64 << 10;
 
-    /// <summary>Resident values take half of ASP at most; the tiles of operators need the rest.</summary>
-    private const int ResidentShare = 2;
+    /// <summary>
+    /// Values that pass between operators stay in ASP as long as those alive take no more than one part in so many of it; the
+    /// tiles of operators need the rest. 0: all values pass through DRAM. It changes no bit of any result.
+    /// </summary>
+    public const int ResidentShare = 2;
 
     /// <summary>One part in so many of ASP is the least that is tried.</summary>
     private const int SmallestShare = 8;
@@ -47,13 +50,14 @@ public sealed class Tiler
     /// Throws a <see cref="DiagnosticException"/> that lists every operator without a lowering, or every one that no tile
     /// size fits.
     /// </summary>
-    public static TileProgram Lower(Graph graph, ChipDescription chip, Precision precision) => Lower(graph, LayerRuns.Find(graph), chip, precision);
+    /// <param name="residentShare">See <see cref="ResidentShare"/>.</param>
+    public static TileProgram Lower(Graph graph, ChipDescription chip, Precision precision, int residentShare = ResidentShare) => Lower(graph, LayerRuns.Find(graph), chip, precision, residentShare: residentShare);
 
-    /// <inheritdoc cref="Lower(Graph, ChipDescription, Precision)"/>
+    /// <inheritdoc cref="Lower(Graph, ChipDescription, Precision, int)"/>
     /// <param name="steps">The nodes in their order, layers as loops: the same object for all programs of a binary.</param>
     /// <param name="limits">Upper bounds below those of the graph, for a program that is planned for fewer tokens.</param>
     /// <param name="beside">A program of the same graph that the same binary holds: weights and debug table are common.</param>
-    /// <param name="residentShare">Values that pass between operators stay in ASP as long as those alive take no more than one part in so many of it; 0: all pass through DRAM.</param>
+    /// <param name="residentShare">See <see cref="ResidentShare"/>.</param>
     internal static TileProgram Lower(Graph graph, IReadOnlyList<LoweringStep> steps, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long>? limits = null, TileProgram? beside = null, int residentShare = ResidentShare)
     {
         if (Obstacles(graph) is { HasErrors: true } obstacles)
@@ -63,20 +67,34 @@ public sealed class Tiler
         int debug = beside?.Debug.Count ?? 0;
         for (int share = residentShare; ; share = share >= SmallestShare ? 0 : share * 2)
         {
-            var program = new TileProgram { Chip = chip, Dimensions = Limited(graph.Dimensions, limits), DimensionDefaults = graph.DimensionDefaults, Weights = beside?.Weights ?? new WeightStream(), Debug = beside?.Debug ?? [new("", "", "")], Ring = Ring(chip) };
-            var tiler = new Tiler(new TilingContext(chip, graph, program, new ValueStorage(graph, precision, program, steps.Select(s => s.Run).OfType<LayerRun>())));
+            TilingContext context = NewContext(graph, steps, chip, precision, limits, beside);
+            var tiler = new Tiler(context);
             tiler.Lower(steps, share == 0 ? 0 : chip.Memory.AspBytes / share);
             if (share == 0 && tiler._failures.HasErrors)
             {
                 throw new DiagnosticException(tiler._failures, FailureKind.DoesNotFit);
             }
-            if (share == 0 || (!tiler._failed && MemoryPlanner.Fits(program.Body, chip, tiler._context.RingBytes)))
+            if (share == 0 || (!tiler._failed && context.Fits))
             {
-                return program;
+                return context.Builder.Program;
             }
             // Tiles and resident values do not fit together.
             beside?.Debug.RemoveRange(debug, beside.Debug.Count - debug);
         }
+    }
+
+    /// <summary>How many of the values that operators hand on do not stay in ASP.</summary>
+    /// <inheritdoc cref="Lower(Graph, IReadOnlyList{LoweringStep}, ChipDescription, Precision, IReadOnlyDictionary{string, long}?, TileProgram?, int)"/>
+    internal static int ValuesInDram(Graph graph, IReadOnlyList<LoweringStep> steps, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long> limits, int residentShare)
+    {
+        TilingContext context = NewContext(graph, steps, chip, precision, limits, null);
+        return residentShare == 0 ? 0 : Residency.Choose(context, TileItem.Partition(steps, context.Storage), chip.Memory.AspBytes / residentShare).InDram;
+    }
+
+    private static TilingContext NewContext(Graph graph, IReadOnlyList<LoweringStep> steps, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long>? limits, TileProgram? beside)
+    {
+        var program = new TileProgram { Chip = chip, Dimensions = Limited(graph.Dimensions, limits), DimensionDefaults = graph.DimensionDefaults, Weights = beside?.Weights ?? new WeightStream(), Debug = beside?.Debug ?? [new("", "", "")], Ring = Ring(chip) };
+        return new TilingContext(chip, graph, program, new ValueStorage(graph, precision, program, steps.Select(s => s.Run).OfType<LayerRun>()));
     }
 
     private static SortedDictionary<string, DimInterval> Limited(SortedDictionary<string, DimInterval> dimensions, IReadOnlyDictionary<string, long>? limits)
