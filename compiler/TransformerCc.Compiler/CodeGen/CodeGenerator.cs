@@ -73,6 +73,7 @@ public sealed class CodeGenerator
 
     private void Emit(TileBlock block)
     {
+        ILookup<TileNode, string> lastUses = LastUses(block);
         foreach (TileNode node in block.Nodes)
         {
             switch (node)
@@ -90,6 +91,10 @@ public sealed class CodeGenerator
                     Emit(statement);
                     break;
             }
+            foreach (string name in lastUses[node])
+            {
+                _registers.Forget(name);
+            }
         }
     }
 
@@ -98,6 +103,27 @@ public sealed class CodeGenerator
         Reg index = _registers.Value(address.Iteration + _parameters.Find(OperandResolver.AddressSymbol(address.Tensor))!.Value);
         _program.Add(new LoadParameter(_registers.Define(OperandResolver.IterationSymbol(address.Tensor)), Dim.Of(index)));
         _registers.Unpin();
+    }
+
+    /// <summary>For each node of a block the names that it is the last to use: a long block names more values than there are registers.</summary>
+    private static ILookup<TileNode, string> LastUses(TileBlock block)
+    {
+        var last = new Dictionary<string, TileNode>(StringComparer.Ordinal);
+        foreach (TileNode node in block.Nodes)
+        {
+            if (node is TileLet let)
+            {
+                last[let.Name] = node;
+            }
+            if (last.Count > 0)
+            {
+                foreach (string symbol in Expressions(node).SelectMany(e => e.Symbols).Where(last.ContainsKey))
+                {
+                    last[symbol] = node;
+                }
+            }
+        }
+        return last.ToLookup(l => l.Value, l => l.Key);
     }
 
     private void Emit(TileStatement statement)
@@ -152,7 +178,9 @@ public sealed class CodeGenerator
         }
     }
 
-    private static IEnumerable<DimExpr> Expressions(TileBlock block) => block.Nodes.SelectMany(node => node switch
+    private static IEnumerable<DimExpr> Expressions(TileBlock block) => block.Nodes.SelectMany(Expressions);
+
+    private static IEnumerable<DimExpr> Expressions(TileNode node) => (node switch
     {
         TileStatement s => OperandResolver.RegisterExpressions(s),
         TileLoop l => Expressions(l.Body).Prepend(l.Count),

@@ -57,13 +57,23 @@ internal sealed class ScalarRegisters(List<Instruction> program, Func<string, Di
         return r;
     }
 
-    /// <summary>Gives a name to the value of an expression, until the scope ends.</summary>
+    /// <summary>Gives a name to the value of an expression, until the scope ends or <see cref="Forget"/>.</summary>
     public void Name(string symbol, DimExpr value)
     {
         Reg r = Compute(value);
         _scopes.Peek().Values[symbol] = r;
         _scopes.Peek().Defined.Add(symbol);
         Unpin();
+    }
+
+    /// <summary>Nothing asks for a name of this scope any more.</summary>
+    public void Forget(string symbol)
+    {
+        Scope scope = _scopes.Peek();
+        if (scope.Defined.Remove(symbol) && scope.Values.Remove(symbol, out Reg r))
+        {
+            Release(scope, r);
+        }
     }
 
     /// <summary>The operands of the next instruction may now lose their registers.</summary>

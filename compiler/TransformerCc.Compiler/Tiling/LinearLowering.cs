@@ -40,8 +40,10 @@ internal sealed class LinearLowering
         {
             var linear = (Linear)m.Node.Op;
             VectorTile? bias = linear.HasBias ? region.Operand(m.Node, m.Form, 2) : null;
-            VectorTile? residual = linear.HasResidual ? region.Operand(m.Node, m.Form, linear.HasBias ? 3 : 2) : null;
-            return new Part(m.Node, linear, PanelGeometry.Of(_context, Matrix(m.Node, linear)), bias, residual, group.Gate is null ? region.Define(m.Node, m.Form) : null);
+            int? residual = linear.HasResidual ? linear.HasBias ? 3 : 2 : null;
+            VectorTile? added = residual is { } r ? region.Operand(m.Node, m.Form, r) : null;
+            Tile? result = group.Gate is not null ? null : residual is { } over ? region.DefineOver(m.Node, m.Form, over) : region.Define(m.Node, m.Form);
+            return new Part(m.Node, linear, PanelGeometry.Of(_context, Matrix(m.Node, linear)), bias, added, result);
         })];
         _gated = group.Gate is { } gate ? region.Define(gate.Node, gate.Form) : null;
     }

@@ -13,6 +13,9 @@ namespace TransformerCc.Compiler.Tiling;
 /// </summary>
 internal sealed class RowRegionLowering
 {
+    /// <summary>Bytes of program memory from which on the first tile of a loop has code of its own.</summary>
+    private const long LargeProgram = 1 << 20;
+
     private readonly TilingContext _context;
     private readonly RowRegion _region;
     private readonly Dictionary<Value, Tile> _tiles = [];
@@ -73,23 +76,37 @@ internal sealed class RowRegionLowering
             Builder.Loop("row", _groups[group].Length, index => Loops(group + 1, [.. outer, index]));
             return;
         }
-        _context.Tiles("tile", _groups[group].Length, TileRows, (start, length) =>
+        if (!_region.Members.Exists(m => m.Node.Op is Linear))
         {
-            _position = [.. outer, start];
-            Rows = length;
-            foreach ((Node node, RowForm form) in _region.Members)
+            _context.Tiles("tile", _groups[group].Length, TileRows, (start, length) => LowerTile([.. outer, start], length));
+            return;
+        }
+        bool peel = _context.Chip.Memory.ProgramBytes >= LargeProgram;
+        _context.EvenTiles("tile", _groups[group].Length, TileRows, peel, (start, length) => LowerTile([.. outer, start], length));
+    }
+
+    private void LowerTile(DimExpr[] position, DimExpr length)
+    {
+        // Nothing of another tile is here, but what is the same for all rows.
+        (_position, Rows) = (position, length);
+        _tiles.Clear();
+        _matrixTiles.Clear();
+        foreach (var key in _loaded.Keys.Where(k => k.Item2 != RowOperandKind.Invariant).ToList())
+        {
+            _loaded.Remove(key);
+        }
+        foreach ((Node node, RowForm form) in _region.Members)
+        {
+            if (!IsLowered(node))
             {
-                if (!IsLowered(node))
-                {
-                    _context.SetSource(node.Op.Name, node);
-                    RowOperators.Lower(this, node, form);
-                }
-                foreach (Value result in node.Outputs)
-                {
-                    StoreResult(node, form, result);
-                }
+                _context.SetSource(node.Op.Name, node);
+                RowOperators.Lower(this, node, form);
             }
-        });
+            foreach (Value result in node.Outputs)
+            {
+                StoreResult(node, form, result);
+            }
+        }
     }
 
     /// <summary>What is computed together with a linear.</summary>
@@ -147,6 +164,21 @@ internal sealed class RowRegionLowering
         Tile tile = (_context.Storage.Resident(result) is { } place ? InPlace(place, form.Columns, Flat()) : null) ?? NewTile(result.Name, form.Columns, _context.Storage.Format(result));
         _tiles[ValueStorage.Root(result)] = tile;
         return tile;
+    }
+
+    /// <summary>
+    /// A tile for a result that is computed element by element from an operand: the operand's own memory, where nothing reads
+    /// it any more and it is laid out alike.
+    /// </summary>
+    public Tile DefineOver(Node node, RowForm form, int operand)
+    {
+        (Value value, Value result) = (ValueStorage.Root(node.Inputs[operand]), node.Output);
+        RowOperand o = form.Operands[operand];
+        // What is read outside the region has been stored; a resident value is its readers' own memory.
+        bool isRead = node.Inputs.Where((_, i) => i != operand).Concat(_region.Members.SkipWhile(m => m.Node != node).Skip(1).SelectMany(m => m.Node.Inputs)).Any(v => ValueStorage.Root(v) == value);
+        bool mayOverwrite = o.Kind == RowOperandKind.Full && o.Columns == form.Columns && !isRead && _context.Storage.Resident(value) is null && _context.Storage.Resident(result) is null;
+        Tile? tile = mayOverwrite ? Use(node, form, operand) : null;
+        return tile is not null && tile.Format == _context.Storage.Format(result) ? _tiles[ValueStorage.Root(result)] = tile : Define(node, form);
     }
 
     /// <summary>A tile for intermediate results.</summary>
@@ -208,7 +240,8 @@ internal sealed class RowRegionLowering
             return null;
         }
         long stride = width * place.Format.Size();
-        return width == 1 || stride % Lines.Bytes == 0 ? new Tile(buffer, stride, place.Format, columns, firstRow * stride) : null;
+        bool onLines = stride % Lines.Bytes == 0 || (width == 1 && (firstRow.Is(0) || TilingContext.RowStep * stride % Lines.Bytes == 0));
+        return onLines ? new Tile(buffer, stride, place.Format, columns, firstRow * stride) : null;
     }
 
     private void StoreResult(Node node, RowForm form, Value result)

@@ -15,6 +15,9 @@ internal sealed class TilingContext
     /// <summary>Bounds beyond this are no sizes: they only must not overflow.</summary>
     private const long LargestBound = 1L << 40;
 
+    /// <summary>Tiles of even size start at multiples of so many rows: single f32 columns are packed, and start on lines there.</summary>
+    public const int RowStep = Lines.Bytes / sizeof(float);
+
     private readonly Dictionary<Tensor, Tensor> _convolutionWeights;
     private int _nextSlot;
 
@@ -92,6 +95,31 @@ internal sealed class TilingContext
         {
             DimExpr start = index * size;
             body(start, exact ? size : Builder.Let($"{hint}.length", DimExpr.Min(size, length - start), new DimInterval(1, size)));
+        });
+    }
+
+    /// <summary>
+    /// Tiles of even size, of which none is much shorter than the others: each reads the same weights again. The first one
+    /// stands before the loop where code is cheap, so that its weights can be loaded while something else computes.
+    /// </summary>
+    /// <param name="size">Rows at most.</param>
+    public void EvenTiles(string hint, DimExpr length, long size, bool peel, Action<DimExpr, DimExpr> body)
+    {
+        if (Bound(length) <= size || LowerBound(length) < 1 || size % RowStep != 0)
+        {
+            Tiles(hint, length, size, body);
+            return;
+        }
+        DimExpr rows = Builder.Let($"{hint}.rows", DimExpr.CeilDiv(length, RowStep * DimExpr.CeilDiv(length, size)) * RowStep, new DimInterval(1, size)), count = DimExpr.CeilDiv(length, rows);
+        if (peel)
+        {
+            body(DimExpr.Zero, Builder.Let($"{hint}.length", DimExpr.Min(rows, length), new DimInterval(1, size)));
+            count -= 1;
+        }
+        Builder.Loop(hint, count, index =>
+        {
+            DimExpr start = Builder.Let($"{hint}.start", (peel ? index + 1 : index) * rows);
+            body(start, Builder.Let($"{hint}.length", DimExpr.Min(rows, length - start), new DimInterval(1, size)));
         });
     }
 
