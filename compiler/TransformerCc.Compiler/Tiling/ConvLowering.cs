@@ -9,90 +9,99 @@ using TransformerCc.Isa.Tensors;
 namespace TransformerCc.Compiler.Tiling;
 
 /// <summary>
-/// A convolution as a product: the patches under a row of output positions are gathered into ASP by strided loads, one
-/// load for each tap of the kernel, and multiplied by the weights. No patch matrix exists in DRAM.
+/// A convolution as a product: the patches under a tile of output positions are copied together in ASP and multiplied by
+/// the weights. No patch matrix exists in DRAM.
 /// </summary>
 internal static class ConvLowering
 {
-    private const int TilePositions = 64;
+    private const int TilePositions = 256;
 
     /// <summary>Named values keep their registers to the end of the tile; those of more taps are computed again where they are used.</summary>
     private const int MaximumNamedTaps = 8;
 
     public static void Lower(TilingContext context, Node node, int shrink)
     {
-        var conv = (Conv)node.Op;
         TileBuilder builder = context.Builder;
-        EquatableArray<DimExpr> x = node.Inputs[0].Type.Shape, y = node.Output.Type.Shape;
-        Tensor weights = context.ConvolutionWeights(node.Inputs[1].ConstantData!);
-        ValuePlace source = context.Storage.Place(node.Inputs[0]), target = context.Storage.Place(node.Output);
-        DimExpr[] from = ByteStrides.Of(x, source.Format.Size()), to = ByteStrides.Of(y, target.Format.Size());
-        ElementType format = context.Storage.MatrixFormat;
-        long channels = x[1].ConstantValue!.Value, depth = weights.Shape[0], outputs = weights.Shape[1];
-        long taps = channels == 0 ? 0 : depth / channels;
-        bool planar = conv.Strides.Count == 2;
-        int last = conv.Strides.Count - 1;
+        EquatableArray<DimExpr> y = node.Output.Type.Shape;
+        var shape = ConvShape.Of(context, node);
+        ValuePlace target = context.Storage.Place(node.Output);
+        DimExpr[] to = ByteStrides.Of(y, target.Format.Size());
+        DimExpr lines = shape.IsPlanar ? y[2] : DimExpr.One;
         long tile = long.Min(long.Max(1, TilePositions >> shrink), context.Bound(y.Last));
-        long patchStride = Lines.RoundUp(depth * format.Size()), accumulatorStride = Lines.RoundUp(outputs * sizeof(float), Lines.AccumulatorRowBytes), resultStride = Lines.RoundUp(outputs * target.Format.Size());
-        bool padded = conv.PadsBefore.Concat(conv.PadsAfter).Any(p => p != 0);
+        // Short lines share a tile.
+        long tileLines = y.Last.ConstantValue is { } width and > 0 && width == tile ? long.Clamp((TilePositions >> shrink) / width, 1, context.Bound(lines)) : 1;
         context.SetSource("conv/constants", node);
-        TileBuffer? bias = conv.HasBias ? LoadBias(context, node.Inputs[2], outputs) : null;
-        EquatableArray<long> kernel = node.Inputs[1].ConstantData!.Shape[2..].ToArray().ToEquatableArray();
-        builder.Loop("batch", y[0], b => builder.Loop("line", planar ? y[2] : DimExpr.One, line => context.Tiles("positions", y.Last, tile, (p0, positions) =>
+        Tensor weights = context.ConvolutionWeights(node.Inputs[1].ConstantData!);
+        TileBuffer? bias = ((Conv)node.Op).HasBias ? LoadBias(context, node.Inputs[2], weights.Shape[1]) : null;
+        builder.Loop("batch", y[0], b => context.Tiles("lines", lines, tileLines, (l0, count) => context.Tiles("positions", y.Last, tile, (p0, positions) =>
         {
             context.SetSource("conv/patches", node);
-            TileBuffer patches = builder.Buffer("patches", MemorySpace.Asp, patchStride * tile);
-            if (padded)
+            ElementType format = context.Storage.MatrixFormat;
+            (long depth, long outputs) = (weights.Shape[0], weights.Shape[1]);
+            long patchStride = Lines.RoundUp(depth * format.Size()), accumulatorStride = Lines.RoundUp(outputs * sizeof(float), Lines.AccumulatorRowBytes), resultStride = Lines.RoundUp(outputs * target.Format.Size());
+            long capacity = tile * tileLines;
+            DimExpr rows = count * positions;
+            TileBuffer patches = builder.Buffer("patches", MemorySpace.Asp, patchStride * capacity);
+            if (shape.IsPadded)
             {
-                builder.Fill(new ScratchOperand(patches, DimExpr.Zero), format, patchStride, positions, depth, 0);
+                builder.Fill(new ScratchOperand(patches, DimExpr.Zero), format, patchStride, rows, depth, 0);
             }
-            for (int tap = 0; tap < taps; tap++)
+            if (depth > 0)
             {
-                (long tapLine, long tapColumn) = (tap / kernel[last], tap % kernel[last]);
-                DimExpr first = p0, count = positions;
-                if (padded)
-                {
-                    // Output positions whose tap lies inside the input: 0 <= position * stride + shift < length.
-                    long shift = (tapColumn * conv.Dilations[last]) - conv.PadsBefore[last];
-                    first = DimExpr.Max(p0, DimExpr.CeilDiv(-shift, conv.Strides[last]));
-                    count = DimExpr.Max(DimExpr.Zero, DimExpr.Min(p0 + positions, DimExpr.FloorDiv(x.Last - 1 - shift, conv.Strides[last]) + 1) - first);
-                }
-                DimExpr inputLine = DimExpr.Zero;
-                if (planar)
-                {
-                    inputLine = (line * conv.Strides[0]) + ((tapLine * conv.Dilations[0]) - conv.PadsBefore[0]);
-                    if (padded)
-                    {
-                        count *= DimExpr.Min(DimExpr.One, DimExpr.Max(DimExpr.Zero, inputLine + 1)) * DimExpr.Min(DimExpr.One, DimExpr.Max(DimExpr.Zero, x[2] - inputLine));
-                    }
-                }
-                if (taps <= MaximumNamedTaps)
+                var window = ConvWindow.Of(context, shape, b, (l0, count, tileLines), (p0, positions, tile));
+                builder.Loop("line", count, l => Patches(context, shape, window, new VectorTile(patches, l * positions * patchStride, patchStride, format), (l0, l), p0, positions));
+            }
+            context.SetSource("conv/product", node);
+            TileBuffer accumulator = builder.Buffer("product", MemorySpace.Acc, accumulatorStride * capacity);
+            Product(context, weights, patches, patchStride, accumulator, accumulatorStride, rows, format);
+            context.SetSource("conv/store", node);
+            TileBuffer result = builder.Buffer("result", MemorySpace.Asp, resultStride * capacity);
+            VectorTile sum = new(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32), resultTile = new(result, DimExpr.Zero, resultStride, target.Format);
+            if (bias is null)
+            {
+                builder.Unary(UnaryOp.Copy, resultTile, sum, rows, outputs);
+            }
+            else
+            {
+                builder.Binary(BinaryOp.Add, resultTile, sum, new VectorTile(bias, DimExpr.Zero, DimExpr.Zero, ElementType.F32), rows, outputs);
+            }
+            // Channels are rows of the result and columns here: the transfer transposes.
+            target.From((b * to[0]) + (shape.IsPlanar ? l0 * to[2] : DimExpr.Zero) + (p0 * to[^1]), new Extent3(DimExpr.Zero, to[1], to[^1]))
+                .Write(builder, new StridedTile(result, DimExpr.Zero, target.Format, new Extent3(DimExpr.Zero, target.Format.Size(), resultStride)), new Extent3(DimExpr.One, outputs, rows));
+        })));
+    }
+
+    /// <summary>The patches under a line of positions, a row each: taps outside, channels inside.</summary>
+    /// <param name="line">First line of the tile, and the line's number in it.</param>
+    private static void Patches(TilingContext context, ConvShape shape, ConvWindow window, VectorTile patches, (DimExpr First, DimExpr Index) line, DimExpr p0, DimExpr positions)
+    {
+        (TileBuilder builder, int size, DimExpr column) = (context.Builder, patches.Format.Size(), shape.Columns.Stride * window.Column);
+        for (long tapLine = 0; tapLine < shape.Lines.Kernel; tapLine++)
+        {
+            DimExpr windowLine = (line.Index * shape.Lines.Stride) + (tapLine * shape.Lines.Dilation);
+            DimExpr valid = shape.Lines.Valid(tapLine, line.First + line.Index, DimExpr.One, shape.InputLines).Count;
+            if (!shape.Columns.IsPadded)
+            {
+                // All taps of a line of the kernel at once.
+                builder.Copy(new StridedTile(patches.Buffer, patches.Offset + (tapLine * shape.Columns.Kernel * shape.Channels * size), patches.Format, new Extent3(patches.RowStride, shape.Channels * size, size)),
+                    new StridedTile(window.Buffer, window.At(windowLine, DimExpr.Zero), window.Format, new Extent3(column, shape.Columns.Dilation * window.Column, window.Channel)),
+                    new Extent3(positions * valid, shape.Columns.Kernel, shape.Channels));
+                continue;
+            }
+            for (long tap = 0; tap < shape.Columns.Kernel; tap++)
+            {
+                (DimExpr first, DimExpr count) = shape.Columns.Valid(tap, p0, positions, shape.Input.Last);
+                count *= valid;
+                if (shape.Taps <= MaximumNamedTaps)
                 {
                     count = builder.Let("valid", count);
                     first = builder.Let("first", first);
                 }
-                DimExpr inputColumn = (first * conv.Strides[last]) + ((tapColumn * conv.Dilations[last]) - conv.PadsBefore[last]);
-                source.From((b * from[0]) + (planar ? inputLine * from[2] : DimExpr.Zero) + (inputColumn * from[^1]), new Extent3(DimExpr.Zero, from[^1] * conv.Strides[last], from[1]))
-                    .Read(builder, new StridedTile(patches, ((first - p0) * patchStride) + (tap * channels * format.Size()), format, new Extent3(DimExpr.Zero, patchStride, format.Size())), new Extent3(DimExpr.One, count, channels));
+                builder.Copy(new StridedTile(patches.Buffer, patches.Offset + ((first - p0) * patches.RowStride) + (((tapLine * shape.Columns.Kernel) + tap) * shape.Channels * size), patches.Format, new Extent3(DimExpr.Zero, patches.RowStride, size)),
+                    new StridedTile(window.Buffer, window.At(windowLine, ((first - p0) * shape.Columns.Stride) + (tap * shape.Columns.Dilation)), window.Format, new Extent3(DimExpr.Zero, column, window.Channel)),
+                    new Extent3(DimExpr.One, count, shape.Channels));
             }
-            context.SetSource("conv/product", node);
-            TileBuffer accumulator = builder.Buffer("product", MemorySpace.Acc, accumulatorStride * tile);
-            Product(context, weights, patches, patchStride, accumulator, accumulatorStride, positions, format);
-            context.SetSource("conv/store", node);
-            TileBuffer result = builder.Buffer("result", MemorySpace.Asp, resultStride * tile);
-            VectorTile sum = new(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32), resultTile = new(result, DimExpr.Zero, resultStride, target.Format);
-            if (bias is null)
-            {
-                builder.Unary(UnaryOp.Copy, resultTile, sum, positions, outputs);
-            }
-            else
-            {
-                builder.Binary(BinaryOp.Add, resultTile, sum, new VectorTile(bias, DimExpr.Zero, DimExpr.Zero, ElementType.F32), positions, outputs);
-            }
-            // Channels are rows of the result and columns here: the transfer transposes.
-            target.From((b * to[0]) + (planar ? line * to[2] : DimExpr.Zero) + (p0 * to[^1]), new Extent3(DimExpr.Zero, to[1], to[^1]))
-                .Write(builder, new StridedTile(result, DimExpr.Zero, target.Format, new Extent3(DimExpr.Zero, target.Format.Size(), resultStride)), new Extent3(DimExpr.One, outputs, positions));
-        })));
+        }
     }
 
     /// <summary>Weights [O, C, k…] as the matrix [k…·C, O] whose rows follow the order of the patches: taps outside, channels inside.</summary>
