@@ -97,6 +97,13 @@ public sealed class TileBuilder(TileProgram program)
         _last.Gives.Add(channel);
     }
 
+    /// <summary>Gives a unit when what the engine was given before has ended.</summary>
+    public void Post(TileChannel channel)
+    {
+        Emit<Post>(("on", new EngineOperand(channel.From)));
+        Give(channel);
+    }
+
     /// <summary>Builds a block that runs once, with buffers of its own.</summary>
     public void Region(string hint, Action body)
     {

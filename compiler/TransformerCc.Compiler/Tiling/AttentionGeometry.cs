@@ -59,6 +59,10 @@ internal sealed record AttentionGeometry(AttentionShape Shape, long Queries, lon
 
     public long QueryTileBytes => KeyStride * SetRows * Sets;
 
+    /// <summary>Queries of some heads as rows that follow each other, heads outside.</summary>
+    public StridedTile QueryTarget(TileBuffer buffer, DimExpr place, DimExpr count) =>
+        new(buffer, place, Shape.Format, new Extent3(count * KeyStride, KeyStride, Shape.Format.Size()));
+
     /// <summary>The largest cut for tiles of a size: heads give way before queries do.</summary>
     /// <param name="shrink">Halvings of the queries of a tile.</param>
     public static AttentionGeometry Of(TilingContext context, AttentionShape shape, long block, int shrink)

@@ -1,7 +1,6 @@
 using TransformerCc.Compiler.TileIR;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Symbolic;
-using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Tiling;
 
@@ -17,6 +16,9 @@ namespace TransformerCc.Compiler.Tiling;
 /// </remarks>
 internal sealed class AttentionPipeline
 {
+    /// <summary>One part in so many of ASP is for the queries of all tiles.</summary>
+    private const int QueryShare = 8;
+
     private readonly TilingContext _context;
     private readonly TileBuilder _builder;
     private readonly AttentionCase _case;
@@ -26,9 +28,8 @@ internal sealed class AttentionPipeline
     /// <summary>Whether a tile never has more than one block.</summary>
     private readonly bool _oneBlock;
 
-    /// <summary>Whether the queries of all tiles are there at once.</summary>
-    private readonly bool _allQueries;
-    private readonly TileBuffer _queries;
+    /// <summary>The queries of all tiles, where they fit: what is small comes at once, and nothing waits for it later.</summary>
+    private readonly TileBuffer? _allQueries;
     private readonly HeadSet[] _sets;
 
     private AttentionPipeline(TilingContext context, AttentionCase attention, AttentionGeometry geometry, long mostKeys)
@@ -39,9 +40,8 @@ internal sealed class AttentionPipeline
         _tiles = shape.Batch * (shape.KeyHeads / geometry.Heads) * _queryTiles;
         _oneBlock = mostKeys <= geometry.Block;
         long tiles = context.Bound(_tiles);
-        _allQueries = tiles <= context.Chip.Memory.AspBytes / 4 / geometry.QueryTileBytes;
-        _queries = _builder.Buffer("queries", MemorySpace.Asp, geometry.QueryTileBytes * (_allQueries ? tiles : 1));
-        _sets = [.. Enumerable.Range(0, geometry.Sets).Select(s => new HeadSet(context, attention, geometry, s, _queries))];
+        _allQueries = tiles <= context.Chip.Memory.AspBytes / QueryShare / geometry.QueryTileBytes ? _builder.Buffer("queries", MemorySpace.Asp, geometry.QueryTileBytes * tiles) : null;
+        _sets = [.. Enumerable.Range(0, geometry.Sets).Select(s => new HeadSet(context, attention, geometry, s, _allQueries))];
     }
 
     /// <param name="mostKeys">Keys of a sequence at most.</param>
@@ -53,13 +53,9 @@ internal sealed class AttentionPipeline
         // Without sequences or queries, the first and the last tile are there, and empty.
         DimExpr? any = _context.LowerBound(_tiles) >= 1 ? null : DimExpr.Min(DimExpr.One, _tiles);
         QueryTile first = Tile(DimExpr.Zero, any);
-        if (_allQueries)
+        if (_allQueries is not null)
         {
-            _builder.Loop("tile", _tiles, u => LoadQueries(Tile(u)));
-        }
-        else
-        {
-            LoadQueries(first);
+            _builder.Loop("tile", _tiles, u => LoadQueries(_allQueries, Tile(u)));
         }
         Scores(first, Block(_case.Range(_builder, first), DimExpr.Zero, any), 0);
         if (_tiles.Is(1))
@@ -79,6 +75,7 @@ internal sealed class AttentionPipeline
         foreach (HeadSet set in _sets)
         {
             set.End(last);
+            set.EndQueries();
         }
     }
 
@@ -118,9 +115,9 @@ internal sealed class AttentionPipeline
         if (after is (var successor, var exists))
         {
             nextBlock = Block(_case.Range(_builder, successor), DimExpr.Zero, exists);
-            if (!_allQueries)
+            foreach (HeadSet set in _sets)
             {
-                LoadQueries(successor);
+                set.EndQueries();
             }
         }
         else if (!isLast)
@@ -134,8 +131,12 @@ internal sealed class AttentionPipeline
             set.Values(turn, tile, block, isFirst, next is null);
             if (next is not null)
             {
+                if (isLast)
+                {
+                    set.LoadQueries(next);
+                }
                 set.LoadKeys(nextTurn, next, nextBlock!);
-                set.Scores(nextTurn, next, Place(next), nextBlock!);
+                set.Scores(nextTurn, next, nextBlock!, isLast);
             }
         }
     }
@@ -144,11 +145,12 @@ internal sealed class AttentionPipeline
     {
         foreach (HeadSet set in _sets)
         {
+            set.LoadQueries(tile);
             set.LoadKeys(turn, tile, block);
         }
         foreach (HeadSet set in _sets)
         {
-            set.Scores(turn, tile, Place(tile), block);
+            set.Scores(turn, tile, block, isFirst: true);
         }
     }
 
@@ -186,14 +188,10 @@ internal sealed class AttentionPipeline
         return new KeyBlock(start, exists is null ? length : length * exists);
     }
 
-    /// <summary>Where a tile lies among the queries.</summary>
-    private DimExpr Place(QueryTile tile) => _allQueries ? tile.Index * _geometry.QueryTileBytes : DimExpr.Zero;
-
-    private void LoadQueries(QueryTile tile)
+    private void LoadQueries(TileBuffer all, QueryTile tile)
     {
         AttentionGeometry g = _geometry;
         _context.SetSource("attention/query", _case.Node);
-        var target = new StridedTile(_queries, Place(tile), g.Shape.Format, new Extent3(tile.Count * g.KeyStride, g.KeyStride, g.Shape.Format.Size()));
-        _case.Query.Read(_builder, target, new HeadPosition(tile.Sequence, tile.Head * g.Shape.Group, tile.First), new Extent3(g.Heads * g.Shape.Group, tile.Count, g.Shape.Width));
+        _case.Query.Read(_builder, g.QueryTarget(all, tile.Index * g.QueryTileBytes, tile.Count), new HeadPosition(tile.Sequence, tile.Head * g.Shape.Group, tile.First), new Extent3(g.Heads * g.Shape.Group, tile.Count, g.Shape.Width));
     }
 }

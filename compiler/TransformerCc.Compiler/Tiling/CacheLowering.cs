@@ -29,7 +29,7 @@ internal static class CacheLowering
         DimExpr slots = node.Inputs[0].Type.Shape[2];
         ElementType format = rows.Format;
         long block = long.Max(1, CacheAppend.SlotMultiple >> shrink), stride = Lines.RoundUp(width.ConstantValue!.Value * format.Size());
-        TileBuffer counts = LoadPast(context, node.Inputs[2], batch);
+        TileBuffer counts = context.Integers(node.Inputs[2]);
         builder.Loop("sequence", batch, b =>
         {
             DimExpr past = Past(builder, counts, b, append.Circular ? LargestPast : context.Bound(slots));
@@ -71,7 +71,7 @@ internal static class CacheLowering
         var geometry = AttentionGeometry.Of(context, shape, BlockOf(context, width.ConstantValue!.Value + valueWidth, format), shrink);
         DimExpr slots = keyShape[2];
         context.SetSource("attention", node);
-        TileBuffer counts = LoadPast(context, node.Inputs[3], batch);
+        TileBuffer counts = context.Integers(node.Inputs[3]);
         long most = attention.Circular ? LargestPast : context.Bound(slots);
         AttentionPipeline.Build(context, new CachedCase(node, query, result, source, attention, slots, geometry, (builder, sequence) => Past(builder, counts, sequence, most)), geometry, most);
     }
@@ -105,14 +105,6 @@ internal static class CacheLowering
             block /= 2;
         }
         return block;
-    }
-
-    private static TileBuffer LoadPast(TilingContext context, Value past, DimExpr batch)
-    {
-        TileBuffer counts = context.Builder.Buffer("past", MemorySpace.Asp, context.Bound(batch) * sizeof(long));
-        var stride = new Extent3(DimExpr.Zero, DimExpr.Zero, sizeof(long));
-        context.Storage.Place(past).From(DimExpr.Zero, stride).Read(context.Builder, new StridedTile(counts, DimExpr.Zero, ElementType.I64, stride), new Extent3(DimExpr.One, DimExpr.One, batch));
-        return counts;
     }
 
     private static DimExpr Past(TileBuilder builder, TileBuffer counts, DimExpr sequence, long most) =>

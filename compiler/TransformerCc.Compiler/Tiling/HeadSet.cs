@@ -29,18 +29,27 @@ internal sealed class HeadSet
     private readonly AttentionCase _case;
     private readonly AttentionGeometry _geometry;
     private readonly int _index;
-    private readonly TileBuffer _queries, _scores, _probabilities, _state, _output, _attended;
+    private readonly TileBuffer _scores, _probabilities, _state, _output, _attended;
+
+    /// <summary>The queries of all sets and tiles, or those of this set and one tile, which take turns.</summary>
+    private readonly TileBuffer? _allQueries;
+    private readonly TurnBuffer? _queries;
     private readonly BlockBuffer[] _keys, _values;
     private readonly AttentionMask? _mask;
 
     /// <summary>Scores are there, and the values of the block before are added; probabilities are there, and the scores may go.</summary>
     private readonly TileChannel _scored, _weighted;
 
-    /// <param name="queries">The queries of all sets.</param>
-    public HeadSet(TilingContext context, AttentionCase attention, AttentionGeometry geometry, int index, TileBuffer queries)
+    /// <param name="allQueries">The queries of all sets and tiles, where they are there at once.</param>
+    public HeadSet(TilingContext context, AttentionCase attention, AttentionGeometry geometry, int index, TileBuffer? allQueries)
     {
-        (_context, _builder, _case, _geometry, _index, _queries) = (context, context.Builder, attention, geometry, index, queries);
+        (_context, _builder, _case, _geometry, _index, _allQueries) = (context, context.Builder, attention, geometry, index, allQueries);
         long rows = geometry.SetRows;
+        if (allQueries is null)
+        {
+            string name = FormattableString.Invariant($"query{index}");
+            _queries = new TurnBuffer(_builder, _builder.OrderedBuffer(name, MemorySpace.Asp, geometry.KeyStride * rows), name, attention.Query.Place.Mover, Engine.Matrix);
+        }
         _scores = _builder.OrderedBuffer("scores", MemorySpace.Acc, geometry.ScoreStride * rows);
         _output = _builder.OrderedBuffer("output", MemorySpace.Acc, geometry.OutputStride * rows);
         _probabilities = _builder.OrderedBuffer("probabilities", MemorySpace.Asp, geometry.ProbabilityStride * rows);
@@ -66,6 +75,17 @@ internal sealed class HeadSet
 
     private DimExpr Rows(QueryTile tile) => HeadRows(tile) * _geometry.SetHeads;
 
+    /// <summary>Brings the queries of a tile, unless all are there.</summary>
+    public void LoadQueries(QueryTile tile)
+    {
+        _context.SetSource("attention/query", _case.Node);
+        _queries?.Turn(0, () => _case.Query.Read(_builder, _geometry.QueryTarget(_queries.Buffer, DimExpr.Zero, tile.Count), new HeadPosition(tile.Sequence, Head(tile) * _geometry.Shape.Group, tile.First),
+            new Extent3(_geometry.SetHeads * _geometry.Shape.Group, tile.Count, _geometry.Shape.Width)));
+    }
+
+    /// <summary>All scores of a tile are on their way: its queries may go.</summary>
+    public void EndQueries() => _queries?.End(1);
+
     public void LoadKeys(int turn, QueryTile tile, KeyBlock block) => Fill(_keys[turn], tile, block);
 
     public void LoadValues(int turn, QueryTile tile, KeyBlock block) => Fill(_values[turn], tile, block);
@@ -79,15 +99,21 @@ internal sealed class HeadSet
     private HeadPosition Position(QueryTile tile, KeyBlock block) => new(tile.Sequence, Head(tile), _case.Slot(block.Start));
 
     /// <summary>Queries times keys.</summary>
-    /// <param name="place">Of the tile in the buffer of queries.</param>
-    public void Scores(int turn, QueryTile tile, DimExpr place, KeyBlock block)
+    /// <param name="isFirst">Whether the block is the first of its tile.</param>
+    public void Scores(int turn, QueryTile tile, KeyBlock block, bool isFirst)
     {
         _context.SetSource("attention/scores", _case.Node);
         AttentionGeometry g = _geometry;
+        TileBuffer queries = _allQueries ?? _queries!.Buffer;
+        DimExpr place = _allQueries is null ? DimExpr.Zero : (tile.Index * g.QueryTileBytes) + (HeadRows(tile) * (_index * g.SetHeads * g.KeyStride));
+        if (isFirst)
+        {
+            _queries?.Begin(1);
+        }
         _keys[turn].Use(() => Products(tile, g.Block, (head, row, rows, first, arrays) =>
         {
             (ScratchOperand keys, DimExpr stride) = _keys[turn].Rows(Position(tile, block), head, block.Length);
-            _builder.MatMul(new VectorTile(_queries, place + (((HeadRows(tile) * ((_index * g.SetHeads) + head)) + row) * g.KeyStride), g.KeyStride, g.Shape.Format), keys, g.Shape.Format, stride, PanelLayout.NByK,
+            _builder.MatMul(new VectorTile(queries, place + (((HeadRows(tile) * head) + row) * g.KeyStride), g.KeyStride, g.Shape.Format), keys, g.Shape.Format, stride, PanelLayout.NByK,
                 new ScratchOperand(_scores, ((HeadRows(tile) * head) + row) * g.ScoreStride), g.ScoreStride, rows, g.Shape.Width, block.Length, AccumulateMode.Init, arrays, first);
         }));
         _builder.Give(_scored);

@@ -19,7 +19,8 @@ internal sealed class TilingContext
     public const int RowStep = Lines.Bytes / sizeof(float);
 
     private readonly Dictionary<Tensor, Tensor> _convolutionWeights;
-    private int _nextSlot;
+    private readonly Dictionary<Value, TileBuffer> _integers = [];
+    private int _nextSlot, _prepended;
 
     public TilingContext(ChipDescription chip, Graph graph, TileProgram program, ValueStorage storage)
         : this(chip, graph, program, storage, [])
@@ -54,7 +55,7 @@ internal sealed class TilingContext
     public TilingContext Trial()
     {
         var program = new TileProgram { Chip = Chip, Dimensions = Builder.Program.Dimensions, Weights = new WeightStream(), Ring = Ring };
-        return new TilingContext(Chip, Graph, program, Storage, _convolutionWeights) { ReservedAsp = ReservedAsp };
+        return new TilingContext(Chip, Graph, program, Storage, _convolutionWeights) { ReservedAsp = ReservedAsp + _integers.Values.Sum(b => b.Bytes) };
     }
 
     /// <summary>
@@ -74,6 +75,32 @@ internal sealed class TilingContext
     public long ReservedAsp { get; set; }
 
     public bool Fits => MemoryPlanner.Fits(Builder.Program.Body, Chip, RingBytes, ReservedAsp);
+
+    /// <summary>
+    /// The i64 elements of a vector, for scalar loads. Those of an input of the model come once, in front of everything: the
+    /// sequencer never waits for them behind other loads.
+    /// </summary>
+    public TileBuffer Integers(Value vector)
+    {
+        if (_integers.TryGetValue(vector, out TileBuffer? buffer))
+        {
+            return buffer;
+        }
+        var stride = new Extent3(DimExpr.Zero, DimExpr.Zero, sizeof(long));
+        DimExpr count = vector.Type.Shape[0];
+        void Load()
+        {
+            buffer = Builder.Buffer(vector.Name, MemorySpace.Asp, Bound(count) * sizeof(long));
+            Storage.Place(vector).From(DimExpr.Zero, stride).Read(Builder, new StridedTile(buffer, DimExpr.Zero, ElementType.I64, stride), new Extent3(DimExpr.One, DimExpr.One, count));
+        }
+        if (vector.Producer is not null)
+        {
+            Load();
+            return buffer!;
+        }
+        _prepended = Builder.Prepend(_prepended, Load);
+        return _integers[vector] = buffer!;
+    }
 
     /// <summary>Largest value of a length.</summary>
     public long Bound(DimExpr expression) => long.Min(LargestBound, Builder.Bounds(expression).Upper);

@@ -30,8 +30,14 @@ internal sealed class TurnBuffer
     /// <param name="emit">Builds its statements: one at least, and all of this engine.</param>
     public void Turn(int turn, Action emit)
     {
-        _builder.Take(_channels[(turn + _channels.Length - 1) % _channels.Length]);
+        Begin(turn);
         emit();
         _builder.Give(_channels[turn]);
     }
+
+    /// <summary>The next statement begins a turn.</summary>
+    public void Begin(int turn) => _builder.Take(_channels[(turn + _channels.Length - 1) % _channels.Length]);
+
+    /// <summary>Ends a turn with whatever statement of it was the last.</summary>
+    public void End(int turn) => _builder.Post(_channels[turn]);
 }
