@@ -1,7 +1,10 @@
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Tiling;
 
@@ -23,13 +26,34 @@ internal static class AttentionLowering
         HeadTensor query = HeadTensor.Of(context, node.Inputs[0], attention.Query), result = HeadTensor.Of(context, node.Output, attention.Result);
         var shape = new AttentionShape(batch, heads, queryHeads.ConstantValue!.Value / heads, queries, width.ConstantValue!.Value, valueWidth.ConstantValue!.Value, context.Storage.MatrixFormat, result.Format, Scaled: false);
         var geometry = AttentionGeometry.Of(context, shape, long.Max(Isa.Instructions.MatMul.GroupSize, AttentionGeometry.MaxBlock >> int.Max(0, shrink - QueryShrink)), shrink);
-        AttentionPipeline.Build(context, new PlainCase(node, query, result, source, attention, keys, geometry), geometry, context.Bound(keys));
+        long mostKeys = context.Bound(keys);
+        var plain = new PlainCase(node, query, result, source, attention, keys, geometry);
+        if (attention is { Mask: MaskKind.Boolean, CausalOffset: null } && Lengths(node.Inputs[3], keys) is { } lengths)
+        {
+            TileBuffer integers = context.Integers(lengths);
+            plain = plain with { Length = (builder, sequence) => builder.LoadScalar("length", new ScratchOperand(integers, sequence * sizeof(long)), ElementType.I64, new DimInterval(0, mostKeys)) };
+        }
+        AttentionPipeline.Build(context, plain, geometry, mostKeys);
+    }
+
+    /// <summary>The lengths of sequences that a mask [batch, 1, 1, keys] is made from: true where 0 … keys − 1 is below them.</summary>
+    private static Value? Lengths(Value mask, DimExpr keys)
+    {
+        static Value Reshaped(Value value) => value.Producer is { Op: Reshape } same ? Reshaped(same.Inputs[0]) : value;
+        EquatableArray<DimExpr> shape = mask.Type.Shape;
+        return shape.Count == 4 && shape[1].Is(1) && shape[2].Is(1) && shape[3] == keys
+            && Reshaped(mask).Producer is { Op: Binary { Function: BinaryOp.Less } } less && less.Inputs[0].Type.Shape[0].Is(1) && less.Inputs[1].Type.Shape[^1].Is(1)
+            && Reshaped(less.Inputs[0]).Producer?.Op is Iota { Step: 1 } ramp && ramp.Start.Is(0) && Reshaped(less.Inputs[1]) is { Producer: null, ConstantData: null, Type: { Element: ElementType.I64, Rank: 1 } } lengths
+            && lengths.Type.Shape[0] == shape[0] ? lengths : null;
     }
 
     private sealed record PlainCase(Node Node, HeadTensor Query, HeadTensor Result, KeyValueTensors Source, Attention Attention, DimExpr Keys, AttentionGeometry Geometry)
         : AttentionCase(Node, Query, Result, Source, Attention.Scale, Attention.SoftCap)
     {
-        public override MaskKind Mask => Attention.Mask;
+        /// <summary>Keys of a sequence, where they are data: what a mask would hide beyond them is not looked at.</summary>
+        public Func<TileBuilder, DimExpr, DimExpr>? Length { get; init; }
+
+        public override MaskKind Mask => Length is null ? Attention.Mask : MaskKind.None;
 
         // A row that an additive mask hides is 0/0, as in plain softmax.
         public override bool ZeroWhereNothingIsSeen => Attention.Mask != MaskKind.Additive || Attention.CausalOffset is not null;
@@ -37,7 +61,7 @@ internal static class AttentionLowering
         // A causal tile sees no key beyond its last query.
         public override KeyRange Range(TileBuilder builder, QueryTile tile) => Attention.CausalOffset is { } offset
             ? new KeyRange(DimExpr.Zero, DimExpr.Max(DimExpr.Zero, DimExpr.Min(Keys, tile.First + tile.Count + offset)), tile.First + offset)
-            : new KeyRange(DimExpr.Zero, Keys, DimExpr.Zero);
+            : new KeyRange(DimExpr.Zero, Length is null ? Keys : DimExpr.Max(DimExpr.Zero, DimExpr.Min(Keys, Length(builder, tile.Sequence))), DimExpr.Zero);
 
         public override (DimExpr Low, DimExpr High, int Slope) Limits(KeyRange range, KeyBlock block) => Attention.CausalOffset is null
             ? (DimExpr.Zero, block.Length, 0)

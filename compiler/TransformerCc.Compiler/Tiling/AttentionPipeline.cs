@@ -85,6 +85,7 @@ internal sealed class AttentionPipeline
         KeyRange range = _case.Range(_builder, tile);
         if (_oneBlock)
         {
+            PrefetchQueries(after?.Tile);
             Step(tile, range, DimExpr.Zero, 0, true, before, after);
             return;
         }
@@ -92,6 +93,7 @@ internal sealed class AttentionPipeline
         DimExpr blocks = _builder.Let("blocks", DimExpr.CeilDiv(range.End, _geometry.Block) - range.FirstBlock);
         DimExpr rounds = DimExpr.Max(DimExpr.Zero, DimExpr.CeilDiv(blocks, turns) - (turns == 1 ? 2 : 1));
         Step(tile, range, DimExpr.Zero, 0, true, before);
+        PrefetchQueries(after?.Tile);
         _builder.Loop("keys", rounds, round =>
         {
             for (int t = 1; t <= turns; t++)
@@ -133,10 +135,21 @@ internal sealed class AttentionPipeline
             {
                 if (isLast)
                 {
-                    set.LoadQueries(next);
+                    set.PlaceQueries(next);
                 }
                 set.LoadKeys(nextTurn, next, nextBlock!);
                 set.Scores(nextTurn, next, nextBlock!, isLast);
+            }
+        }
+    }
+
+    private void PrefetchQueries(QueryTile? tile)
+    {
+        if (tile is not null)
+        {
+            foreach (HeadSet set in _sets)
+            {
+                set.PrefetchQueries(tile);
             }
         }
     }
@@ -145,7 +158,8 @@ internal sealed class AttentionPipeline
     {
         foreach (HeadSet set in _sets)
         {
-            set.LoadQueries(tile);
+            set.PrefetchQueries(tile);
+            set.PlaceQueries(tile);
             set.LoadKeys(turn, tile, block);
         }
         foreach (HeadSet set in _sets)

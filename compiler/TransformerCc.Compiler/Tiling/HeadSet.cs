@@ -34,6 +34,9 @@ internal sealed class HeadSet
     /// <summary>The queries of all sets and tiles, or those of this set and one tile, which take turns.</summary>
     private readonly TileBuffer? _allQueries;
     private readonly TurnBuffer? _queries;
+
+    /// <summary>The queries of the next tile, on their way from DRAM.</summary>
+    private readonly TurnBuffer? _nextQueries;
     private readonly BlockBuffer[] _keys, _values;
     private readonly AttentionMask? _mask;
 
@@ -48,7 +51,12 @@ internal sealed class HeadSet
         if (allQueries is null)
         {
             string name = FormattableString.Invariant($"query{index}");
-            _queries = new TurnBuffer(_builder, _builder.OrderedBuffer(name, MemorySpace.Asp, geometry.KeyStride * rows), name, attention.Query.Place.Mover, Engine.Matrix);
+            _queries = new TurnBuffer(_builder, _builder.OrderedBuffer(name, MemorySpace.Asp, geometry.KeyStride * rows), name, Engine.Copy, Engine.Matrix);
+            if (attention.Query.Place.Mover != Engine.Copy)
+            {
+                string next = $"{name}.next";
+                _nextQueries = new TurnBuffer(_builder, _builder.OrderedBuffer(next, MemorySpace.Asp, geometry.KeyStride * rows), next, attention.Query.Place.Mover, Engine.Copy);
+            }
         }
         _scores = _builder.OrderedBuffer("scores", MemorySpace.Acc, geometry.ScoreStride * rows);
         _output = _builder.OrderedBuffer("output", MemorySpace.Acc, geometry.OutputStride * rows);
@@ -75,13 +83,34 @@ internal sealed class HeadSet
 
     private DimExpr Rows(QueryTile tile) => HeadRows(tile) * _geometry.SetHeads;
 
-    /// <summary>Brings the queries of a tile, unless all are there.</summary>
-    public void LoadQueries(QueryTile tile)
+    /// <summary>Begins to bring the queries of a tile, unless all are there.</summary>
+    public void PrefetchQueries(QueryTile tile)
     {
         _context.SetSource("attention/query", _case.Node);
-        _queries?.Turn(0, () => _case.Query.Read(_builder, _geometry.QueryTarget(_queries.Buffer, DimExpr.Zero, tile.Count), new HeadPosition(tile.Sequence, Head(tile) * _geometry.Shape.Group, tile.First),
-            new Extent3(_geometry.SetHeads * _geometry.Shape.Group, tile.Count, _geometry.Shape.Width)));
+        _nextQueries?.Turn(0, () => ReadQueries(_nextQueries.Buffer, tile));
     }
+
+    /// <summary>Puts the queries of a tile in the place of those before.</summary>
+    public void PlaceQueries(QueryTile tile)
+    {
+        _context.SetSource("attention/query", _case.Node);
+        _queries?.Turn(0, () =>
+        {
+            if (_nextQueries is null)
+            {
+                ReadQueries(_queries.Buffer, tile);
+            }
+            else
+            {
+                _nextQueries.Turn(1, () => _builder.Copy(_geometry.QueryTarget(_queries.Buffer, DimExpr.Zero, tile.Count), _geometry.QueryTarget(_nextQueries.Buffer, DimExpr.Zero, tile.Count), QueryBox(tile)));
+            }
+        });
+    }
+
+    private Extent3 QueryBox(QueryTile tile) => new(_geometry.SetHeads * _geometry.Shape.Group, tile.Count, _geometry.Shape.Width);
+
+    private void ReadQueries(TileBuffer buffer, QueryTile tile) =>
+        _case.Query.Read(_builder, _geometry.QueryTarget(buffer, DimExpr.Zero, tile.Count), new HeadPosition(tile.Sequence, Head(tile) * _geometry.Shape.Group, tile.First), QueryBox(tile));
 
     /// <summary>All scores of a tile are on their way: its queries may go.</summary>
     public void EndQueries() => _queries?.End(1);
