@@ -21,6 +21,7 @@ public static class WeightPrefetch
     public static void Run(TileProgram program)
     {
         ArgumentNullException.ThrowIfNull(program);
+        RingRounds.Run(program);
         Run(program.Body, [.. program.Ring]);
     }
 

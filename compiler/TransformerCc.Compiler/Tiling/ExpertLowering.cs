@@ -27,7 +27,7 @@ internal static class ExpertLowering
         long rowsOfToken = x.Type.Rank == 3 ? slots : 1, tile = long.Max(1, long.Min(TileTokens >> shrink, context.Bound(ids.Type.Shape[0])));
         ValuePlace source = context.Storage.Place(x), target = context.Storage.Place(node.Output), chosen = context.Storage.Place(ids);
         ElementType format = context.Storage.MatrixFormat;
-        var geometry = PanelGeometry.Of(context, new WeightMatrix(weights, depth, columns, WeightLayout.NByK, linear.Weights));
+        var geometry = PanelGeometry.Of(context, Matrix(node, linear));
         List<WeightPanel>[] panels = [.. Panels(context, geometry, experts)];
         long distance = experts > 1 ? panels[1][0].Offset - panels[0][0].Offset : 0;
         (long inStride, long outStride, int size) = (Lines.RoundUp(depth * format.Size()), Lines.RoundUp(columns * target.Format.Size()), target.Format.Size());
@@ -76,6 +76,10 @@ internal static class ExpertLowering
             target.Rows(t0 * slots * columns * size, columns * size).Write(builder, new StridedTile(result, DimExpr.Zero, target.Format, new Extent3(DimExpr.Zero, outStride, size)), new Extent3(DimExpr.One, tokens * slots, columns));
         });
     }
+
+    /// <summary>The weights of the first expert.</summary>
+    public static WeightMatrix Matrix(Node node, ExpertLinear linear) =>
+        new(node.Inputs[2].ConstantData!, node.Inputs[0].Type.Shape.Last.ConstantValue!.Value, node.Inputs[2].ConstantData!.Shape[1], WeightLayout.NByK, linear.Weights);
 
     /// <summary>For each expert its panels, in the order of their use: blocks of columns outside, K inside.</summary>
     private static IEnumerable<List<WeightPanel>> Panels(TilingContext context, PanelGeometry geometry, long experts)

@@ -217,7 +217,8 @@ internal sealed class LinearLowering
         }
     }
 
-    private static WeightMatrix Matrix(Node node, Linear linear)
+    /// <summary>The weights of a linear.</summary>
+    public static WeightMatrix Matrix(Node node, Linear linear)
     {
         Tensor weights = node.Inputs[1].ConstantData!;
         return new(weights, node.Inputs[0].Type.Shape.Last.ConstantValue!.Value, weights.Shape[linear.Transposed ? 0 : 1], linear.Transposed ? WeightLayout.NByK : WeightLayout.KByN, linear.Weights);

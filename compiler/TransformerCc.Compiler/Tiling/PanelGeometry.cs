@@ -1,7 +1,9 @@
 using TransformerCc.Compiler.TileIR;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Quantization;
+using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Tiling;
 
@@ -22,26 +24,30 @@ internal sealed record PanelGeometry(WeightMatrix Weights, WeightFormat Format, 
 
     public static PanelGeometry Of(TilingContext context, WeightMatrix weights)
     {
-        WeightFormat format = weights.PanelFormat(context.Storage.MatrixFormat);
-        long unit = long.Max(MatMul.GroupSize, format.Block?.BlockLength ?? 1), slot = context.Ring[0].Bytes;
-        int array = context.Chip.Matrix.N;
-        long accumulators = context.Chip.Memory.AccBytes / 4 / TypicalRows / Lines.AccumulatorRowBytes * array;
-        long columns = long.Min(long.Max(accumulators, array), (long)context.Chip.Matrix.Arrays * array);
-        while (columns > array && Bytes(format, unit, columns) > slot)
+        long slot = context.Ring[0].Bytes;
+        return Find(context.Chip, context.Storage.MatrixFormat, slot, weights) ?? throw new DiagnosticException(Diagnostic.Error("TCC3111",
+            $"a slot of the weight ring ({slot} bytes) is too small for {Lines.Bytes} columns of blocks of {weights.PanelFormat(context.Storage.MatrixFormat)}", help: "choose a chip with a larger weight scratchpad"), FailureKind.DoesNotFit);
+    }
+
+    /// <summary>The cut for slots of so many bytes; null where they are too small.</summary>
+    public static PanelGeometry? Find(ChipDescription chip, ElementType matrixFormat, long slotBytes, WeightMatrix weights)
+    {
+        WeightFormat format = weights.PanelFormat(matrixFormat);
+        long unit = long.Max(MatMul.GroupSize, format.Block?.BlockLength ?? 1);
+        int array = chip.Matrix.N;
+        long accumulators = chip.Memory.AccBytes / 4 / TypicalRows / Lines.AccumulatorRowBytes * array;
+        long columns = long.Min(long.Max(accumulators, array), (long)chip.Matrix.Arrays * array);
+        while (columns > array && Bytes(format, unit, columns) > slotBytes)
         {
             columns -= array;
         }
         columns = long.Min(Lines.RoundUp(weights.Columns, array), columns);
-        if (Bytes(format, unit, columns) > slot)
+        if (Bytes(format, unit, columns) > slotBytes)
         {
             // Less than an array: long blocks on a small ring.
-            columns = slot / WeightPanel.ByteRows(format, unit) / Lines.Bytes * Lines.Bytes;
+            columns = slotBytes / WeightPanel.ByteRows(format, unit) / Lines.Bytes * Lines.Bytes;
         }
-        if (columns == 0)
-        {
-            throw new DiagnosticException(Diagnostic.Error("TCC3111", $"a slot of the weight ring ({slot} bytes) is too small for {Lines.Bytes} columns of blocks of {format}", help: "choose a chip with a larger weight scratchpad"), FailureKind.DoesNotFit);
-        }
-        return new PanelGeometry(weights, format, columns, slot, unit, context.Chip.Matrix.K);
+        return columns == 0 ? null : new PanelGeometry(weights, format, columns, slotBytes, unit, chip.Matrix.K);
     }
 
     /// <summary>Bytes of a row of a block's accumulators.</summary>
@@ -55,6 +61,11 @@ internal sealed record PanelGeometry(WeightMatrix Weights, WeightFormat Format, 
             yield return (n0, long.Min(Columns, Weights.Columns - n0));
         }
     }
+
+    public long PanelCount => Blocks().Sum(b => (Weights.Depth + Depth(b.Width) - 1) / Depth(b.Width));
+
+    /// <summary>Bytes of all panels.</summary>
+    public long TotalBytes => Blocks().Sum(b => Bytes(Format, Weights.Depth, b.Width));
 
     /// <summary>The panels of a block in ascending K, taken from the stream or appended to it.</summary>
     public List<WeightPanel> Panels(WeightStream stream, long firstColumn, long width)

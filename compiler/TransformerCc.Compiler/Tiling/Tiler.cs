@@ -26,12 +26,6 @@ public sealed class Tiler
     private const int MaxShrink = 7;
 
     /// <summary>
-    /// The weight ring is half of WSP; the other half is for keys and values. Many slots leave little of it idle while one
-    /// fills, but each takes two of 255 semaphores, and panels of few bytes make long programs.
-    /// </summary>
-    private const int MaxSlots = 16, MinSlots = 4, MinSlotBytes = 64 << 10;
-
-    /// <summary>
     /// Values that pass between operators stay in ASP as long as those alive take no more than one part in so many of it; the
     /// tiles of operators need the rest. 0: all values pass through DRAM. It changes no bit of any result.
     /// </summary>
@@ -93,7 +87,7 @@ public sealed class Tiler
 
     private static TilingContext NewContext(Graph graph, IReadOnlyList<LoweringStep> steps, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long>? limits, TileProgram? beside)
     {
-        var program = new TileProgram { Chip = chip, Dimensions = Limited(graph.Dimensions, limits), DimensionDefaults = graph.DimensionDefaults, Weights = beside?.Weights ?? new WeightStream(), Debug = beside?.Debug ?? [new("", "", "")], Ring = Ring(chip) };
+        var program = new TileProgram { Chip = chip, Dimensions = Limited(graph.Dimensions, limits), DimensionDefaults = graph.DimensionDefaults, Weights = beside?.Weights ?? new WeightStream(), Debug = beside?.Debug ?? [new("", "", "")], Ring = beside?.Ring ?? WeightRing.Of(graph, chip, ValueStorage.MatrixFormatOf(precision)) };
         return new TilingContext(chip, graph, program, new ValueStorage(graph, precision, program, steps.Select(s => s.Run).OfType<LayerRun>()));
     }
 
@@ -105,13 +99,6 @@ public sealed class Tiler
             limited.Add(name, limits?.TryGetValue(name, out long most) == true ? new DimInterval(interval.Lower, long.Min(interval.Upper, most)) : interval);
         }
         return limited;
-    }
-
-    private static ImmutableArray<TileBuffer> Ring(ChipDescription chip)
-    {
-        int slots = (int)long.Clamp(chip.Memory.WspBytes / 2 / MinSlotBytes, MinSlots, MaxSlots);
-        long bytes = chip.Memory.WspBytes / 2 / slots / Lines.Bytes * Lines.Bytes;
-        return [.. Enumerable.Range(0, slots).Select(i => new TileBuffer($"ring{i}", MemorySpace.Wsp, bytes))];
     }
 
     /// <summary>Every operator of an optimised graph that has no lowering, with the reason.</summary>

@@ -148,7 +148,9 @@ internal sealed class ValueStorage
     private bool IsLaterMember(Value output) => _shared.TryGetValue(output, out Value? first) && _members.ContainsKey(first);
 
     /// <summary>The format that the matrix engine multiplies in.</summary>
-    public ElementType MatrixFormat => _precision == Precision.BF16 ? ElementType.BF16 : ElementType.F32;
+    public ElementType MatrixFormat => MatrixFormatOf(_precision);
+
+    public static ElementType MatrixFormatOf(Precision precision) => precision == Precision.BF16 ? ElementType.BF16 : ElementType.F32;
 
     /// <summary>The value whose bytes hold this one: what a chain of reshapes, or an append to a cache, started from.</summary>
     public static Value Root(Value value)
