@@ -4,7 +4,7 @@ using TransformerCc.Isa.Operands;
 
 namespace TransformerCc.Compiler.Scheduling;
 
-/// <summary>Bytes that a statement may touch: a whole buffer's place, or a whole DRAM tensor.</summary>
+/// <summary>Bytes that a statement may touch: a whole buffer's place, or a DRAM tensor, of which only parts are told apart.</summary>
 internal readonly record struct MemoryAccess(MemorySpace Space, DramTensor? Tensor, long Start, long End, bool IsWrite);
 
 /// <summary>Who touched which bytes last, per engine, as positions in the order of items.</summary>

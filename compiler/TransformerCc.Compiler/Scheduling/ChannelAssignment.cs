@@ -189,7 +189,8 @@ public sealed class ChannelAssignment
             }
             else if (operand.Value is DramOperand { Tensor.Kind: not null } dram)
             {
-                yield return new MemoryAccess(MemorySpace.Dram, dram.Tensor, 0, long.MaxValue, writes);
+                (long start, long end) = dram.Part switch { DramPart.Before => (0, 1), DramPart.Added => (1, 2), _ => (0L, 2L) };
+                yield return new MemoryAccess(MemorySpace.Dram, dram.Tensor, start, end, writes);
             }
         }
     }

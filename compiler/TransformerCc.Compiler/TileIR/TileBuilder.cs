@@ -15,7 +15,7 @@ public readonly record struct Extent3(DimExpr Outer, DimExpr Middle, DimExpr Inn
 public readonly record struct StridedTile(TileBuffer Buffer, DimExpr Offset, ElementType Format, Extent3 Stride);
 
 /// <inheritdoc cref="StridedTile"/>
-public readonly record struct StridedDram(DramTensor Tensor, DimExpr Offset, Extent3 Stride);
+public readonly record struct StridedDram(DramTensor Tensor, DimExpr Offset, Extent3 Stride, DramPart Part = DramPart.All);
 
 /// <summary>Appends nodes to a tile program; the operand names are those of the instruction declarations.</summary>
 public sealed class TileBuilder(TileProgram program)
@@ -175,11 +175,11 @@ public sealed class TileBuilder(TileProgram program)
         Emit<LoadWeights>(("dst", new ScratchOperand(slot, 0)), ("src", new PanelOperand(panel, (shift ?? DimExpr.Zero) + (panel.Segment?.Distance ?? DimExpr.Zero))), ("bytes", Dim(panel.Bytes)));
 
     public void Load(StridedTile dst, StridedDram src, Extent3 count) =>
-        Emit<Load>([("dst", new ScratchOperand(dst.Buffer, dst.Offset)), ("dst_format", new FormatOperand(dst.Format)), ("src", new DramOperand(src.Tensor, src.Offset)), ("src_format", new FormatOperand(src.Tensor.Type)),
+        Emit<Load>([("dst", new ScratchOperand(dst.Buffer, dst.Offset)), ("dst_format", new FormatOperand(dst.Format)), ("src", new DramOperand(src.Tensor, src.Offset, src.Part)), ("src_format", new FormatOperand(src.Tensor.Type)),
             .. Extent("count", count), .. Extent("src", src.Stride), .. Extent("dst", dst.Stride)]);
 
     public void Store(StridedDram dst, StridedTile src, Extent3 count) =>
-        Emit<Store>([("dst", new DramOperand(dst.Tensor, dst.Offset)), ("dst_format", new FormatOperand(dst.Tensor.Type)), ("src", new ScratchOperand(src.Buffer, src.Offset)), ("src_format", new FormatOperand(src.Format)),
+        Emit<Store>([("dst", new DramOperand(dst.Tensor, dst.Offset, dst.Part)), ("dst_format", new FormatOperand(dst.Tensor.Type)), ("src", new ScratchOperand(src.Buffer, src.Offset)), ("src_format", new FormatOperand(src.Format)),
             .. Extent("count", count), .. Extent("dst", dst.Stride), .. Extent("src", src.Stride)]);
 
     public void Copy(StridedTile dst, StridedTile src, Extent3 count) =>

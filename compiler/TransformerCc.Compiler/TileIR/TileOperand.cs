@@ -23,8 +23,19 @@ public sealed record VectorTile(TileBuffer Buffer, DimExpr Offset, DimExpr RowSt
         $"{new ScratchOperand(Buffer, Offset)}:{Format.Name()}:row={RowStride}{(ColumnStride == 0 ? ":col=0" : "")}";
 }
 
+/// <summary>Parts of a tensor that have no byte in common, whatever their bounds are at run time.</summary>
+public enum DramPart
+{
+    All,
+    /// <summary>What a cache held before the run.</summary>
+    Before,
+    /// <summary>What the run adds to it.</summary>
+    Added,
+}
+
 /// <summary>A place in a DRAM tensor, bytes from its start.</summary>
-public sealed record DramOperand(DramTensor Tensor, DimExpr Offset) : TileOperand
+/// <param name="Part">Where in the tensor the statement stays.</param>
+public sealed record DramOperand(DramTensor Tensor, DimExpr Offset, DramPart Part = DramPart.All) : TileOperand
 {
     public override string ToString() => Offset.Is(0) ? $"{Tensor}" : $"{Tensor}[{Offset}]";
 }

@@ -5,8 +5,10 @@ using TransformerCc.Isa.Symbolic;
 
 namespace TransformerCc.Compiler.Tiling;
 
-/// <summary>Where keys and values come from; codes have scales.</summary>
-internal sealed record KeyValueTensors(HeadTensor Keys, HeadTensor Values, HeadTensor? KeyScales = null, HeadTensor? ValueScales = null);
+/// <summary>Keys or values.</summary>
+/// <param name="Scales">Of codes.</param>
+/// <param name="Added">The positions of this run, where <paramref name="Tensor"/> is read only up to them: they need not go through the cache first.</param>
+internal sealed record BlockSource(HeadTensor Tensor, HeadTensor? Scales = null, HeadTensor? Added = null);
 
 /// <summary>Some queries of some heads of a sequence.</summary>
 /// <param name="Head">The first key head.</param>
@@ -18,14 +20,20 @@ internal sealed record QueryTile(DimExpr Index, DimExpr Sequence, DimExpr Head, 
 /// <param name="FirstBlock">Number of the first block.</param>
 /// <param name="End">One past the last position.</param>
 /// <param name="Position">Of the tile's first query.</param>
-internal sealed record KeyRange(DimExpr FirstBlock, DimExpr End, DimExpr Position);
+/// <param name="Past">Positions that were there before this run.</param>
+internal sealed record KeyRange(DimExpr FirstBlock, DimExpr End, DimExpr Position, DimExpr Past);
 
 /// <summary>A block of keys; without length where there is none.</summary>
 /// <param name="Start">Its first position.</param>
-internal sealed record KeyBlock(DimExpr Start, DimExpr Length);
+/// <param name="Past">Positions that were there before this run.</param>
+internal sealed record KeyBlock(DimExpr Start, DimExpr Length, DimExpr Past)
+{
+    /// <summary>Positions of the block that were there before.</summary>
+    public DimExpr Old => DimExpr.Max(DimExpr.Zero, DimExpr.Min(Length, Past - Start));
+}
 
 /// <summary>What distinguishes the attentions: which keys a query sees, and where they lie.</summary>
-internal abstract record AttentionCase(Node Node, HeadTensor Query, HeadTensor Result, KeyValueTensors Source, float Scale, float SoftCap)
+internal abstract record AttentionCase(Node Node, HeadTensor Query, HeadTensor Result, BlockSource Keys, BlockSource Values, float Scale, float SoftCap)
 {
     /// <summary>Otherwise a row without visible keys is 0/0, as in plain softmax.</summary>
     public abstract bool ZeroWhereNothingIsSeen { get; }

@@ -22,16 +22,16 @@ internal static class AttentionLowering
         (_, DimExpr keyHeads, DimExpr keys, _) = attention.Key.Split(node.Inputs[1].Type.Shape.AsSpan());
         (_, _, _, DimExpr valueWidth) = attention.Value.Split(node.Inputs[2].Type.Shape.AsSpan());
         long heads = keyHeads.ConstantValue!.Value;
-        var source = new KeyValueTensors(HeadTensor.Of(context, node.Inputs[1], attention.Key), HeadTensor.Of(context, node.Inputs[2], attention.Value));
+        BlockSource k = new(HeadTensor.Of(context, node.Inputs[1], attention.Key)), v = new(HeadTensor.Of(context, node.Inputs[2], attention.Value));
         HeadTensor query = HeadTensor.Of(context, node.Inputs[0], attention.Query), result = HeadTensor.Of(context, node.Output, attention.Result);
         var shape = new AttentionShape(batch, heads, queryHeads.ConstantValue!.Value / heads, queries, width.ConstantValue!.Value, valueWidth.ConstantValue!.Value, context.Storage.MatrixFormat, result.Format, Scaled: false);
         var geometry = AttentionGeometry.Of(context, shape, long.Max(Isa.Instructions.MatMul.GroupSize, AttentionGeometry.MaxBlock >> int.Max(0, shrink - QueryShrink)), shrink);
         long mostKeys = context.Bound(keys);
-        var plain = new PlainCase(node, query, result, source, attention, keys, geometry);
+        var plain = new PlainCase(node, query, result, k, v, attention, keys, geometry);
         if (attention is { Mask: MaskKind.Boolean, CausalOffset: null } && Lengths(node.Inputs[3], keys) is { } lengths)
         {
             TileBuffer integers = context.Integers(lengths);
-            plain = plain with { Length = (builder, sequence) => builder.LoadScalar("length", new ScratchOperand(integers, sequence * sizeof(long)), ElementType.I64, new DimInterval(0, mostKeys)) };
+            plain = plain with { LengthOf = (builder, sequence) => builder.LoadScalar("length", new ScratchOperand(integers, sequence * sizeof(long)), ElementType.I64, new DimInterval(0, mostKeys)) };
         }
         AttentionPipeline.Build(context, plain, geometry, mostKeys);
     }
@@ -47,21 +47,21 @@ internal static class AttentionLowering
             && lengths.Type.Shape[0] == shape[0] ? lengths : null;
     }
 
-    private sealed record PlainCase(Node Node, HeadTensor Query, HeadTensor Result, KeyValueTensors Source, Attention Attention, DimExpr Keys, AttentionGeometry Geometry)
-        : AttentionCase(Node, Query, Result, Source, Attention.Scale, Attention.SoftCap)
+    private sealed record PlainCase(Node Node, HeadTensor Query, HeadTensor Result, BlockSource Keys, BlockSource Values, Attention Attention, DimExpr Length, AttentionGeometry Geometry)
+        : AttentionCase(Node, Query, Result, Keys, Values, Attention.Scale, Attention.SoftCap)
     {
         /// <summary>Keys of a sequence, where they are data: what a mask would hide beyond them is not looked at.</summary>
-        public Func<TileBuilder, DimExpr, DimExpr>? Length { get; init; }
+        public Func<TileBuilder, DimExpr, DimExpr>? LengthOf { get; init; }
 
-        public override MaskKind Mask => Length is null ? Attention.Mask : MaskKind.None;
+        public override MaskKind Mask => LengthOf is null ? Attention.Mask : MaskKind.None;
 
         // A row that an additive mask hides is 0/0, as in plain softmax.
         public override bool ZeroWhereNothingIsSeen => Attention.Mask != MaskKind.Additive || Attention.CausalOffset is not null;
 
         // A causal tile sees no key beyond its last query.
         public override KeyRange Range(TileBuilder builder, QueryTile tile) => Attention.CausalOffset is { } offset
-            ? new KeyRange(DimExpr.Zero, DimExpr.Max(DimExpr.Zero, DimExpr.Min(Keys, tile.First + tile.Count + offset)), tile.First + offset)
-            : new KeyRange(DimExpr.Zero, Length is null ? Keys : DimExpr.Max(DimExpr.Zero, DimExpr.Min(Keys, Length(builder, tile.Sequence))), DimExpr.Zero);
+            ? new KeyRange(DimExpr.Zero, DimExpr.Max(DimExpr.Zero, DimExpr.Min(Length, tile.First + tile.Count + offset)), tile.First + offset, DimExpr.Zero)
+            : new KeyRange(DimExpr.Zero, LengthOf is null ? Length : DimExpr.Max(DimExpr.Zero, DimExpr.Min(Length, LengthOf(builder, tile.Sequence))), DimExpr.Zero, DimExpr.Zero);
 
         public override (DimExpr Low, DimExpr High, int Slope) Limits(KeyRange range, KeyBlock block) => Attention.CausalOffset is null
             ? (DimExpr.Zero, block.Length, 0)

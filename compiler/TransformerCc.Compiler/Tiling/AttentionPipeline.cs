@@ -199,7 +199,7 @@ internal sealed class AttentionPipeline
     private KeyBlock Block(KeyRange range, DimExpr number, DimExpr? exists = null)
     {
         DimExpr start = (range.FirstBlock + number) * _geometry.Block, length = DimExpr.Max(DimExpr.Zero, DimExpr.Min(_geometry.Block, range.End - start));
-        return new KeyBlock(start, exists is null ? length : length * exists);
+        return new KeyBlock(start, exists is null ? length : length * exists, range.Past);
     }
 
     private void LoadQueries(TileBuffer all, QueryTile tile)

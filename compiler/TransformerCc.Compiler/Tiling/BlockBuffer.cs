@@ -14,8 +14,7 @@ internal sealed class BlockBuffer
 {
     private readonly TileBuilder _builder;
     private readonly AttentionGeometry _geometry;
-    private readonly HeadTensor _source;
-    private readonly HeadTensor? _scales;
+    private readonly BlockSource _source;
     private readonly long _stride, _width, _codeStride;
 
     /// <summary>Null for what is used where it lies.</summary>
@@ -24,45 +23,71 @@ internal sealed class BlockBuffer
     private readonly TileBuffer? _factors;
 
     /// <param name="stride">Bytes of a row that is brought.</param>
-    public BlockBuffer(TilingContext context, AttentionGeometry geometry, string name, long stride, long width, HeadTensor source, HeadTensor? scales)
+    public BlockBuffer(TilingContext context, AttentionGeometry geometry, string name, long stride, long width, BlockSource source)
     {
-        (_builder, _geometry, _source, _scales, _stride, _width, _codeStride) = (context.Builder, geometry, source, scales, stride, width, Lines.RoundUp(width));
-        if (scales is null && source.Format == geometry.Shape.Format && source.InPlace(new HeadPosition(DimExpr.One, DimExpr.One, DimExpr.One), DimExpr.One, geometry.Block) is not null)
+        (_builder, _geometry, _source, _stride, _width, _codeStride) = (context.Builder, geometry, source, stride, width, Lines.RoundUp(width));
+        if (source.Scales is null && source.Tensor.Format == geometry.Shape.Format && source.Tensor.InPlace(new HeadPosition(DimExpr.One, DimExpr.One, DimExpr.One), DimExpr.One, geometry.Block) is not null)
         {
             return;
         }
         long rows = geometry.Block * geometry.SetHeads;
-        TileBuffer block = _builder.OrderedBuffer(name, scales is null ? MemorySpace.Wsp : MemorySpace.Asp, stride * rows);
-        if (scales is null)
+        TileBuffer block = _builder.OrderedBuffer(name, source.Scales is null ? MemorySpace.Wsp : MemorySpace.Asp, stride * rows);
+        if (source.Scales is null)
         {
-            _block = new TurnBuffer(_builder, block, name, source.Place.Mover, Engine.Matrix);
+            _block = source.Added?.Place.Mover == Engine.Copy
+                ? new TurnBuffer(_builder, block, name, source.Tensor.Place.Mover, Engine.Copy, Engine.Matrix)
+                : new TurnBuffer(_builder, block, name, source.Tensor.Place.Mover, Engine.Matrix);
             return;
         }
         _block = new TurnBuffer(_builder, block, name, Engine.Vector, Engine.Matrix);
-        _codes = new TurnBuffer(_builder, _builder.OrderedBuffer($"{name}.codes", MemorySpace.Asp, _codeStride * rows), $"{name}.codes", source.Place.Mover, Engine.Vector);
+        _codes = new TurnBuffer(_builder, _builder.OrderedBuffer($"{name}.codes", MemorySpace.Asp, _codeStride * rows), $"{name}.codes", source.Tensor.Place.Mover, Engine.Vector);
         _factors = _builder.OrderedBuffer($"{name}.scales", MemorySpace.Asp, sizeof(float) * rows);
     }
 
     /// <summary>Brings positions of the heads.</summary>
-    public void Fill(HeadPosition position, DimExpr length)
+    /// <param name="position">Where the block lies in the cache.</param>
+    public void Fill(HeadPosition position, KeyBlock block)
     {
+        DimExpr length = block.Length;
         if (_block is null)
         {
             return;
         }
-        if (_scales is null)
+        if (_source.Scales is not { } scales)
         {
-            _block.Turn(0, () => Read(_source, _block.Buffer, _geometry.Shape.Format, _stride, _geometry.Block * _stride, position, length, _width));
+            void Bring(HeadTensor tensor, HeadPosition from, DimExpr first, DimExpr count) =>
+                Read(tensor, _block.Buffer, first * _stride, _geometry.Shape.Format, _stride, _geometry.Block * _stride, from, count, _width);
+            if (_source.Added is not { } added)
+            {
+                _block.Turn(0, () => Bring(_source.Tensor, position, DimExpr.Zero, length));
+                return;
+            }
+            DimExpr old = block.Old;
+            void BringOld() => Bring(_source.Tensor, position, DimExpr.Zero, old);
+            void BringAdded() => Bring(added, position with { Position = DimExpr.Max(DimExpr.Zero, block.Start - block.Past) }, old, length - old);
+            if (added.Place.Mover == Engine.Copy)
+            {
+                _block.Turn(0, BringOld);
+                _block.Turn(1, BringAdded);
+            }
+            else
+            {
+                _block.Turn(0, () =>
+                {
+                    BringOld();
+                    BringAdded();
+                });
+            }
             return;
         }
         // Heads lie close, so that one instruction decodes them all.
         _codes!.Turn(0, () =>
         {
-            Read(_source, _codes.Buffer, _source.Format, _codeStride, length * _codeStride, position, length, _width);
-            Read(_scales, _factors!, ElementType.F32, sizeof(float), length * sizeof(float), position, length, 1);
+            Read(_source.Tensor, _codes.Buffer, DimExpr.Zero, _source.Tensor.Format, _codeStride, length * _codeStride, position, length, _width);
+            Read(scales, _factors!, DimExpr.Zero, ElementType.F32, sizeof(float), length * sizeof(float), position, length, 1);
         });
         _codes.Turn(1, () => _block.Turn(0, () =>
-            _builder.Binary(BinaryOp.Mul, new VectorTile(_block.Buffer, DimExpr.Zero, _stride, _geometry.Shape.Format), new VectorTile(_codes.Buffer, DimExpr.Zero, _codeStride, _source.Format),
+            _builder.Binary(BinaryOp.Mul, new VectorTile(_block.Buffer, DimExpr.Zero, _stride, _geometry.Shape.Format), new VectorTile(_codes.Buffer, DimExpr.Zero, _codeStride, _source.Tensor.Format),
                 new VectorTile(_factors!, DimExpr.Zero, sizeof(float), ElementType.F32, 0), length * _geometry.SetHeads, _width)));
     }
 
@@ -75,7 +100,7 @@ internal sealed class BlockBuffer
         }
         else
         {
-            _block.Turn(1, products);
+            _block.Turn(_block.Turns - 1, products);
         }
     }
 
@@ -85,11 +110,11 @@ internal sealed class BlockBuffer
     {
         if (_block is not null)
         {
-            return (new ScratchOperand(_block.Buffer, (_scales is null ? _geometry.Block : length) * _stride * head), _stride);
+            return (new ScratchOperand(_block.Buffer, (_source.Scales is null ? _geometry.Block : length) * _stride * head), _stride);
         }
-        return (new ScratchOperand(_source.Place.Buffer!, _source.From(position with { Head = position.Head + head }).Offset), _source.Sequence);
+        return (new ScratchOperand(_source.Tensor.Place.Buffer!, _source.Tensor.From(position with { Head = position.Head + head }).Offset), _source.Tensor.Sequence);
     }
 
-    private void Read(HeadTensor source, TileBuffer buffer, ElementType format, long rowStride, DimExpr headStride, HeadPosition position, DimExpr length, long width) =>
-        source.Read(_builder, new StridedTile(buffer, DimExpr.Zero, format, new Extent3(headStride, rowStride, format.Size())), position, new Extent3(_geometry.SetHeads, length, width));
+    private void Read(HeadTensor source, TileBuffer buffer, DimExpr place, ElementType format, long rowStride, DimExpr headStride, HeadPosition position, DimExpr length, long width) =>
+        source.Read(_builder, new StridedTile(buffer, place, format, new Extent3(headStride, rowStride, format.Size())), position, new Extent3(_geometry.SetHeads, length, width));
 }

@@ -25,7 +25,7 @@ internal static class CacheLowering
         var append = (CacheAppend)node.Op;
         TileBuilder builder = context.Builder;
         (DimExpr batch, DimExpr heads, DimExpr length, DimExpr width) = append.New.Split(node.Inputs[1].Type.Shape.AsSpan());
-        HeadTensor cache = HeadTensor.Of(context, node.Inputs[0], HeadLayout.BHSD), rows = HeadTensor.Of(context, node.Inputs[1], append.New);
+        HeadTensor cache = HeadTensor.Of(context, node.Inputs[0], HeadLayout.BHSD).Only(append.Circular ? DramPart.All : DramPart.Added), rows = HeadTensor.Of(context, node.Inputs[1], append.New);
         DimExpr slots = node.Inputs[0].Type.Shape[2];
         ElementType format = rows.Format;
         long block = long.Max(1, CacheAppend.SlotMultiple >> shrink), stride = Lines.RoundUp(width.ConstantValue!.Value * format.Size());
@@ -63,8 +63,7 @@ internal static class CacheLowering
         (DimExpr batch, DimExpr queryHeads, DimExpr queries, DimExpr width) = attention.Query.Split(node.Inputs[0].Type.Shape.AsSpan());
         EquatableArray<DimExpr> keyShape = node.Inputs[1].Type.Shape;
         long valueWidth = node.Inputs[2].Type.Shape[3].ConstantValue!.Value, heads = keyShape[1].ConstantValue!.Value;
-        HeadTensor Cache(int input) => HeadTensor.Of(context, node.Inputs[input], HeadLayout.BHSD);
-        var source = new KeyValueTensors(Cache(1), Cache(2), attention.Scaled ? Cache(4) : null, attention.Scaled ? Cache(5) : null);
+        BlockSource keys = Source(context, node, 1, attention.Scaled ? 4 : null), values = Source(context, node, 2, attention.Scaled ? 5 : null);
         HeadTensor query = HeadTensor.Of(context, node.Inputs[0], attention.Query), result = HeadTensor.Of(context, node.Output, attention.Result);
         ElementType format = context.Storage.MatrixFormat;
         var shape = new AttentionShape(batch, heads, queryHeads.ConstantValue!.Value / heads, queries, width.ConstantValue!.Value, valueWidth, format, result.Format, attention.Scaled);
@@ -73,21 +72,42 @@ internal static class CacheLowering
         context.SetSource("attention", node);
         TileBuffer counts = context.Integers(node.Inputs[3]);
         long most = attention.Circular ? LargestPast : context.Bound(slots);
-        AttentionPipeline.Build(context, new CachedCase(node, query, result, source, attention, slots, geometry, (builder, sequence) => Past(builder, counts, sequence, most)), geometry, most);
+        AttentionPipeline.Build(context, new CachedCase(node, query, result, keys, values, attention, slots, geometry, (builder, sequence) => Past(builder, counts, sequence, most)), geometry, most);
     }
 
+    /// <summary>A cache, and the rows that this run appends to it: attention takes them from where they come, without waiting for the cache.</summary>
+    private static BlockSource Source(TilingContext context, Node node, int input, int? scales)
+    {
+        HeadTensor cache = HeadTensor.Of(context, node.Inputs[input], HeadLayout.BHSD);
+        if (scales is { } factors)
+        {
+            return new BlockSource(cache, HeadTensor.Of(context, node.Inputs[factors], HeadLayout.BHSD));
+        }
+        // Rows of another format become what they are in the cache; slots of a circular one may be overwritten.
+        return AddedRows(node, input) is { } append && HeadTensor.Of(context, append.Inputs[1], ((CacheAppend)append.Op).New) is { } rows && rows.Format == cache.Format
+            ? new BlockSource(cache.Only(DramPart.Before), null, rows) : new BlockSource(cache);
+    }
+
+    /// <summary>The append whose rows an attention may take in place of the cache's.</summary>
+    private static Node? AddedRows(Node attention, int input) =>
+        attention.Inputs[input].Producer is { Op: CacheAppend { Circular: false } } append && ReferenceEquals(append.Inputs[2], attention.Inputs[3]) && append.Inputs[0].Producer is null ? append : null;
+
+    /// <summary>Values that an operator may read without naming them as operands: the rows that are appended to what it attends to.</summary>
+    public static IEnumerable<Value> HiddenReads(Node node) =>
+        node.Op is CachedAttention { Scaled: false } ? new[] { 1, 2 }.Select(i => AddedRows(node, i)).OfType<Node>().Select(a => a.Inputs[1]) : [];
+
     /// <param name="Past">Positions that a sequence had before.</param>
-    private sealed record CachedCase(Node Node, HeadTensor Query, HeadTensor Result, KeyValueTensors Source, CachedAttention Attention, DimExpr Slots, AttentionGeometry Geometry, Func<TileBuilder, DimExpr, DimExpr> Past)
-        : AttentionCase(Node, Query, Result, Source, Attention.Scale, Attention.SoftCap)
+    private sealed record CachedCase(Node Node, HeadTensor Query, HeadTensor Result, BlockSource Keys, BlockSource Values, CachedAttention Attention, DimExpr Slots, AttentionGeometry Geometry, Func<TileBuilder, DimExpr, DimExpr> Past)
+        : AttentionCase(Node, Query, Result, Keys, Values, Attention.Scale, Attention.SoftCap)
     {
         public override bool ZeroWhereNothingIsSeen => true;
 
         public override KeyRange Range(TileBuilder builder, QueryTile tile)
         {
-            DimExpr position = Past(builder, tile.Sequence) + tile.First;
+            DimExpr past = Past(builder, tile.Sequence), position = past + tile.First;
             // The first block that the first query sees; later queries of the tile may see nothing of it.
             DimExpr first = Attention.Window == 0 ? DimExpr.Zero : builder.Let("first", DimExpr.FloorDiv(DimExpr.Max(DimExpr.Zero, position + DimExpr.One - Attention.Window), Geometry.Block));
-            return new KeyRange(first, position + tile.Count, position);
+            return new KeyRange(first, position + tile.Count, position, past);
         }
 
         public override DimExpr Slot(DimExpr start) => Attention.Circular ? DimExpr.Mod(start, Slots) : start;

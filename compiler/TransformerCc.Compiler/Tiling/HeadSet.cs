@@ -63,10 +63,10 @@ internal sealed class HeadSet
         _probabilities = _builder.OrderedBuffer("probabilities", MemorySpace.Asp, geometry.ProbabilityStride * rows);
         _state = _builder.OrderedBuffer("state", MemorySpace.Asp, StateStride * rows);
         _attended = _builder.Buffer("attended", MemorySpace.Asp, geometry.ResultStride * rows);
-        BlockBuffer[] Blocks(string name, long stride, long width, HeadTensor source, HeadTensor? scales) =>
-            [.. Enumerable.Range(0, geometry.Turns).Select(t => new BlockBuffer(context, geometry, FormattableString.Invariant($"{name}{index}.{t}"), stride, width, source, scales))];
-        _keys = Blocks("key", geometry.KeyStride, geometry.Shape.Width, attention.Source.Keys, attention.Source.KeyScales);
-        _values = Blocks("value", geometry.ValueStride, geometry.Shape.ValueWidth, attention.Source.Values, attention.Source.ValueScales);
+        BlockBuffer[] Blocks(string name, long stride, long width, BlockSource source) =>
+            [.. Enumerable.Range(0, geometry.Turns).Select(t => new BlockBuffer(context, geometry, FormattableString.Invariant($"{name}{index}.{t}"), stride, width, source))];
+        _keys = Blocks("key", geometry.KeyStride, geometry.Shape.Width, attention.Keys);
+        _values = Blocks("value", geometry.ValueStride, geometry.Shape.ValueWidth, attention.Values);
         _mask = attention.Mask == MaskKind.None ? null : new AttentionMask(context, attention, geometry, index);
         _scored = _builder.Channel("attention.scored", Engine.Matrix, Engine.Vector, 0);
         _weighted = _builder.Channel("attention.weighted", Engine.Vector, Engine.Matrix, 0);
@@ -122,7 +122,7 @@ internal sealed class HeadSet
     private void Fill(BlockBuffer buffer, QueryTile tile, KeyBlock block)
     {
         _context.SetSource("attention/load", _case.Node);
-        buffer.Fill(Position(tile, block), block.Length);
+        buffer.Fill(Position(tile, block), block);
     }
 
     private HeadPosition Position(QueryTile tile, KeyBlock block) => new(tile.Sequence, Head(tile), _case.Slot(block.Start));

@@ -19,6 +19,9 @@ internal sealed record HeadTensor(ValuePlace Place, DimExpr Batch, DimExpr Head,
         return new HeadTensor(place, batch, head, sequence, width);
     }
 
+    /// <summary>A part of it.</summary>
+    public HeadTensor Only(DramPart part) => this with { Place = Place with { Part = part } };
+
     /// <summary>The format in which it is stored.</summary>
     public ElementType Format => Place.Format;
 

@@ -64,7 +64,7 @@ internal sealed class Residency
                 storage.Enter(run);
             }
             var nodes = items[i].Nodes.ToHashSet();
-            foreach (Value root in nodes.SelectMany(n => n.Inputs).Select(storage.Holder).Distinct())
+            foreach (Value root in nodes.SelectMany(n => n.Inputs.Concat(CacheLowering.HiddenReads(n))).Select(storage.Holder).Distinct())
             {
                 if (candidates.TryGetValue(root, out Candidate? read) && (read.First < i || read.IsAroundLoop))
                 {

@@ -26,6 +26,8 @@ internal sealed class TurnBuffer
 
     public TileBuffer Buffer { get; }
 
+    public int Turns => _channels.Length;
+
     /// <param name="turn">Number of the engine, in the order of turns.</param>
     /// <param name="emit">Builds its statements: one at least, and all of this engine.</param>
     public void Turn(int turn, Action emit)

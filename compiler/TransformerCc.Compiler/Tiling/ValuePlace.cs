@@ -13,6 +13,9 @@ namespace TransformerCc.Compiler.Tiling;
 /// <param name="Buffer">Null for a value in DRAM.</param>
 internal sealed record ValuePlace(ElementType Format, DramTensor? Tensor, TileBuffer? Buffer)
 {
+    /// <summary>What of the tensor is meant.</summary>
+    public DramPart Part { get; init; }
+
     public static ValuePlace Of(DramTensor tensor) => new(tensor.Type, tensor, null);
 
     /// <summary>The engine that moves it into tiles.</summary>
@@ -38,7 +41,7 @@ internal readonly record struct PlaceBox(ValuePlace Place, DimExpr Offset, Exten
     {
         if (Place.Tensor is { } tensor)
         {
-            builder.Load(target, new StridedDram(tensor, Offset, Stride), count);
+            builder.Load(target, new StridedDram(tensor, Offset, Stride, Place.Part), count);
         }
         else
         {
@@ -51,7 +54,7 @@ internal readonly record struct PlaceBox(ValuePlace Place, DimExpr Offset, Exten
     {
         if (Place.Tensor is { } tensor)
         {
-            builder.Store(new StridedDram(tensor, Offset, Stride), source, count);
+            builder.Store(new StridedDram(tensor, Offset, Stride, Place.Part), source, count);
         }
         else
         {
