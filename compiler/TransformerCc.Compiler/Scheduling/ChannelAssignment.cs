@@ -109,7 +109,7 @@ public sealed class ChannelAssignment
         var carried = new List<(Engine From, Engine To, byte Semaphore)>();
         if (isLoop)
         {
-            AddCarried(items, clocks, history, incoming, depth, carried);
+            AddCarried(items, block.OwnParts, clocks, history, incoming, depth, carried);
         }
         Rewrite(block, items, around);
         _ordered.ExceptWith(ordered);
@@ -117,13 +117,13 @@ public sealed class ChannelAssignment
     }
 
     /// <summary>Runs a second iteration against the first: needs that the order inside one iteration does not cover.</summary>
-    private void AddCarried(List<Item> items, ItemClocks clocks, AccessHistory history, List<int>[] incoming, int depth, List<(Engine From, Engine To, byte Semaphore)> carried)
+    private void AddCarried(List<Item> items, HashSet<DramTensor> ownParts, ItemClocks clocks, AccessHistory history, List<int>[] incoming, int depth, List<(Engine From, Engine To, byte Semaphore)> carried)
     {
         ItemClocks second = clocks.NextIteration();
         for (int i = 0; i < items.Count; i++)
         {
             second.Know(items[i].Engine, incoming[i]);
-            foreach (int from in second.StartAfterPrevious(items[i].Engine, history.Needs(items[i].Engine, items[i].Accesses)))
+            foreach (int from in second.StartAfterPrevious(items[i].Engine, history.Needs(items[i].Engine, [.. items[i].Accesses.Where(a => a.Tensor is null || !ownParts.Contains(a.Tensor))])))
             {
                 carried.Add((items[from].Engine, items[i].Engine, Connect(items, from, i, depth, carried: true)));
             }

@@ -86,6 +86,11 @@ public sealed class TileBlock
     public List<TileBuffer> Buffers { get; } = [];
 
     public List<TileNode> Nodes { get; } = [];
+
+    /// <summary>
+    /// In the body of a loop: tensors of which each iteration touches a part of its own, so that none waits for another.
+    /// </summary>
+    public HashSet<DramTensor> OwnParts { get; } = [];
 }
 
 /// <summary>A loop, a scalar definition or a statement.</summary>

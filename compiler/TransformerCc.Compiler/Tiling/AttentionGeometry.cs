@@ -30,7 +30,7 @@ internal sealed record AttentionGeometry(AttentionShape Shape, long Queries, lon
     /// Rows of a product, queries of a group of heads: keys and values are read again for each tile, and with so many rows
     /// the arrays take longer for a block than DRAM does.
     /// </summary>
-    private const int MaxRows = 256;
+    public const int MaxRows = 256;
 
     /// <summary>Sets of a tile: each is code of its own, and four keep both engines busy.</summary>
     private const int MaxSets = 4;

@@ -9,7 +9,7 @@ namespace TransformerCc.Compiler.Tiling;
 /// </summary>
 /// <remarks>
 /// Values that are read most often for the time that they hold memory come first; each is kept where the sum of those alive
-/// stays within the budget at every item between. A value is planned with all its rows at the upper bounds of its
+/// stays within the budget of every item between. A value is planned with all its rows at the upper bounds of its
 /// dimensions, so programs for large bounds keep nothing.
 /// </remarks>
 internal sealed class Residency
@@ -19,15 +19,15 @@ internal sealed class Residency
 
     private Residency(int items) => _live = new long[items];
 
-    /// <param name="budget">Bytes of ASP that resident values may take at any time.</param>
-    public static Residency Choose(TilingContext context, IReadOnlyList<TileItem> items, long budget)
+    /// <param name="budgets">Bytes of ASP that resident values may take at each item.</param>
+    public static Residency Choose(TilingContext context, IReadOnlyList<TileItem> items, long[] budgets)
     {
         var residency = new Residency(items.Count);
         var excluded = context.Graph.Outputs.Select(o => context.Storage.Holder(o.Value)).ToHashSet();
         Candidate[] candidates = [.. Candidates(context, items, excluded).Where(c => c.Last > c.First && !excluded.Contains(c.Root))];
-        foreach (Candidate c in candidates.Where(c => c.Elements <= budget).OrderByDescending(c => (double)(c.Reads + 1) / (c.Last - c.First)).ThenBy(c => c.First))
+        foreach (Candidate c in candidates.Where(c => c.Elements <= budgets[c.First]).OrderByDescending(c => (double)(c.Reads + 1) / (c.Last - c.First + 1)).ThenBy(c => c.First))
         {
-            residency.TryKeep(c, budget);
+            residency.TryKeep(c, budgets);
         }
         residency._kept.Sort((a, b) => a.First.CompareTo(b.First));
         residency.InDram = candidates.Length - residency._kept.Count;
@@ -68,7 +68,7 @@ internal sealed class Residency
             {
                 if (candidates.TryGetValue(root, out Candidate? read) && (read.First < i || read.IsAroundLoop))
                 {
-                    read.ReadAt(i, start, end, run);
+                    read.ReadAt(i, start, end, run, Reads(context, items[i].Nodes, root));
                 }
             }
             foreach (Value value in nodes.SelectMany(n => n.Outputs).Where(v => ReferenceEquals(v, ValueStorage.Root(v)) && storage.IsReadOutside(v, nodes)))
@@ -94,6 +94,12 @@ internal sealed class Residency
         return order;
     }
 
+    /// <summary>Keys and values are read for every tile of queries, everything else once.</summary>
+    private static long Reads(TilingContext context, IReadOnlyList<Node> nodes, Value value) =>
+        nodes is [{ Op: Attention attention } node] && node.Inputs.Skip(1).Take(2).Any(v => ReferenceEquals(context.Storage.Holder(v), value))
+            ? long.Max(1, context.Bound(attention.Query.Split(node.Inputs[0].Type.Shape.AsSpan()).Sequence) / AttentionGeometry.MaxRows)
+            : 1;
+
     /// <summary>Whether a node may write the place that it reads: element by element it does.</summary>
     private static bool InPlace(Node node, Value place, ValueStorage storage) => node.Op switch
     {
@@ -102,20 +108,19 @@ internal sealed class Residency
         _ => node.Inputs.TrueForAll(v => !ReferenceEquals(storage.Holder(v), place)),
     };
 
-    private void TryKeep(Candidate c, long budget)
+    private void TryKeep(Candidate c, long[] budgets)
     {
         long bytes = TileIR.Lines.RoundUp(long.Max(1, c.Elements * c.ElementBytes));
-        Span<long> live = _live.AsSpan(c.First, c.Last - c.First + 1);
-        foreach (long others in live)
+        for (int i = c.First; i <= c.Last; i++)
         {
-            if (others + bytes > budget)
+            if (_live[i] + bytes > budgets[i])
             {
                 return;
             }
         }
-        foreach (ref long others in live)
+        for (int i = c.First; i <= c.Last; i++)
         {
-            others += bytes;
+            _live[i] += bytes;
         }
         c.Bytes = bytes;
         _kept.Add(c);
@@ -143,7 +148,7 @@ internal sealed class Residency
 
         public int Last { get; private set; } = first;
 
-        public int Reads { get; private set; }
+        public long Reads { get; private set; }
 
         public long Bytes { get; set; }
 
@@ -155,9 +160,10 @@ internal sealed class Residency
 
         /// <param name="start">First item of the loop that reads it, or the reader.</param>
         /// <param name="end">Its last item.</param>
-        public void ReadAt(int item, int start, int end, LayerRun? reader)
+        /// <param name="times">How often it is read as a whole.</param>
+        public void ReadAt(int item, int start, int end, LayerRun? reader, long times)
         {
-            Reads++;
+            Reads += times;
             if (ReferenceEquals(reader, run) && !IsAroundLoop)
             {
                 Last = int.Max(Last, item);

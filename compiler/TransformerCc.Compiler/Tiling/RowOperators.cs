@@ -111,7 +111,7 @@ internal static class RowOperators
 
     private static void LowerGather(RowRegionLowering region, Node node, RowForm form)
     {
-        DramTensor table = region.Context.Storage.Tensor(node.Inputs[0]);
+        DramTensor table = region.Table(node.Inputs[0]);
         WeightFormat format = ((GraphIR.Operators.Gather)node.Op).Rows is { } rows ? rows.Format : table.Type;
         // Single columns are packed, so the tile of indices is the list that the gather reads.
         Tile indices = region.Use(node, form, 1);

@@ -23,6 +23,8 @@ internal sealed class RowRegionLowering
     private readonly Dictionary<Tile, Tile> _matrixTiles = [];
     private readonly IReadOnlyList<RowGroup> _groups;
     private readonly Dictionary<Node, LinearGroup> _linears;
+    private readonly HashSet<DramTensor> _ownRows = [], _repeated = [];
+    private readonly TileBlock _around;
     private DimExpr[] _position = [];
 
     private RowRegionLowering(TilingContext context, RowRegion region, int tileRows)
@@ -30,6 +32,7 @@ internal sealed class RowRegionLowering
         _context = context;
         _region = region;
         _groups = region.Groups();
+        _around = context.Builder.Block;
         _linears = LinearGroup.Of(region, context);
         // Of no rows at all a tile still has one; the loop around it does not run.
         TileRows = (int)long.Clamp(context.Bound(_groups[^1].Length), 1, tileRows);
@@ -73,7 +76,11 @@ internal sealed class RowRegionLowering
     {
         if (group < _groups.Count - 1)
         {
-            Builder.Loop("row", _groups[group].Length, index => Loops(group + 1, [.. outer, index]));
+            Builder.Loop("row", _groups[group].Length, index =>
+            {
+                Loops(group + 1, [.. outer, index]);
+                OwnParts();
+            });
             return;
         }
         if (!_region.Members.Exists(m => m.Node.Op is Linear))
@@ -106,6 +113,16 @@ internal sealed class RowRegionLowering
             {
                 StoreResult(node, form, result);
             }
+        }
+        OwnParts();
+    }
+
+    /// <summary>Tiles have rows of their own of everything that is not repeated along any rows.</summary>
+    private void OwnParts()
+    {
+        if (!ReferenceEquals(Builder.Block, _around))
+        {
+            Builder.Block.OwnParts.UnionWith(_ownRows.Except(_repeated));
         }
     }
 
@@ -181,6 +198,14 @@ internal sealed class RowRegionLowering
         return tile is not null && tile.Format == _context.Storage.Format(result) ? _tiles[ValueStorage.Root(result)] = tile : Define(node, form);
     }
 
+    /// <summary>The table of a gather: any row may be read from it.</summary>
+    public DramTensor Table(Value value)
+    {
+        DramTensor table = _context.Storage.Tensor(value);
+        _repeated.Add(table);
+        return table;
+    }
+
     /// <summary>A tile for intermediate results.</summary>
     public Tile NewTile(string hint, DimExpr columns, ElementType format)
     {
@@ -203,7 +228,7 @@ internal sealed class RowRegionLowering
             }
         }
         bool repeats = operand.Repeated[_groups[^1].Axis];
-        return LoadRows(value, operand.Columns, repeats ? 1 : TileRows, repeats ? DimExpr.One : Rows, offset, repeats ? 0 : 1);
+        return LoadRows(value, operand.Columns, repeats ? 1 : TileRows, repeats ? DimExpr.One : Rows, offset, repeats ? 0 : 1, isPartial: true);
     }
 
     /// <summary>The number of the tile's first row in the whole region.</summary>
@@ -218,12 +243,17 @@ internal sealed class RowRegionLowering
     }
 
     /// <param name="stepsPerRow">0 for a tile of one row that stands for all.</param>
-    private Tile LoadRows(Value value, DimExpr columns, int capacity, DimExpr rows, DimExpr firstRow, int stepsPerRow)
+    /// <param name="isPartial">Other tiles may read the same rows.</param>
+    private Tile LoadRows(Value value, DimExpr columns, int capacity, DimExpr rows, DimExpr firstRow, int stepsPerRow, bool isPartial = false)
     {
         ValuePlace place = _context.Storage.Place(value);
         if (InPlace(place, columns, firstRow) is { } resident)
         {
             return resident with { RowStride = stepsPerRow * resident.RowStride };
+        }
+        if (place.Tensor is { } tensor)
+        {
+            (stepsPerRow == 0 || isPartial ? _repeated : _ownRows).Add(tensor);
         }
         int size = place.Format.Size();
         long stride = TilingContext.RowStride(_context.Bound(columns), place.Format);
@@ -257,6 +287,10 @@ internal sealed class RowRegionLowering
             return;
         }
         ValuePlace place = _context.Storage.Place(result);
+        if (place.Tensor is { } tensor)
+        {
+            _ownRows.Add(tensor);
+        }
         int size = place.Format.Size();
         _context.SetSource($"{node.Op.Name}/store", node);
         place.Rows(Flat() * form.Columns * size, form.Columns * size).Write(Builder, tile.Box(), new Extent3(DimExpr.One, Rows, form.Columns));

@@ -31,6 +31,9 @@ public sealed class Tiler
     /// </summary>
     public const int ResidentShare = 2;
 
+    /// <summary>At the usual share, one part in 64 of ASP is not planned for.</summary>
+    private const int SpareShare = 64 * ResidentShare;
+
     /// <summary>One part in so many of ASP is the least that is tried.</summary>
     private const int SmallestShare = 8;
 
@@ -63,7 +66,14 @@ public sealed class Tiler
         {
             TilingContext context = NewContext(graph, steps, chip, precision, limits, beside);
             var tiler = new Tiler(context);
-            tiler.Lower(steps, share == 0 ? 0 : chip.Memory.AspBytes / share);
+            List<TileItem> items = TileItem.Partition(steps, context.Storage);
+            long[] budgets = share switch
+            {
+                0 => new long[items.Count],
+                < SmallestShare => Budgets(NewContext(graph, steps, chip, precision, limits, null), items, share),
+                _ => Even(items, chip, share),
+            };
+            tiler.Lower(items, Residency.Choose(context, items, budgets));
             if (share == 0 && tiler._failures.HasErrors)
             {
                 throw new DiagnosticException(tiler._failures, FailureKind.DoesNotFit);
@@ -82,7 +92,34 @@ public sealed class Tiler
     internal static int ValuesInDram(Graph graph, IReadOnlyList<LoweringStep> steps, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long> limits, int residentShare)
     {
         TilingContext context = NewContext(graph, steps, chip, precision, limits, null);
-        return residentShare == 0 ? 0 : Residency.Choose(context, TileItem.Partition(steps, context.Storage), chip.Memory.AspBytes / residentShare).InDram;
+        List<TileItem> items = TileItem.Partition(steps, context.Storage);
+        return residentShare == 0 ? 0 : Residency.Choose(context, items, Even(items, chip, residentShare)).InDram;
+    }
+
+    private static long[] Even(List<TileItem> items, ChipDescription chip, int share) => [.. items.Select(_ => chip.Memory.AspBytes / share)];
+
+    /// <summary>
+    /// Bytes of ASP for resident values at each item: one part in so many, or what the tiles of the item leave when all values
+    /// pass through DRAM, if that is more.
+    /// </summary>
+    /// <param name="context">Of a program that nobody keeps.</param>
+    private static long[] Budgets(TilingContext context, List<TileItem> items, int share)
+    {
+        var tiler = new Tiler(context);
+        long asp = context.Chip.Memory.AspBytes;
+        var budgets = new long[items.Count];
+        for (int i = 0; i < items.Count; i++)
+        {
+            if (items[i].Run is { } run)
+            {
+                context.Storage.Enter(run);
+            }
+            TilingContext? fits = (items[i].Region is { } region ? Sizes(region, MaxTileRows) : Sizes(items[i].Nodes[0])).Select(tiler.Tried).FirstOrDefault(t => t.Fits);
+            // Plans are not perfect: something stays free, the more the less the attempt before could be placed.
+            budgets[i] = long.Max(asp / share, asp - (asp * share / SpareShare) - (fits?.AspPeak ?? asp));
+            context.Storage.Leave();
+        }
+        return budgets;
     }
 
     private static TilingContext NewContext(Graph graph, IReadOnlyList<LoweringStep> steps, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long>? limits, TileProgram? beside)
@@ -146,10 +183,8 @@ public sealed class Tiler
         return heads.IsConstant && width.IsConstant;
     }
 
-    private void Lower(IReadOnlyList<LoweringStep> steps, long residentBytes)
+    private void Lower(List<TileItem> items, Residency residency)
     {
-        List<TileItem> items = TileItem.Partition(steps, _context.Storage);
-        var residency = Residency.Choose(_context, items, residentBytes);
         for (int i = 0; i < items.Count;)
         {
             if (items[i].Run is { } run)
@@ -223,7 +258,7 @@ public sealed class Tiler
 
     private void LowerRegion(RowRegion region)
     {
-        if (FirstThatFits(MaxTileRows, (context, rows) => RowRegionLowering.Lower(context, region, rows)))
+        if (FirstThatFits(Sizes(region, MaxTileRows)))
         {
             return;
         }
@@ -232,7 +267,7 @@ public sealed class Tiler
             LowerRegion(first);
             LowerRegion(second);
         }
-        else if (region.Flattened() is not { } flat || !FirstThatFits(MaxFlatRows, (context, rows) => RowRegionLowering.Lower(context, flat, rows)))
+        else if (region.Flattened() is not { } flat || !FirstThatFits(Sizes(flat, MaxFlatRows)))
         {
             Fail(region.Members[0].Node, context => RowRegionLowering.Lower(context, region, 1));
         }
@@ -240,69 +275,76 @@ public sealed class Tiler
 
     private void LowerAlone(Node node)
     {
-        Action<TilingContext, int> lower = (context, shrink) =>
+        if (!FirstThatFits(Sizes(node)))
         {
-            context.SetSource(node.Op.Name, node);
-            switch (node.Op)
-            {
-                case Attention:
-                    AttentionLowering.Lower(context, node, shrink);
-                    break;
-                case CacheAppend:
-                    CacheLowering.Append(context, node, shrink);
-                    break;
-                case CachedAttention:
-                    CacheLowering.Attend(context, node, shrink);
-                    break;
-                case MatMul:
-                    MatMulLowering.Lower(context, node, shrink);
-                    break;
-                case Scatter scatter:
-                    ScatterLowering.Lower(context, node, scatter, shrink);
-                    break;
-                case ExpertLinear linear:
-                    ExpertLowering.Lower(context, node, linear, shrink);
-                    break;
-                case Conv:
-                    ConvLowering.Lower(context, node, shrink);
-                    break;
-                default:
-                    if (!IndexLowering.TryLower(context, node, shrink) && !MovementLowering.TryLower(context, node))
-                    {
-                        throw new InvalidOperationException($"{node.Op.Name} has no lowering");
-                    }
-                    break;
-            }
-        };
-        for (int shrink = 0; shrink <= MaxShrink; shrink++)
-        {
-            if (Fits(context => lower(context, shrink)))
-            {
-                lower(_context, shrink);
-                return;
-            }
+            Fail(node, context => LowerAlone(context, node, MaxShrink));
         }
-        Fail(node, context => lower(context, MaxShrink));
     }
 
-    private bool FirstThatFits(int largest, Action<TilingContext, int> lower)
+    private static void LowerAlone(TilingContext context, Node node, int shrink)
+    {
+        context.SetSource(node.Op.Name, node);
+        switch (node.Op)
+        {
+            case Attention:
+                AttentionLowering.Lower(context, node, shrink);
+                break;
+            case CacheAppend:
+                CacheLowering.Append(context, node, shrink);
+                break;
+            case CachedAttention:
+                CacheLowering.Attend(context, node, shrink);
+                break;
+            case MatMul:
+                MatMulLowering.Lower(context, node, shrink);
+                break;
+            case Scatter scatter:
+                ScatterLowering.Lower(context, node, scatter, shrink);
+                break;
+            case ExpertLinear linear:
+                ExpertLowering.Lower(context, node, linear, shrink);
+                break;
+            case Conv:
+                ConvLowering.Lower(context, node, shrink);
+                break;
+            default:
+                if (!IndexLowering.TryLower(context, node, shrink) && !MovementLowering.TryLower(context, node))
+                {
+                    throw new InvalidOperationException($"{node.Op.Name} has no lowering");
+                }
+                break;
+        }
+    }
+
+    /// <summary>The lowerings of a region, from large tiles to small.</summary>
+    private static IEnumerable<Action<TilingContext>> Sizes(RowRegion region, int largest)
     {
         for (int rows = largest; rows >= 1; rows /= 2)
         {
-            if (Fits(context => lower(context, rows)))
-            {
-                lower(_context, rows);
-                return true;
-            }
+            int tile = rows;
+            yield return context => RowRegionLowering.Lower(context, region, tile);
         }
-        return false;
     }
 
-    private bool Fits(Action<TilingContext> lower)
+    /// <inheritdoc cref="Sizes(RowRegion, int)"/>
+    private static IEnumerable<Action<TilingContext>> Sizes(Node node) =>
+        Enumerable.Range(0, MaxShrink + 1).Select<int, Action<TilingContext>>(shrink => context => LowerAlone(context, node, shrink));
+
+    private bool FirstThatFits(IEnumerable<Action<TilingContext>> sizes)
+    {
+        if (sizes.FirstOrDefault(lower => Tried(lower).Fits) is not { } fitting)
+        {
+            return false;
+        }
+        fitting(_context);
+        return true;
+    }
+
+    private TilingContext Tried(Action<TilingContext> lower)
     {
         TilingContext trial = _context.Trial();
         lower(trial);
-        return trial.Fits;
+        return trial;
     }
 
     /// <summary>Records why the smallest tiles do not fit, with the node and the buffers.</summary>

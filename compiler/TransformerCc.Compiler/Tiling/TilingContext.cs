@@ -76,6 +76,9 @@ internal sealed class TilingContext
 
     public bool Fits => MemoryPlanner.Fits(Builder.Program.Body, Chip, RingBytes, ReservedAsp);
 
+    /// <summary>Bytes of ASP that the buffers of the program need at least.</summary>
+    public long AspPeak => MemoryPlanner.Problem(Builder.Program.Body, Chip, MemorySpace.Asp, 0).Problem.LivePeak();
+
     /// <summary>
     /// The i64 elements of a vector, for scalar loads. Those of an input of the model come once, in front of everything: the
     /// sequencer never waits for them behind other loads.
