@@ -27,6 +27,9 @@ internal sealed class EngineQueue(Engine engine)
     /// <summary>DMA: transfers that have started and not ended, oldest first.</summary>
     public Queue<DmaTransfer> InFlight { get; } = [];
 
+    /// <summary>The time of the event at which it looks for something to start; infinity when there is none.</summary>
+    public double NextLook { get; set; } = double.PositiveInfinity;
+
     /// <summary>Engines start and end their instructions in order.</summary>
     public double LastStart { get; set; }
 

@@ -40,10 +40,12 @@ public sealed record NodeTime(string Name, int Count, Roofline Bound, double Cyc
     /// <summary>The name of the nodes that are like one.</summary>
     internal static string NameOf(string node, string source)
     {
-        // Passes number the nodes they make: linear~17.
+        // Passes name the nodes they make after the operator, and number all but the first: linear, linear~17.
         int mark = node.LastIndexOf('~');
-        bool isMade = mark > 0 && node.AsSpan(mark + 1).ContainsAnyInRange('0', '9');
-        return Pattern(isMade && source.Length > 0 ? $"{node[..mark]} {source.Split(',')[0]}" : node);
+        bool isNumbered = mark > 0 && node.AsSpan(mark + 1).ContainsAnyInRange('0', '9');
+        string stem = isNumbered ? node[..mark] : node, origin = source.Split(',')[0];
+        bool isMade = (isNumbered || node.All(c => char.IsAsciiLetterLower(c) || c == '_')) && !origin.StartsWith(stem, StringComparison.Ordinal) && origin.Length > 0;
+        return Pattern(isMade ? $"{stem} {origin}" : stem);
     }
 
     /// <summary>A name with each run of digits that stands between other characters replaced by a star.</summary>

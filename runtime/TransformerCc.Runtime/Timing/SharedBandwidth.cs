@@ -10,6 +10,7 @@ internal sealed class SharedBandwidth(double bytesPerCycle)
     /// <summary>What rounding may leave of a transfer.</summary>
     private const double Crumb = 1e-6;
 
+    /// <summary>By their own limit, lowest first: what they leave goes to those behind them.</summary>
     private readonly List<DmaTransfer> _active = [];
     private double _now;
 
@@ -22,18 +23,31 @@ internal sealed class SharedBandwidth(double bytesPerCycle)
     public void Join(DmaTransfer transfer, double time)
     {
         AdvanceTo(time);
-        _active.Add(transfer);
+        int place = _active.Count;
+        while (place > 0 && _active[place - 1].RateLimit > transfer.RateLimit)
+        {
+            place--;
+        }
+        _active.Insert(place, transfer);
         Share();
     }
 
-    /// <summary>The transfers that end at <see cref="NextEnd"/>, in the order in which they joined.</summary>
-    public List<DmaTransfer> TakeEnded()
+    /// <summary>Marks the transfers that end at <see cref="NextEnd"/> as arrived.</summary>
+    public void TakeEnded()
     {
         AdvanceTo(NextEnd);
-        List<DmaTransfer> ended = _active.FindAll(t => t.Remaining <= Crumb);
-        _active.RemoveAll(t => t.Remaining <= Crumb);
+        int kept = 0;
+        for (int i = 0; i < _active.Count; i++)
+        {
+            DmaTransfer t = _active[i];
+            t.HasArrived = t.Remaining <= Crumb;
+            if (!t.HasArrived)
+            {
+                _active[kept++] = t;
+            }
+        }
+        _active.RemoveRange(kept, _active.Count - kept);
         Share();
-        return ended;
     }
 
     private void AdvanceTo(double time)
@@ -56,7 +70,7 @@ internal sealed class SharedBandwidth(double bytesPerCycle)
         double left = bytesPerCycle;
         int waiting = _active.Count;
         NextEnd = double.PositiveInfinity;
-        foreach (DmaTransfer t in _active.OrderBy(t => t.RateLimit))
+        foreach (DmaTransfer t in _active)
         {
             t.Rate = double.Min(t.RateLimit, left / waiting--);
             left -= t.Rate;

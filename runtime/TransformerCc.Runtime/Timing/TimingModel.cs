@@ -45,14 +45,14 @@ public static class TimingModel
         double cycles = simulation.Run();
         recorder.Attribute(cycles);
         double seconds = cycles / (chip.ClockGhz * 1e9);
-        return new TimingReport(cycles, seconds, recorder.Instructions, simulation.DramBusy, recorder.Totals.MultiplyAdds.Values.Sum(), recorder.Totals.Bytes.ToImmutableSortedDictionary(),
+        return new TimingReport(cycles, seconds, recorder.Instructions, simulation.DramBusy, recorder.Totals.AllMultiplyAdds, Enum.GetValues<MemorySpace>().ToImmutableSortedDictionary(s => s, recorder.Totals.Bytes),
             [.. simulation.Queues.Where(q => q.Engine != Engine.Link).Select(q => new EngineTime(q.Engine, q.Busy, [.. q.Stalls.Select(s => new Stall(s.Key.Cause, s.Key.From, s.Value)).OrderByDescending(s => s.Cycles)]))],
             EnergyReport.Of(recorder.Totals, seconds, chip.Power),
-            [.. recorder.Sources.Select(s => Source(image, s.Key, s.Value, chip.Power)).OrderByDescending(s => s.DramCharge).ThenByDescending(s => s.Matrix)])
+            [.. recorder.Sources.Select(s => Source(image, s.Tag, s.Work, chip.Power)).OrderByDescending(s => s.DramCharge).ThenByDescending(s => s.Matrix)])
         {
             EntryPoint = entry.Name,
             Bound = image.Work.IsEmpty ? null : image.Work.Aggregate(Roofline.Zero, (sum, w) => sum.Plus(Roofline.Of(w, chip, symbols))),
-            Nodes = NodeTime.Of(image.Work, recorder.Sources.Select(s => (Debug(image, s.Key), s.Value.Elapsed)), chip, symbols),
+            Nodes = NodeTime.Of(image.Work, recorder.Sources.Select(s => (Debug(image, s.Tag), s.Work.Elapsed)), chip, symbols),
             Waits = [.. recorder.Waits.GroupBy(w => (w.Key.Engine, Debug(image, w.Key.Tag).Operation, Node: NodeTime.NameOf(Debug(image, w.Key.Tag).Node, Debug(image, w.Key.Tag).Source), w.Key.Cause, w.Key.From))
                 .Select(g => new NodeWait(g.Key.Engine, g.Key.Operation, g.Key.Node, g.Key.Cause, g.Key.From, g.Sum(w => w.Value))).OrderByDescending(w => w.Cycles)],
             Tokens = image.Tensors.FirstOrDefault(t => t.State is not null) is { State: { } state } cache
@@ -67,7 +67,7 @@ public static class TimingModel
         DebugEntry debug = Debug(image, tag);
         double charge = work.Cycles[(int)Engine.WeightDma] + work.Cycles[(int)Engine.DmaIn] + work.Cycles[(int)Engine.DmaOut];
         return new SourceTime(debug.Operation, debug.Node, debug.Source, work.Cycles[(int)Engine.Matrix], work.Cycles[(int)Engine.Vector], work.Cycles[(int)Engine.Copy],
-            charge, work.Work.Bytes[MemorySpace.Dram], work.Work.MultiplyAdds.Values.Sum(), EnergyReport.Of(work.Work, 0, power).Total);
+            charge, work.Work.Bytes(MemorySpace.Dram), work.Work.AllMultiplyAdds, EnergyReport.Of(work.Work, 0, power).Total);
     }
 
     /// <summary>The parameter block, and where DRAM holds known integers.</summary>

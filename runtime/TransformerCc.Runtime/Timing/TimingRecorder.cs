@@ -12,9 +12,10 @@ public readonly record struct TimedInstruction(Engine Engine, Instruction Instru
 /// <param name="trace">Told of every instruction of an engine as it ends; null for none.</param>
 internal sealed class TimingRecorder(Action<TimedInstruction>? trace)
 {
-    private readonly SortedDictionary<ushort, SourceWork> _sources = [];
+    /// <summary>By debug tag.</summary>
+    private readonly SourceWork?[] _sources = new SourceWork?[ushort.MaxValue + 1];
 
-    private readonly SortedDictionary<(Engine, ushort, StallCause, Engine), double> _waits = [];
+    private readonly Dictionary<(Engine, ushort, StallCause, Engine), double> _waits = [];
 
     /// <summary>Results that are on their way: when each is there, and whose it is.</summary>
     private readonly PriorityQueue<SourceWork, (double End, long Order)> _results = new();
@@ -25,20 +26,17 @@ internal sealed class TimingRecorder(Action<TimedInstruction>? trace)
 
     public WorkTotals Totals { get; } = new();
 
-    /// <summary>By debug tag.</summary>
-    public IReadOnlyDictionary<ushort, SourceWork> Sources => _sources;
+    /// <summary>By debug tag, ascending.</summary>
+    public IEnumerable<(ushort Tag, SourceWork Work)> Sources => _sources.Index().Where(s => s.Item is not null).Select(s => ((ushort)s.Index, s.Item!));
 
     /// <summary>Cycles in which an engine stood still before an instruction of a tag.</summary>
-    public IReadOnlyDictionary<(Engine Engine, ushort Tag, StallCause Cause, Engine From), double> Waits => _waits;
+    public IEnumerable<KeyValuePair<(Engine Engine, ushort Tag, StallCause Cause, Engine From), double>> Waits => _waits.OrderBy(w => w.Key);
 
     public void Dispatched() => Instructions++;
 
     public void Ended(Engine engine, PendingInstruction p, double start, double end)
     {
-        if (!_sources.TryGetValue(p.Instruction.Tag, out SourceWork? source))
-        {
-            _sources[p.Instruction.Tag] = source = new SourceWork();
-        }
+        SourceWork source = _sources[p.Instruction.Tag] ??= new SourceWork();
         Totals.Add(p.Cost);
         source.Work.Add(p.Cost);
         source.Cycles[(int)engine] += engine switch
@@ -96,19 +94,23 @@ internal sealed class SourceWork
 /// <summary>Events that take energy.</summary>
 internal sealed class WorkTotals
 {
-    public Dictionary<MacClass, long> MultiplyAdds { get; } = Enum.GetValues<MacClass>().ToDictionary(c => c, _ => 0L);
+    private readonly long[] _multiplyAdds = new long[Enum.GetValues<MacClass>().Length], _bytes = new long[Enum.GetValues<MemorySpace>().Length];
 
-    public Dictionary<MemorySpace, long> Bytes { get; } = Enum.GetValues<MemorySpace>().ToDictionary(s => s, _ => 0L);
+    public long AllMultiplyAdds => _multiplyAdds.Sum();
 
     public double VectorOperations { get; private set; }
 
-    public void Add(InstructionCost cost)
+    public long MultiplyAdds(MacClass format) => _multiplyAdds[(int)format];
+
+    public long Bytes(MemorySpace space) => _bytes[(int)space];
+
+    public void Add(in InstructionCost cost)
     {
-        MultiplyAdds[cost.Matrix.Class] += cost.Matrix.MultiplyAdds;
-        Bytes[MemorySpace.Dram] += cost.Traffic.Dram;
-        Bytes[MemorySpace.Asp] += cost.Traffic.Asp;
-        Bytes[MemorySpace.Wsp] += cost.Traffic.Wsp;
-        Bytes[MemorySpace.Acc] += cost.Traffic.Acc;
+        _multiplyAdds[(int)cost.Matrix.Class] += cost.Matrix.MultiplyAdds;
+        _bytes[(int)MemorySpace.Dram] += cost.Traffic.Dram;
+        _bytes[(int)MemorySpace.Asp] += cost.Traffic.Asp;
+        _bytes[(int)MemorySpace.Wsp] += cost.Traffic.Wsp;
+        _bytes[(int)MemorySpace.Acc] += cost.Traffic.Acc;
         VectorOperations += cost.VectorOperations;
     }
 }

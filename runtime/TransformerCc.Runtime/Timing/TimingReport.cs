@@ -48,11 +48,11 @@ public sealed record EnergyReport(double Matrix, double Vector, double Dram, dou
     internal static EnergyReport Of(WorkTotals work, double seconds, PowerDescription power)
     {
         const double Pico = 1e-12;
-        double macs = (work.MultiplyAdds[MacClass.F32] * power.PicojoulesPerMacF32) + (work.MultiplyAdds[MacClass.BF16] * power.PicojoulesPerMacBf16)
+        double macs = (work.MultiplyAdds(MacClass.F32) * power.PicojoulesPerMacF32) + (work.MultiplyAdds(MacClass.BF16) * power.PicojoulesPerMacBf16)
             // Products of 8-bit floats cost about what those of 8-bit integers do, with sums as wide as bf16's.
-            + (work.MultiplyAdds[MacClass.F8] * power.PicojoulesPerMacBf16 / 2) + (work.MultiplyAdds[MacClass.I8] * power.PicojoulesPerMacI8);
-        long scratch = work.Bytes[MemorySpace.Asp] + work.Bytes[MemorySpace.Wsp] + work.Bytes[MemorySpace.Acc];
-        return new EnergyReport(macs * Pico, work.VectorOperations * power.PicojoulesPerVectorOp * Pico, work.Bytes[MemorySpace.Dram] * power.PicojoulesPerDramByte * Pico,
+            + (work.MultiplyAdds(MacClass.F8) * power.PicojoulesPerMacBf16 / 2) + (work.MultiplyAdds(MacClass.I8) * power.PicojoulesPerMacI8);
+        long scratch = work.Bytes(MemorySpace.Asp) + work.Bytes(MemorySpace.Wsp) + work.Bytes(MemorySpace.Acc);
+        return new EnergyReport(macs * Pico, work.VectorOperations * power.PicojoulesPerVectorOp * Pico, work.Bytes(MemorySpace.Dram) * power.PicojoulesPerDramByte * Pico,
             scratch * power.PicojoulesPerScratchByte * Pico, seconds * power.StaticWatts);
     }
 }

@@ -84,7 +84,7 @@ internal sealed class TimingSimulation
                 }
                 else if (_dram.NextEnd <= next)
                 {
-                    _dram.TakeEnded().ForEach(t => t.HasArrived = true);
+                    _dram.TakeEnded();
                     foreach (EngineQueue e in _engines)
                     {
                         EndTransfers(e, next);
@@ -97,9 +97,10 @@ internal sealed class TimingSimulation
                     {
                         _dram.Join(transfer, next);
                     }
-                    else
+                    else if (engine!.NextLook == next)
                     {
-                        Start(engine!, next);
+                        engine.NextLook = double.PositiveInfinity;
+                        Start(engine, next);
                     }
                 }
             }
@@ -186,7 +187,15 @@ internal sealed class TimingSimulation
 
     private bool Drained() => Array.TrueForAll(_engines, e => e.Pending.Count == 0 && e.InFlight.Count == 0);
 
-    private void At(double time, EngineQueue engine) => _events.Enqueue((engine, null), (time, _order++));
+    /// <summary>Lets an engine look for something to start. A look that comes earlier finds out itself when the next is due.</summary>
+    private void At(double time, EngineQueue engine)
+    {
+        if (time < engine.NextLook)
+        {
+            engine.NextLook = time;
+            _events.Enqueue((engine, null), (time, _order++));
+        }
+    }
 
     /// <summary>Starts what can start at this time; otherwise comes back when that is known to change.</summary>
     private void Start(EngineQueue engine, double now)
