@@ -149,7 +149,7 @@ internal static class MovementLowering
             }
             if (target.Buffer is { } kept)
             {
-                source.From(from, sourceStride).Read(context.Builder, new StridedTile(kept, to, target.Format, targetStride), new Extent3(x.Count, y.Count, z.Count));
+                Load(context, source, from, new StridedTile(kept, to, target.Format, targetStride), sourceStride, new Extent3(x.Count, y.Count, z.Count));
                 return;
             }
             context.Tiles("outer", x.Count, tile[0], (x0, xs) => context.Tiles("middle", y.Count, tile[1], (y0, ys) => context.Tiles("inner", z.Count, tile[2], (z0, zs) =>
@@ -157,10 +157,30 @@ internal static class MovementLowering
                 TileBuffer staging = context.Builder.Buffer("staging", MemorySpace.Asp, tile[0] * tile[1] * tile[2] * size);
                 var place = new StridedTile(staging, DimExpr.Zero, target.Format, new Extent3(ys * zs * size, zs * size, size));
                 var count = new Extent3(xs, ys, zs);
-                source.From(from + (x0 * x.SourceStride) + (y0 * y.SourceStride) + (z0 * z.SourceStride), sourceStride).Read(context.Builder, place, count);
+                Load(context, source, from + (x0 * x.SourceStride) + (y0 * y.SourceStride) + (z0 * z.SourceStride), place, sourceStride, count);
                 target.From(to + (x0 * x.TargetStride) + (y0 * y.TargetStride) + (z0 * z.TargetStride), targetStride).Write(context.Builder, place, count);
             })));
         }
+    }
+
+    /// <summary>
+    /// Reads a box along its runs in DRAM: elements that follow each other are the innermost axis, wherever they go in ASP. A
+    /// transposition in the order of its result would read a burst for every element.
+    /// </summary>
+    private static void Load(TilingContext context, ValuePlace source, DimExpr from, StridedTile tile, Extent3 stride, Extent3 count)
+    {
+        int size = source.Format.Size();
+        if (stride.Middle.Is(size) && !count.Middle.Is(1) && !stride.Inner.Is(size))
+        {
+            (stride, count) = (new Extent3(stride.Outer, stride.Inner, stride.Middle), new Extent3(count.Outer, count.Inner, count.Middle));
+            tile = tile with { Stride = new Extent3(tile.Stride.Outer, tile.Stride.Inner, tile.Stride.Middle) };
+        }
+        else if (stride.Outer.Is(size) && !count.Outer.Is(1) && !stride.Inner.Is(size))
+        {
+            (stride, count) = (new Extent3(stride.Middle, stride.Inner, stride.Outer), new Extent3(count.Middle, count.Inner, count.Outer));
+            tile = tile with { Stride = new Extent3(tile.Stride.Middle, tile.Stride.Inner, tile.Stride.Outer) };
+        }
+        source.From(from, stride).Read(context.Builder, tile, count);
     }
 
     /// <summary>Joins neighbours that are one run on both sides; at least three axes remain, the first of them trivial.</summary>
