@@ -9,114 +9,209 @@ using TransformerCc.Isa.Tensors;
 namespace TransformerCc.Compiler.Tiling;
 
 /// <summary>
-/// Products with experts chosen by data: the id of each token's slot goes into a register of the sequencer, and only that
-/// expert's panels are read. The panels of all experts are cut alike and lie at one distance from each other.
+/// Products with experts chosen by data. The experts that a tile of tokens chose are put in order on the chip, and the
+/// sequencer walks over them: each one's weights are read once, multiplied with all rows of the tile, and the rows that
+/// chose it are taken over. Experts that nobody chose are not read. Rows do not depend on each other, so neither tiles nor
+/// the order of experts show in a bit.
 /// </summary>
-internal static class ExpertLowering
+/// <remarks>
+/// Few rows cost the matrix engine nothing, because loading weights takes as long. For many tokens an expert multiplies rows
+/// that did not choose it: with E experts of which each token chooses S, E / S of the necessary work, for reading weights once.
+/// </remarks>
+internal sealed class ExpertLowering
 {
-    /// <summary>Tokens of a tile.</summary>
-    private const long TileTokens = 32;
+    /// <summary>Tokens of a tile at most: weights are read once for each.</summary>
+    private const long MaxTokens = 256;
 
-    public static void Lower(TilingContext context, Node node, ExpertLinear linear, int shrink)
+    private static readonly int s_wide = ElementType.I64.Size();
+
+    private readonly TilingContext _context;
+    private readonly Node _node;
+    private readonly ExpertLinear _linear;
+    private readonly PanelGeometry _geometry;
+    private readonly long _experts, _depth, _slots, _tokens, _distance, _inStride, _outStride;
+
+    /// <summary>Rows of x for a token: one that all slots share, or one for each.</summary>
+    private readonly long _rowsOfToken;
+    private readonly bool _distinct;
+    private readonly ElementType _format;
+    private readonly DramTensor _numbers;
+    private readonly List<(long First, long Width, List<WeightPanel> Panels)> _blocks;
+    private readonly ValuePlace _source, _target, _chosen;
+
+    private ExpertLowering(TilingContext context, Node node, ExpertLinear linear, int shrink)
     {
-        TileBuilder builder = context.Builder;
+        (_context, _node, _linear) = (context, node, linear);
         (Value x, Value ids) = (node.Inputs[0], node.Inputs[1]);
         Tensor weights = node.Inputs[2].ConstantData!;
-        long experts = weights.Shape[0], columns = weights.Shape[1], depth = x.Type.Shape.Last.ConstantValue!.Value, slots = ids.Type.Shape[1].ConstantValue!.Value;
-        // Rows of x for a token: one that all slots share, or one for each.
-        long rowsOfToken = x.Type.Rank == 3 ? slots : 1, tile = long.Max(1, long.Min(TileTokens >> shrink, context.Bound(ids.Type.Shape[0])));
-        ValuePlace source = context.Storage.Place(x), target = context.Storage.Place(node.Output), chosen = context.Storage.Place(ids);
-        ElementType format = context.Storage.MatrixFormat;
-        var geometry = PanelGeometry.Of(context, Matrix(node, linear));
-        List<WeightPanel>[] panels = [.. Panels(context, geometry, experts)];
-        long distance = experts > 1 ? panels[1][0].Offset - panels[0][0].Offset : 0;
-        (long inStride, long outStride, int size) = (Lines.RoundUp(depth * format.Size()), Lines.RoundUp(columns * target.Format.Size()), target.Format.Size());
-        long accumulatorStride = geometry.AccumulatorStride;
-        DramTensor numbers = Numbers(context, node, experts);
-
-        context.Tiles("tokens", ids.Type.Shape[0], tile, (t0, tokens) =>
-        {
-            context.SetSource("expert_linear", node);
-            TileBuffer input = builder.Buffer("tokens", MemorySpace.Asp, inStride * tile * rowsOfToken), result = builder.Buffer("expert_result", MemorySpace.Asp, outStride * tile * slots);
-            source.Rows(t0 * rowsOfToken * depth * source.Format.Size(), depth * source.Format.Size())
-                .Read(builder, new StridedTile(input, DimExpr.Zero, format, new Extent3(DimExpr.Zero, inStride, format.Size())), new Extent3(DimExpr.One, tokens * rowsOfToken, depth));
-            TileBuffer list = Ids(context, chosen, numbers, t0 * slots, tokens * slots, tile * slots, experts);
-            TileBuffer? bias = linear.HasBias ? Bias(context, node, list, tokens * slots, tile * slots, experts, columns) : null;
-            TileBuffer[] accumulators = [.. Enumerable.Range(0, columns > geometry.Columns ? 2 : 1).Select(_ => builder.Buffer("expert_acc", MemorySpace.Acc, accumulatorStride))];
-            builder.Loop("token", tokens, token => builder.Loop("slot", slots, slot =>
-            {
-                DimExpr row = (token * slots) + slot, inputRow = rowsOfToken == 1 ? token : row;
-                DimExpr expert = builder.LoadScalar("expert", new ScratchOperand(list, row * ElementType.I64.Size()), ElementType.I64, new DimInterval(0, experts - 1));
-                foreach (WeightPanel panel in panels[0])
-                {
-                    TileBuffer accumulator = accumulators[panel.N0 / geometry.Columns % accumulators.Length], ring = context.NextSlot();
-                    VectorTile sum = new(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32);
-                    context.SetSource("expert_linear", node);
-                    builder.LoadWeights(ring, panel, expert * distance);
-                    builder.MatMul(new VectorTile(input, (inputRow * inStride) + (panel.K0 * format.Size()), inStride, format), new ScratchOperand(ring, DimExpr.Zero), geometry.Format, panel.RowStride, PanelLayout.KByN,
-                        new ScratchOperand(accumulator, DimExpr.Zero), accumulatorStride, DimExpr.One, panel.Rows, panel.Columns, panel.K0 == 0 ? AccumulateMode.Init : AccumulateMode.Add, context.Chip.Matrix.Arrays);
-                    if (panel.K0 + panel.Rows < depth)
-                    {
-                        continue;
-                    }
-                    context.SetSource("expert_linear/epilogue", node);
-                    VectorTile place = new(result, (row * outStride) + (panel.N0 * size), outStride, target.Format);
-                    if (bias is null)
-                    {
-                        builder.Unary(UnaryOp.Copy, place, sum, DimExpr.One, panel.Columns);
-                    }
-                    else
-                    {
-                        long stride = Lines.RoundUp(columns * sizeof(float));
-                        builder.Binary(BinaryOp.Add, place, sum, new VectorTile(bias, (row * stride) + (panel.N0 * sizeof(float)), stride, ElementType.F32), DimExpr.One, panel.Columns);
-                    }
-                }
-            }));
-            context.SetSource("expert_linear/store", node);
-            target.Rows(t0 * slots * columns * size, columns * size).Write(builder, new StridedTile(result, DimExpr.Zero, target.Format, new Extent3(DimExpr.Zero, outStride, size)), new Extent3(DimExpr.One, tokens * slots, columns));
-        });
+        (_experts, _depth, _slots) = (weights.Shape[0], x.Type.Shape.Last.ConstantValue!.Value, ids.Type.Shape[1].ConstantValue!.Value);
+        _rowsOfToken = x.Type.Rank == 3 ? _slots : 1;
+        // The best of a row are different elements: no token chooses an expert twice.
+        _distinct = _rowsOfToken == 1 || ids.Producer?.Op is TopK;
+        _tokens = long.Max(1, long.Min(MaxTokens >> shrink, context.Bound(ids.Type.Shape[0])));
+        (_source, _target, _chosen) = (context.Storage.Place(x), context.Storage.Place(node.Output), context.Storage.Place(ids));
+        _format = context.Storage.MatrixFormat;
+        _geometry = PanelGeometry.Of(context, Matrix(node, linear));
+        (_inStride, _outStride) = (Lines.RoundUp(_depth * _format.Size()), Lines.RoundUp(Columns * _target.Format.Size()));
+        _numbers = Numbers();
+        List<(long, long, List<WeightPanel>)>[] panels = [.. Enumerable.Range(0, checked((int)_experts)).Select(PanelsOf)];
+        _blocks = panels[0];
+        _distance = _experts > 1 ? panels[1][0].Item3[0].Offset - _blocks[0].Panels[0].Offset : 0;
     }
 
     /// <summary>The weights of the first expert.</summary>
     public static WeightMatrix Matrix(Node node, ExpertLinear linear) =>
         new(node.Inputs[2].ConstantData!, node.Inputs[0].Type.Shape.Last.ConstantValue!.Value, node.Inputs[2].ConstantData!.Shape[1], WeightLayout.NByK, linear.Weights);
 
-    /// <summary>For each expert its panels, in the order of their use: blocks of columns outside, K inside.</summary>
-    private static IEnumerable<List<WeightPanel>> Panels(TilingContext context, PanelGeometry geometry, long experts)
+    private long Columns => _geometry.Weights.Columns;
+
+    private TileBuilder Builder => _context.Builder;
+
+    /// <param name="shrink">Halvings of the tile of tokens.</param>
+    public static void Lower(TilingContext context, Node node, ExpertLinear linear, int shrink)
     {
-        for (long expert = 0; expert < experts; expert++)
+        var lowering = new ExpertLowering(context, node, linear, shrink);
+        context.Tiles("tokens", node.Inputs[1].Type.Shape[0], lowering._tokens, lowering.Lower);
+    }
+
+    private void Lower(DimExpr first, DimExpr tokens)
+    {
+        _context.SetSource("expert_linear/choice", _node);
+        long capacity = _tokens * _slots;
+        DimExpr count = tokens * _slots, distinct = DimExpr.Min(_experts, count);
+        // The products of one router share the order. It is known before the first of them begins, so that the sequencer, and
+        // with it the weight DMA, need not wait for the end of one to begin the next.
+        (TileBuffer ids, TileBuffer idle, TileBuffer order) = _context.ExpertOrder(_node.Inputs[1], capacity, () =>
         {
-            PanelGeometry own = geometry with { Weights = geometry.Weights with { FirstRow = expert * geometry.Weights.Columns } };
-            yield return [.. own.Blocks().SelectMany(b => own.Panels(context.Builder.Program.Weights, b.First, b.Width))];
+            TileBuffer known = Ids(first * _slots, count, capacity);
+            (TileBuffer none, TileBuffer sorted) = Order(known, count, capacity, distinct);
+            return (known, none, sorted);
+        });
+        _context.SetSource("expert_linear/tokens", _node);
+        Tile x = Rows(first * _rowsOfToken, tokens * _rowsOfToken);
+        TileBuffer result = Builder.Buffer("expert_result", MemorySpace.Asp, _outStride * capacity);
+        Builder.Fill(new ScratchOperand(result, DimExpr.Zero), _target.Format, _outStride, count, Columns, 0);
+        Builder.Loop("expert", distinct, i =>
+        {
+            DimExpr none = Builder.LoadScalar("idle", new ScratchOperand(idle, i * s_wide), ElementType.I64, new DimInterval(0, 1));
+            DimExpr expert = Builder.LoadScalar("expert", new ScratchOperand(order, i * s_wide), ElementType.I64, new DimInterval(0, _experts - 1));
+            Builder.Loop("chosen", 1 - none, _ => Multiply(x, ids, order, i, expert, tokens, result));
+        });
+        _context.SetSource("expert_linear/store", _node);
+        _target.Rows(first * _slots * Columns * _target.Format.Size(), Columns * _target.Format.Size())
+            .Write(Builder, new StridedTile(result, DimExpr.Zero, _target.Format, new Extent3(DimExpr.Zero, _outStride, _target.Format.Size())), new Extent3(DimExpr.One, count, Columns));
+    }
+
+    /// <summary>One expert: all rows of the tile times its weights, taken over where a slot chose it.</summary>
+    private void Multiply(Tile x, TileBuffer ids, TileBuffer order, DimExpr place, DimExpr expert, DimExpr tokens, TileBuffer result)
+    {
+        _context.SetSource("expert_linear", _node);
+        TileBuffer mask = Builder.Buffer("mask", MemorySpace.Asp, _tokens * _slots);
+        Builder.Binary(BinaryOp.Equal, new VectorTile(mask, DimExpr.Zero, 1, ElementType.Bool), new VectorTile(ids, DimExpr.Zero, s_wide, ElementType.I64), new VectorTile(order, place * s_wide, 0, ElementType.I64), tokens * _slots, DimExpr.One);
+        // Where every slot has a row of its own, the one that chose the expert; otherwise all rows.
+        bool each = _rowsOfToken > 1 && !_distinct;
+        Tile rows = _rowsOfToken > 1 && _distinct ? ChosenRows(x, mask, tokens) : x;
+        DimExpr count = each ? tokens * _slots : tokens;
+        long capacity = each ? _tokens * _slots : _tokens;
+        VectorTile? bias = _linear.HasBias ? Bias(expert) : null;
+        var products = new PanelProducts(_context, rows, count, capacity);
+        TileBuffer[] accumulators = [.. Enumerable.Range(0, _blocks.Count > 1 ? 2 : 1).Select(_ => Builder.Buffer("expert_acc", MemorySpace.Acc, _geometry.AccumulatorStride * capacity))];
+        for (int b = 0; b < _blocks.Count; b++)
+        {
+            (long n0, long width, List<WeightPanel> panels) = _blocks[b];
+            var sum = new VectorTile(accumulators[b % accumulators.Length], DimExpr.Zero, _geometry.AccumulatorStride, ElementType.F32);
+            products.Multiply([new BlockProduct(_geometry, panels, width, sum.Buffer, expert * _distance, new DebugSource("expert_linear", _node))]);
+            _context.SetSource("expert_linear/epilogue", _node);
+            if (bias is { } shift)
+            {
+                Builder.Binary(BinaryOp.Add, sum, sum, shift with { Offset = shift.Offset + (n0 * shift.Format.Size()) }, count, width);
+            }
+            for (int s = 0; s < (each ? 1 : _slots); s++)
+            {
+                long step = each ? 1 : _slots;
+                var target = new VectorTile(result, (s * _outStride) + (n0 * _target.Format.Size()), step * _outStride, _target.Format);
+                Builder.Select(target, new VectorTile(mask, s, step, ElementType.Bool, 0), sum, target, count, width);
+            }
         }
     }
 
-    /// <summary>The numbers 0 … experts − 1: rows to gather by id.</summary>
-    private static DramTensor Numbers(TilingContext context, Node node, long experts)
+    /// <summary>Of each token the row of the slot that chose the expert; any row where none did.</summary>
+    private Tile ChosenRows(Tile x, TileBuffer mask, DimExpr tokens)
     {
-        Tensor numbers = TensorMath.FromLongs(ElementType.I64, [experts], [.. Enumerable.Range(0, checked((int)experts)).Select(i => (long)i)]);
-        return new DramTensor($"{node.Output.Name}.experts", null, ElementType.I64, [experts]) { Blob = context.Builder.Program.Weights.Constant(numbers, ElementType.I64) };
+        var rows = new Tile(Builder.Buffer("chosen_rows", MemorySpace.Asp, _inStride * _tokens), _inStride, _format, _depth, DimExpr.Zero);
+        VectorTile Slot(int s) => x.Operand() with { Offset = x.Offset + (s * x.RowStride), RowStride = _slots * x.RowStride };
+        Builder.Unary(UnaryOp.Copy, rows.Operand(), Slot(0), tokens, _depth);
+        for (int s = 1; s < _slots; s++)
+        {
+            Builder.Select(rows.Operand(), new VectorTile(mask, s, _slots, ElementType.Bool, 0), Slot(s), rows.Operand(), tokens, _depth);
+        }
+        return rows;
+    }
+
+    /// <summary>
+    /// The experts of a tile, those that some slot chose first, each kind in ascending order; and for each whether nobody
+    /// chose it.
+    /// </summary>
+    private (TileBuffer Idle, TileBuffer Order) Order(TileBuffer ids, DimExpr count, long capacity, DimExpr distinct)
+    {
+        long stride = Lines.RoundUp(capacity);
+        TileBuffer numbers = Builder.Buffer("numbers", MemorySpace.Asp, _experts * s_wide), differs = Builder.Buffer("differs", MemorySpace.Asp, stride * _experts), idle = Builder.Buffer("idle", MemorySpace.Asp, _experts * s_wide);
+        TileBuffer sorted = Builder.Buffer("sorted", MemorySpace.Asp, _experts * s_wide), order = Builder.Buffer("order", MemorySpace.Asp, _experts * s_wide);
+        var number = new VectorTile(numbers, DimExpr.Zero, s_wide, ElementType.I64);
+        Builder.Iota(number, _experts, DimExpr.One, DimExpr.Zero, DimExpr.One, DimExpr.Zero);
+        Builder.Binary(BinaryOp.NotEqual, new VectorTile(differs, DimExpr.Zero, stride, ElementType.Bool), new VectorTile(ids, DimExpr.Zero, 0, ElementType.I64), number with { ColumnStride = 0 }, _experts, count);
+        Builder.Reduce(ReduceOp.Min, new VectorTile(idle, DimExpr.Zero, s_wide, ElementType.I64), new VectorTile(differs, DimExpr.Zero, stride, ElementType.Bool), _experts, count);
+        long row = Lines.RoundUp(_experts * s_wide);
+        Builder.TopK(new VectorTile(sorted, DimExpr.Zero, row, ElementType.I64), new VectorTile(order, DimExpr.Zero, row, ElementType.I64), new VectorTile(idle, DimExpr.Zero, row, ElementType.I64), DimExpr.One, _experts, distinct, largest: false);
+        return (sorted, order);
+    }
+
+    /// <summary>The tile's rows of x in the format and alignment of the matrix engine; where they lie, if they are so already.</summary>
+    private Tile Rows(DimExpr first, DimExpr count)
+    {
+        PlaceBox box = _source.Rows(first * _depth * _source.Format.Size(), _depth * _source.Format.Size());
+        if (_source.Format == _format && box.InPlace(DimExpr.One, count) is { } resident)
+        {
+            return new Tile(resident.Buffer, _inStride, _format, _depth, resident.Offset);
+        }
+        var x = new Tile(Builder.Buffer("tokens", MemorySpace.Asp, _inStride * _tokens * _rowsOfToken), _inStride, _format, _depth, DimExpr.Zero);
+        box.Read(Builder, x.Box(), new Extent3(DimExpr.One, count, _depth));
+        return x;
+    }
+
+    /// <summary>The panels of an expert: blocks of columns outside, K inside.</summary>
+    private List<(long First, long Width, List<WeightPanel> Panels)> PanelsOf(int expert)
+    {
+        PanelGeometry own = _geometry with { Weights = _geometry.Weights with { FirstRow = expert * Columns } };
+        return [.. own.Blocks().Select(b => (b.First, b.Width, own.Panels(Builder.Program.Weights, b.First, b.Width)))];
+    }
+
+    /// <summary>The numbers 0 … experts − 1: rows to gather by id.</summary>
+    private DramTensor Numbers()
+    {
+        Tensor numbers = TensorMath.FromLongs(ElementType.I64, [_experts], [.. Enumerable.Range(0, checked((int)_experts)).Select(i => (long)i)]);
+        return new DramTensor($"{_node.Output.Name}.experts", null, ElementType.I64, [_experts]) { Blob = Builder.Program.Weights.Constant(numbers, ElementType.I64) };
     }
 
     /// <summary>The ids of a tile as i64 from 0 on. They become addresses: a gather by them traps where one is out of range.</summary>
-    private static TileBuffer Ids(TilingContext context, ValuePlace chosen, DramTensor numbers, DimExpr first, DimExpr count, long capacity, long experts)
+    private TileBuffer Ids(DimExpr first, DimExpr count, long capacity)
     {
-        TileBuilder builder = context.Builder;
-        (int size, int wide) = (chosen.Format.Size(), ElementType.I64.Size());
-        TileBuffer list = builder.Buffer("chosen", MemorySpace.Asp, capacity * size), known = builder.Buffer("experts", MemorySpace.Asp, capacity * wide);
-        chosen.Run(first * size).Read(builder, new StridedTile(list, DimExpr.Zero, chosen.Format, new Extent3(DimExpr.Zero, DimExpr.Zero, size)), new Extent3(DimExpr.One, DimExpr.One, count));
-        builder.Gather(new VectorTile(known, DimExpr.Zero, wide, ElementType.I64), new StridedDram(numbers, DimExpr.Zero, new Extent3(DimExpr.Zero, wide, DimExpr.Zero)),
-            experts, new ScratchOperand(list, DimExpr.Zero), chosen.Format, count, DimExpr.One);
+        int size = _chosen.Format.Size();
+        TileBuffer list = Builder.Buffer("choice", MemorySpace.Asp, capacity * size), known = Builder.Buffer("ids", MemorySpace.Asp, capacity * s_wide);
+        _chosen.Run(first * size).Read(Builder, new StridedTile(list, DimExpr.Zero, _chosen.Format, new Extent3(DimExpr.Zero, DimExpr.Zero, size)), new Extent3(DimExpr.One, DimExpr.One, count));
+        Builder.Gather(new VectorTile(known, DimExpr.Zero, s_wide, ElementType.I64), new StridedDram(_numbers, DimExpr.Zero, new Extent3(DimExpr.Zero, s_wide, DimExpr.Zero)),
+            _experts, new ScratchOperand(list, DimExpr.Zero), _chosen.Format, count, DimExpr.One);
         return known;
     }
 
-    private static TileBuffer Bias(TilingContext context, Node node, TileBuffer list, DimExpr count, long capacity, long experts, long columns)
+    /// <summary>The bias of an expert, for all rows.</summary>
+    private VectorTile Bias(DimExpr expert)
     {
-        DramTensor table = context.Storage.Tensor(node.Inputs[3]);
-        long stride = Lines.RoundUp(columns * sizeof(float));
-        TileBuffer bias = context.Builder.Buffer("expert_bias", MemorySpace.Asp, stride * capacity);
-        context.Builder.Gather(new VectorTile(bias, DimExpr.Zero, stride, ElementType.F32), new StridedDram(table, DimExpr.Zero, new Extent3(DimExpr.Zero, columns * table.Type.Size(), DimExpr.Zero)),
-            experts, new ScratchOperand(list, DimExpr.Zero), ElementType.I64, count, columns);
-        return bias;
+        DramTensor table = _context.Storage.Tensor(_node.Inputs[3]);
+        int size = table.Type.Size();
+        TileBuffer bias = Builder.Buffer("expert_bias", MemorySpace.Asp, Columns * size);
+        var stride = new Extent3(DimExpr.Zero, DimExpr.Zero, size);
+        Builder.Load(new StridedTile(bias, DimExpr.Zero, table.Type, stride), new StridedDram(table, expert * Columns * size, stride), new Extent3(DimExpr.One, DimExpr.One, Columns));
+        return new VectorTile(bias, DimExpr.Zero, 0, table.Type);
     }
 }

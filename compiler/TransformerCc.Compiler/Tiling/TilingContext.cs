@@ -20,6 +20,7 @@ internal sealed class TilingContext
 
     private readonly Dictionary<Tensor, Tensor> _convolutionWeights;
     private readonly Dictionary<Value, TileBuffer> _integers = [];
+    private readonly Dictionary<(Value, long, TileBlock), (TileBuffer, TileBuffer, TileBuffer)> _expertOrders = [];
     private int _nextSlot, _prepended;
 
     public TilingContext(ChipDescription chip, Graph graph, TileProgram program, ValueStorage storage)
@@ -73,6 +74,13 @@ internal sealed class TilingContext
 
     /// <summary>Bytes of resident values that are alive and not buffers of this program's own.</summary>
     public long ReservedAsp { get; set; }
+
+    /// <summary>What is known of the experts that a tile of tokens chose, made once for all products of the same block that ask for it.</summary>
+    public (TileBuffer Ids, TileBuffer Idle, TileBuffer Order) ExpertOrder(Value ids, long capacity, Func<(TileBuffer, TileBuffer, TileBuffer)> make)
+    {
+        var key = (ids, capacity, Builder.Block);
+        return _expertOrders.TryGetValue(key, out var known) ? known : _expertOrders[key] = make();
+    }
 
     public bool Fits => MemoryPlanner.Fits(Builder.Program.Body, Chip, RingBytes, ReservedAsp);
 
