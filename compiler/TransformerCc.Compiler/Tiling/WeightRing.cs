@@ -13,12 +13,14 @@ namespace TransformerCc.Compiler.Tiling;
 /// The ring of slots in WSP through which all weights stream. It is half of WSP; the other half is for keys and values.
 /// What it holds beyond the panel in use is how long the weight DMA goes on while the matrix engine waits for something
 /// else, so the slots are as large as makes them hold most of the model's panels: slots for 8 superblocks of 256 where the
-/// weights have 16 of them along K, not slots for 7.
+/// weights have 16 of them along K, not slots for 7. After a pause the first panel is there the sooner the smaller it is,
+/// because transfers in flight share the bandwidth; but no more loads should stand ahead of their products than can be in
+/// flight or in the queue, or they would keep the sequencer from those products.
 /// </summary>
 internal static class WeightRing
 {
     /// <summary>Each slot takes two of 255 semaphores.</summary>
-    private const int MaxSlots = 24;
+    private const int MaxSlots = 64;
 
     private const int MinSlots = 4;
 
@@ -31,7 +33,7 @@ internal static class WeightRing
         var weights = graph.Nodes.Select(Weights).Where(w => w.Times > 0).GroupBy(w => (w.Matrix!.Depth, w.Matrix.Columns, w.Matrix.PanelFormat(matrixFormat)))
             .Select(g => (g.First().Matrix!, Times: g.Sum(w => w.Times))).ToList();
         long half = chip.Memory.WspBytes / 2;
-        int most = (int)long.Clamp(half / MinSlotBytes, MinSlots, MaxSlots);
+        int most = (int)long.Clamp(half / MinSlotBytes, MinSlots, int.Min(MaxSlots, chip.Dma.Outstanding + chip.Dma.QueueDepth));
         int slots = Enumerable.Range(MinSlots, most - MinSlots + 1).MaxBy(n => (Lead(weights, chip, matrixFormat, n, Bytes(n)), n));
         return [.. Enumerable.Range(0, slots).Select(i => new TileBuffer($"ring{i}", MemorySpace.Wsp, Bytes(slots)))];
 
