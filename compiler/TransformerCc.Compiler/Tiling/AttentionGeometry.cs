@@ -35,8 +35,11 @@ internal sealed record AttentionGeometry(AttentionShape Shape, long Queries, lon
     /// <summary>Sets of a tile: each is code of its own, and four keep both engines busy.</summary>
     private const int MaxSets = 4;
 
-    /// <summary>Rows of a product up to which the latency of DRAM is longer than the work on a block: two blocks are on their way.</summary>
+    /// <summary>Rows of a product up to which the latency of DRAM is longer than the work on a block: more than one block is on its way.</summary>
     private const int FewRows = 64;
+
+    /// <summary>Blocks on their way at most.</summary>
+    private const int MaxTurns = 4;
 
     /// <summary>Rows of a product for one key head.</summary>
     public long Rows => Queries * Shape.Group;
@@ -71,12 +74,12 @@ internal sealed record AttentionGeometry(AttentionShape Shape, long Queries, lon
         long queries = long.Clamp((MaxRows >> shrink) / shape.Group, 1, long.Max(1, context.Bound(shape.Queries)));
         // Two sets at least, so that one of them can be in the vector engine.
         int setHeads = Divisor(shape.KeyHeads, long.Min(chip.Matrix.Arrays, shape.KeyHeads / 2));
-        var geometry = new AttentionGeometry(shape, queries, block, setHeads, Divisor(shape.KeyHeads / setHeads, MaxSets), queries * shape.Group <= FewRows ? 2 : 1);
+        var geometry = new AttentionGeometry(shape, queries, block, setHeads, Divisor(shape.KeyHeads / setHeads, MaxSets), queries * shape.Group <= FewRows ? MaxTurns : 1);
         while (!geometry.Fits(context))
         {
             if (geometry.Turns > 1)
             {
-                geometry = geometry with { Turns = 1 };
+                geometry = geometry with { Turns = geometry.Turns / 2 };
             }
             else if (geometry.Sets > 1)
             {

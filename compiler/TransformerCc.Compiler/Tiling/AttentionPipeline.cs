@@ -91,7 +91,7 @@ internal sealed class AttentionPipeline
         }
         int turns = _geometry.Turns;
         DimExpr blocks = _builder.Let("blocks", DimExpr.CeilDiv(range.End, _geometry.Block) - range.FirstBlock);
-        DimExpr rounds = DimExpr.Max(DimExpr.Zero, DimExpr.CeilDiv(blocks, turns) - (turns == 1 ? 2 : 1));
+        DimExpr rounds = DimExpr.Max(DimExpr.Zero, DimExpr.CeilDiv(blocks - 2, turns));
         Step(tile, range, DimExpr.Zero, 0, true, before);
         PrefetchQueries(after?.Tile);
         _builder.Loop("keys", rounds, round =>
