@@ -31,7 +31,7 @@ public sealed class CanonicalizeAxes : RewritePass
                 return OverLastAxis(softmax.Axis, new Softmax(rank - 1));
             case CumSum scan when scan.Axis != rank - 1:
                 return OverLastAxis(scan.Axis, scan with { Axis = rank - 1 });
-            case Reduce reduce:
+            case Reduce reduce when reduce.Parts(node.Inputs[0].Type) is null:
                 {
                     long[] kept = [.. Enumerable.Range(0, rank).Select(i => (long)i).Where(i => !reduce.Axes.Contains(i))], order = [.. kept, .. reduce.Axes.Order()];
                     bool trailing = order.SequenceEqual(order.Order());

@@ -71,6 +71,11 @@ internal sealed record RowForm(EquatableArray<DimExpr> RowDims, DimExpr Columns,
                     int split = Input(0).Rank - reduce.Axes.Count;
                     return new RowForm(Leading(Input(0).Shape, split), DimExpr.One, [new(RowOperandKind.Full, Trailing(Input(0).Shape, split))]);
                 }
+            case Reduce reduce when reduce.Parts(Input(0)) is not null:
+                {
+                    int axis = (int)reduce.Axes[0];
+                    return new RowForm(Leading(Input(0).Shape, axis), Trailing(Input(0).Shape, axis + 1), [new(RowOperandKind.Full, Trailing(Input(0).Shape, axis))]);
+                }
             case Rope rope:
                 {
                     int split = rope.Layout == HeadLayout.BSHD ? 2 : 3;

@@ -75,6 +75,9 @@ internal static class RowOperators
                     builder.TopK(region.Define(node, form).Operand(), region.Define(node, form, 1).Operand(), x, region.Rows, form.Operands[0].Columns, form.Columns, best.Largest);
                     break;
                 }
+            case Reduce reduce when reduce.Parts(node.Inputs[0].Type) is { } parts:
+                LowerParts(region, node, form, reduce.Function, parts);
+                break;
             case Reduce reduce:
                 {
                     VectorTile x = region.Use(node, form, 0).Operand();
@@ -97,6 +100,29 @@ internal static class RowOperators
                 throw new InvalidOperationException($"{node.Op.Name} has a row form but no lowering");
         }
     }
+
+    /// <summary>Parts of a row combined element by element, in ascending order.</summary>
+    private static void LowerParts(RowRegionLowering region, Node node, RowForm form, ReduceOp function, int parts)
+    {
+        Tile x = region.Use(node, form, 0);
+        VectorTile result = region.Define(node, form).Operand();
+        if (parts == 1)
+        {
+            region.Builder.Unary(UnaryOp.Copy, result, x.Operand(), region.Rows, form.Columns);
+        }
+        for (int i = 1; i < parts; i++)
+        {
+            region.Builder.Binary(Pairwise(function), result, i == 1 ? x.Operand() : result, x.Operand(i * form.Columns), region.Rows, form.Columns);
+        }
+    }
+
+    private static BinaryOp Pairwise(ReduceOp function) => function switch
+    {
+        ReduceOp.Sum => BinaryOp.Add,
+        ReduceOp.Product => BinaryOp.Mul,
+        ReduceOp.Max => BinaryOp.Max,
+        _ => BinaryOp.Min,
+    };
 
     private static void LowerRope(RowRegionLowering region, Node node, RowForm form, Rope rope)
     {

@@ -123,6 +123,17 @@ internal static class SmallGraphs
             output "y" = %y
             output "d" = %d
             """),
+        new("parts", "n=1; n=37", """
+            dim n in 1..64
+            input %x : f32[n, 3, 64]
+            input %z : f32[2, n, 1, 128]
+            %s : f32[n, 64] = reduce(%x) {function = sum, axes = [1]}
+            %m : f32[n, 1, 64] = reduce(%x) {function = max, axes = [1], keep_dims}
+            %o : f32[2, n, 128] = reduce(%z) {function = product, axes = [2]}
+            output "s" = %s
+            output "m" = %m
+            output "o" = %o
+            """),
         new("causal", "batch=1 length=1; batch=2 length=9; batch=1 length=300", """
             dim batch in 1..8
             dim length in 1..512

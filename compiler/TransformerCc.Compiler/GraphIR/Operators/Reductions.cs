@@ -17,6 +17,24 @@ public sealed record Reduce(ReduceOp Function, EquatableArray<long> Axes, bool K
 
     private bool IsIndex => Function is ReduceOp.ArgMax or ReduceOp.ArgMin;
 
+    /// <summary>
+    /// How many parts of a row are combined element by element where the axis is short and not the last (the experts of a
+    /// token, say): no transpose is needed then. Null for any other reduction.
+    /// </summary>
+    public int? Parts(TensorType x)
+    {
+        if (Axes.Count != 1 || Axes[0] == x.Rank - 1 || Function is not (ReduceOp.Sum or ReduceOp.Product or ReduceOp.Max or ReduceOp.Min))
+        {
+            return null;
+        }
+        int axis = (int)Axes[0];
+        long? parts = x.Shape[axis].ConstantValue, columns = DimExpr.Product(x.Shape.Skip(axis + 1)).ConstantValue;
+        return parts is >= 1 and <= MaxParts && columns is > 0 and <= MaxPartColumns && columns % PartMultiple == 0 ? (int)parts : null;
+    }
+
+    /// <summary>Of <see cref="Parts"/>; each begins on a line whatever the format.</summary>
+    private const int MaxParts = 16, MaxPartColumns = 1 << 14, PartMultiple = 64;
+
     public static Reduce Read(IAttributeReader reader) => new(reader.Word<ReduceOp>("function"), reader.Integers("axes"), reader.Flag("keep_dims"));
 
     public override void Attributes(IAttributeVisitor visitor)
