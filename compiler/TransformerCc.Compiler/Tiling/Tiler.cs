@@ -19,6 +19,15 @@ public sealed class Tiler
     /// <summary>Rows of a region's tile, largest first; the first that fits is taken.</summary>
     private const int MaxTileRows = 256;
 
+    /// <summary>
+    /// The same for a region with weights: every tile reads them again, and waits for its first rows before the arrays have
+    /// anything to do.
+    /// </summary>
+    private const int MaxWeightTileRows = 1024;
+
+    /// <summary>Tiles of so many rows and more are tried in steps of a quarter, smaller ones in halvings.</summary>
+    private const int FineRows = 128;
+
     /// <summary>Elements of a tile whose rows are single elements.</summary>
     private const int MaxFlatRows = 8192;
 
@@ -114,7 +123,7 @@ public sealed class Tiler
             {
                 context.Storage.Enter(run);
             }
-            TilingContext? fits = (items[i].Region is { } region ? Sizes(region, MaxTileRows) : Sizes(items[i].Nodes[0])).Select(tiler.Tried).FirstOrDefault(t => t.Fits);
+            TilingContext? fits = (items[i].Region is { } region ? Sizes(region, Largest(region)) : Sizes(items[i].Nodes[0])).Select(tiler.Tried).FirstOrDefault(t => t.Fits);
             // Plans are not perfect: something stays free, the more the less the attempt before could be placed.
             budgets[i] = long.Max(asp / share, asp - (asp * share / SpareShare) - (fits?.AspPeak ?? asp));
             context.Storage.Leave();
@@ -258,7 +267,7 @@ public sealed class Tiler
 
     private void LowerRegion(RowRegion region)
     {
-        if (FirstThatFits(Sizes(region, MaxTileRows)))
+        if (FirstThatFits(Sizes(region, Largest(region))))
         {
             return;
         }
@@ -316,10 +325,12 @@ public sealed class Tiler
         }
     }
 
+    private static int Largest(RowRegion region) => region.Members.Exists(m => m.Node.Op is Linear) ? MaxWeightTileRows : MaxTileRows;
+
     /// <summary>The lowerings of a region, from large tiles to small.</summary>
     private static IEnumerable<Action<TilingContext>> Sizes(RowRegion region, int largest)
     {
-        for (int rows = largest; rows >= 1; rows /= 2)
+        for (int rows = largest; rows >= 1; rows = int.PopCount(rows) > 1 ? rows * 2 / 3 : rows > FineRows ? rows * 3 / 4 : rows / 2)
         {
             int tile = rows;
             yield return context => RowRegionLowering.Lower(context, region, tile);
