@@ -38,8 +38,8 @@ internal sealed record AttentionGeometry(AttentionShape Shape, long Queries, lon
     /// <summary>Rows of a product up to which the latency of DRAM is longer than the work on a block: more than one block is on its way.</summary>
     private const int FewRows = 64;
 
-    /// <summary>Blocks on their way at most.</summary>
-    private const int MaxTurns = 4;
+    /// <summary>Blocks on their way at most, and sets times turns: each has semaphores and code of its own.</summary>
+    private const int MaxTurns = 4, MaxBuffers = 8;
 
     /// <summary>Rows of a product for one key head.</summary>
     public long Rows => Queries * Shape.Group;
@@ -74,7 +74,8 @@ internal sealed record AttentionGeometry(AttentionShape Shape, long Queries, lon
         long queries = long.Clamp((MaxRows >> shrink) / shape.Group, 1, long.Max(1, context.Bound(shape.Queries)));
         // Two sets at least, so that one of them can be in the vector engine.
         int setHeads = Divisor(shape.KeyHeads, long.Min(chip.Matrix.Arrays, shape.KeyHeads / 2));
-        var geometry = new AttentionGeometry(shape, queries, block, setHeads, Divisor(shape.KeyHeads / setHeads, MaxSets), queries * shape.Group <= FewRows ? MaxTurns : 1);
+        int sets = Divisor(shape.KeyHeads / setHeads, MaxSets);
+        var geometry = new AttentionGeometry(shape, queries, block, setHeads, sets, queries * shape.Group <= FewRows ? int.Min(MaxTurns, MaxBuffers / sets) : 1);
         while (!geometry.Fits(context))
         {
             if (geometry.Turns > 1)
