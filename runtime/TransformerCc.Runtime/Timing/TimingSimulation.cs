@@ -228,10 +228,10 @@ internal sealed class TimingSimulation
             _channels.Acquire(head.Instruction.Acquires);
             if (engine.InFlight.Count == 0)
             {
-                (StallCause cause, Engine from) = wait.Time >= start ? (StallCause.Semaphore, wait.Last)
-                    : head.Arrival >= start ? (StallCause.Dispatch, Engine.Sequencer)
-                    : (StallCause.Resource, engine.Engine);
-                _recorder.Stalled(engine.Engine, head.Instruction.Tag, cause, from, engine.Stall(cause, from, start));
+                // Each cause up to its end: the instruction was not there, then a unit of a channel, then room in the engine.
+                Stall(engine, head.Instruction, StallCause.Dispatch, Engine.Sequencer, double.Min(head.Arrival, start));
+                Stall(engine, head.Instruction, StallCause.Semaphore, wait.Last, double.Min(wait.Time, start));
+                Stall(engine, head.Instruction, StallCause.Resource, engine.Engine, start);
             }
             engine.LastStart = start;
             Begin(engine, head, start);
@@ -241,6 +241,9 @@ internal sealed class TimingSimulation
             }
         }
     }
+
+    private void Stall(EngineQueue engine, Instruction before, StallCause cause, Engine from, double until) =>
+        _recorder.Stalled(engine.Engine, before.Tag, cause, from, engine.Stall(cause, from, until));
 
     private void Begin(EngineQueue engine, PendingInstruction head, double start)
     {

@@ -152,6 +152,17 @@ public sealed class TimingModelTests
         Assert.Equal(1 + 1 + 10, Time(program).Report.Cycles);
     }
 
+    /// <summary>The product is there at 5, its weights at 504 and their unit at 512; a tile of 128 rows enters in 40.</summary>
+    [Fact]
+    public void A_stall_is_told_by_its_causes()
+    {
+        (TimingReport report, List<TimedInstruction> trace) = Time(new TestProgram().Add(Panel(0, 6400) with { Releases = SemaphoreList.Of(1) }, Product(10, 128, 128) with { Acquires = SemaphoreList.Of(1) }));
+        Assert.Equal(552, trace.Single(t => t.Engine == Engine.Matrix).Start, 6);
+        EngineTime matrix = report.Engines.Single(e => e.Engine == Engine.Matrix);
+        Assert.Equal([new Stall(StallCause.Semaphore, Engine.WeightDma, 507), new Stall(StallCause.Resource, Engine.Matrix, 40), new Stall(StallCause.Dispatch, Engine.Sequencer, 5)], matrix.Stalls.Select(s => s with { Cycles = double.Round(s.Cycles, 6) }));
+        Assert.Equal(552, report.Waits.Where(w => w.Engine == Engine.Matrix).Sum(w => w.Cycles), 6);
+    }
+
     [Fact]
     public void A_deadlock_is_reported()
     {
