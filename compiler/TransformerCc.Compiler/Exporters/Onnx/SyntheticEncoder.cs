@@ -111,7 +111,7 @@ public sealed class SyntheticEncoder
         int axes = weights.Length - 2;
         string name = scope[1..].Replace('/', '.');
         return _writer.Node(scope, "Conv", [x, Random($"{name}.weight", weights, 1 / Math.Sqrt(weights.Skip(1).Aggregate(1L, (n, d) => n * d))), Random($"{name}.bias", [weights[0]], 0.02)],
-            Attribute("dilations", Every(1, axes)), Attribute("group", 1), Attribute("kernel_shape", weights[2..]), Attribute("pads", Every(padding, 2 * axes)), Attribute("strides", Every(stride, axes)));
+            Attribute("dilations", Every(1, axes)), Attribute("group", 1), Attribute("kernel_shape", weights.AsSpan(2)), Attribute("pads", Every(padding, 2 * axes)), Attribute("strides", Every(stride, axes)));
     }
 
     /// <summary>(x − mean)·scale / √(variance + ε) + bias over the last axis.</summary>
