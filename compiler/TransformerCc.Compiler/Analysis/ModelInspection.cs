@@ -29,6 +29,7 @@ public sealed record ModelInspection(
         if (!oversized)
         {
             GraphPipeline.Run(graph, new PassContext { Diagnostics = diagnostics });
+            diagnostics.AddRange(TiedTables.Notes(graph));
         }
         Diagnostic[] unsupported = [.. diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error), .. oversized ? [] : Tiler.Obstacles(graph)];
         return new(graph, imported, parameters, GraphSummary.Count(graph), ModelStructure.Of(graph), oversized ? null : ArithmeticCount.Of(graph), unsupported);
