@@ -102,7 +102,7 @@ public sealed class Tiler
     {
         TilingContext context = NewContext(graph, steps, chip, precision, limits, null);
         List<TileItem> items = TileItem.Partition(steps, context.Storage);
-        return residentShare == 0 ? 0 : Residency.Choose(context, items, Even(items, chip, residentShare)).InDram;
+        return residentShare == 0 ? 0 : Residency.Choose(context, items, Budgets(NewContext(graph, steps, chip, precision, limits, null), items, residentShare)).InDram;
     }
 
     private static long[] Even(List<TileItem> items, ChipDescription chip, int share) => [.. items.Select(_ => chip.Memory.AspBytes / share)];
