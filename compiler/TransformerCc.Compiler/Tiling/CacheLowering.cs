@@ -94,7 +94,7 @@ internal static class CacheLowering
 
     /// <summary>Values that an operator may read without naming them as operands: the rows that are appended to what it attends to.</summary>
     public static IEnumerable<Value> HiddenReads(Node node) =>
-        node.Op is CachedAttention { Scaled: false } ? new[] { 1, 2 }.Select(i => AddedRows(node, i)).OfType<Node>().Select(a => a.Inputs[1]) : [];
+        node.Op is CachedAttention { Scaled: false } ? Enumerable.Range(1, 2).Select(i => AddedRows(node, i)).OfType<Node>().Select(a => a.Inputs[1]) : [];
 
     /// <param name="Past">Positions that a sequence had before.</param>
     private sealed record CachedCase(Node Node, HeadTensor Query, HeadTensor Result, BlockSource Keys, BlockSource Values, CachedAttention Attention, DimExpr Slots, AttentionGeometry Geometry, Func<TileBuilder, DimExpr, DimExpr> Past)

@@ -48,7 +48,7 @@ internal sealed class Residency
 
     /// <summary>Every value that one item produces and another reads, in the order of production.</summary>
     /// <param name="excluded">Gets those that an operator reads or writes in DRAM only.</param>
-    private static IEnumerable<Candidate> Candidates(TilingContext context, IReadOnlyList<TileItem> items, HashSet<Value> excluded)
+    private static List<Candidate> Candidates(TilingContext context, IReadOnlyList<TileItem> items, HashSet<Value> excluded)
     {
         ValueStorage storage = context.Storage;
         var candidates = new Dictionary<Value, Candidate>();
