@@ -8,8 +8,8 @@ namespace TransformerCc.Compiler.Tiling;
 /// Which values stay in ASP from the item that produces them to the last that reads them, instead of going through DRAM.
 /// </summary>
 /// <remarks>
-/// Values that are read most often for the time that they hold memory come first; each is kept where the sum of those alive
-/// stays within the budget of every item between. A value is planned with all its rows at the upper bounds of its
+/// Values that save the most bytes of DRAM traffic come first; each is kept where the sum of those alive stays within the
+/// budget of every item between. A value is planned with all its rows at the upper bounds of its
 /// dimensions, so programs for large bounds keep nothing.
 /// </remarks>
 internal sealed class Residency
@@ -25,7 +25,7 @@ internal sealed class Residency
         var residency = new Residency(items.Count);
         var excluded = context.Graph.Outputs.Select(o => context.Storage.Holder(o.Value)).ToHashSet();
         Candidate[] candidates = [.. Candidates(context, items, excluded).Where(c => c.Last > c.First && !excluded.Contains(c.Root))];
-        foreach (Candidate c in candidates.Where(c => c.Elements <= budgets[c.First]).OrderByDescending(c => (double)(c.Reads + 1) / (c.Last - c.First + 1)).ThenBy(c => c.First))
+        foreach (Candidate c in candidates.Where(c => c.Elements <= budgets[c.First]).OrderByDescending(c => (double)(c.Reads + 1) * c.Elements * c.ElementBytes).ThenBy(c => c.First))
         {
             residency.TryKeep(c, budgets);
         }

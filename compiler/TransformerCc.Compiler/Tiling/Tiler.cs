@@ -43,6 +43,12 @@ public sealed class Tiler
     /// <summary>At the usual share, one part in 64 of ASP is not planned for.</summary>
     private const int SpareShare = 64 * ResidentShare;
 
+    /// <summary>
+    /// Tiles that take more than one part in so many of ASP give way to values that stay there: a smaller tile reads weights
+    /// again, which the arrays hide, but each waits for its rows where they come from DRAM.
+    /// </summary>
+    private const int TileShare = 8;
+
     /// <summary>One part in so many of ASP is the least that is tried.</summary>
     private const int SmallestShare = 8;
 
@@ -108,8 +114,8 @@ public sealed class Tiler
     private static long[] Even(List<TileItem> items, ChipDescription chip, int share) => [.. items.Select(_ => chip.Memory.AspBytes / share)];
 
     /// <summary>
-    /// Bytes of ASP for resident values at each item: one part in so many, or what the tiles of the item leave when all values
-    /// pass through DRAM, if that is more.
+    /// Bytes of ASP for resident values at each item: one part in so many, or what tiles of a moderate size leave when all
+    /// values pass through DRAM, if that is more.
     /// </summary>
     /// <param name="context">Of a program that nobody keeps.</param>
     private static long[] Budgets(TilingContext context, List<TileItem> items, int share)
@@ -123,7 +129,7 @@ public sealed class Tiler
             {
                 context.Storage.Enter(run);
             }
-            TilingContext? fits = (items[i].Region is { } region ? Sizes(region, Largest(region)) : Sizes(items[i].Nodes[0])).Select(tiler.Tried).FirstOrDefault(t => t.Fits);
+            TilingContext? fits = (items[i].Region is { } region ? Sizes(region, Largest(region)) : Sizes(items[i].Nodes[0])).Select(tiler.Tried).FirstOrDefault(t => t.Fits && t.AspPeak <= asp / TileShare);
             // Plans are not perfect: something stays free, the more the less the attempt before could be placed.
             budgets[i] = long.Max(asp / share, asp - (asp * share / SpareShare) - (fits?.AspPeak ?? asp));
             context.Storage.Leave();
