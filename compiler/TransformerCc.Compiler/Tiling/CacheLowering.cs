@@ -11,12 +11,18 @@ namespace TransformerCc.Compiler.Tiling;
 /// Caches of keys and values: rows are appended in place, and attention reads them in blocks of B positions at absolute
 /// multiples of B, in ascending order. Where a sequence begins is data, read by the sequencer, so every sequence runs
 /// over its own blocks. Bits depend neither on how a prompt is split into runs nor on the other sequences of a batch,
-/// because B depends on the chip and the widths only.
+/// because B depends on the chip, the heads and their widths only.
 /// </summary>
 internal static class CacheLowering
 {
     /// <summary>Positions of a sequence that are planned for where the cache does not bound them.</summary>
     private const long LargestPast = 1L << 40;
+
+    /// <summary>Of positions; larger ones are mostly empty at the end of a sequence.</summary>
+    private const long LargestBlock = 1024;
+
+    /// <summary>Cycles from the scores of a block to its weighted values, roughly, on any chip: latencies, not work.</summary>
+    private const double StepCycles = 1000;
 
     /// <summary>Rows are stored in place: those of one block of the cache at a time, so that a circular one wraps between blocks.</summary>
     /// <param name="shrink">Halvings of the block.</param>
@@ -67,7 +73,7 @@ internal static class CacheLowering
         HeadTensor query = HeadTensor.Of(context, node.Inputs[0], attention.Query), result = HeadTensor.Of(context, node.Output, attention.Result);
         ElementType format = context.Storage.MatrixFormat;
         var shape = new AttentionShape(batch, heads, queryHeads.ConstantValue!.Value / heads, queries, width.ConstantValue!.Value, valueWidth, format, result.Format, attention.Scaled);
-        var geometry = AttentionGeometry.Of(context, shape, BlockOf(context, width.ConstantValue!.Value + valueWidth, format), shrink);
+        var geometry = AttentionGeometry.Of(context, shape, BlockOf(context, heads, width.ConstantValue!.Value + valueWidth, format, attention), shrink);
         DimExpr slots = keyShape[2];
         context.SetSource("attention", node);
         TileBuffer counts = context.Integers(node.Inputs[3]);
@@ -116,10 +122,19 @@ internal static class CacheLowering
             (Attention.Window == 0 ? -Geometry.Block - Geometry.Queries : range.Position + DimExpr.One - Attention.Window - block.Start, range.Position + DimExpr.One - block.Start, 1);
     }
 
-    /// <summary>The largest block whose keys and values fit beside the weight ring. Not a matter of token rows: every program of a binary has the same.</summary>
-    private static long BlockOf(TilingContext context, long widths, ElementType format)
+    /// <summary>
+    /// Positions of a block, whose keys and values fit beside the weight ring. A block of all heads should take the DRAM as long
+    /// as a step of the softmax takes from one engine to the next, or the steps are what a batch waits for; but windows
+    /// are short, and circular caches wrap between blocks. Not a matter of token rows: every program of a binary has the same.
+    /// </summary>
+    private static long BlockOf(TilingContext context, long heads, long widths, ElementType format, CachedAttention attention)
     {
         long block = AttentionGeometry.MaxBlock;
+        double cycles = heads * widths * format.Size() / (context.Chip.Memory.SustainedBytesPerSecond / (context.Chip.ClockGhz * 1e9));
+        while (attention.Window == 0 && !attention.Circular && block < LargestBlock && block * cycles < StepCycles)
+        {
+            block *= 2;
+        }
         while (block > Isa.Instructions.MatMul.GroupSize && block * ((widths * format.Size()) + (2 * Lines.Bytes)) > context.Chip.Memory.WspBytes - context.RingBytes)
         {
             block /= 2;
