@@ -19,14 +19,22 @@ internal sealed class LayerMatcher(Graph graph)
     /// <summary>A node's place: iteration and position.</summary>
     private readonly Dictionary<Node, (int Iteration, int Position)> _places = [];
 
+    /// <summary>Runs tried for one list of iterations: a bound on the time, whatever the model.</summary>
+    private const int MaxTries = 16;
+
     /// <summary>The longest run among the iterations that is one loop; null where not even two are.</summary>
     public LayerRun? Match(IReadOnlyList<IReadOnlyList<Node>> iterations)
     {
+        int tries = 0;
         for (int first = 0; first + 2 <= iterations.Count; first++)
         {
             int count = iterations.Count - first;
             while (count >= 2)
             {
+                if (++tries > MaxTries)
+                {
+                    return null;
+                }
                 IReadOnlyList<IReadOnlyList<Node>> tried = [.. iterations.Skip(first).Take(count)];
                 (LayerRun? run, int matched) = Try(tried);
                 if (run is not null)

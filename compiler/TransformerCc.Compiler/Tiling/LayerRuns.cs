@@ -16,6 +16,9 @@ internal sealed class LayerRuns
     /// <summary>Operators (reshapes apart) of a period: a loop around less costs more than it saves.</summary>
     private const int MinOperators = 6;
 
+    /// <summary>Nodes of a period: a bound on the time, far beyond any layer.</summary>
+    private const int MaxPeriod = 1024;
+
     /// <summary>Periods tried for a stretch, by the length of the repetition.</summary>
     private const int MaxPeriods = 8;
 
@@ -66,7 +69,7 @@ internal sealed class LayerRuns
     {
         int[] kinds = [.. nodes.Select(n => _kinds[n])];
         var found = new List<(int Start, int Length, int Period)>();
-        for (int period = MinOperators; period <= kinds.Length / 2; period++)
+        for (int period = MinOperators; period <= int.Min(MaxPeriod, kinds.Length / 2); period++)
         {
             (int start, int longest, int length) = (0, 0, 0);
             for (int i = 0; i + period < kinds.Length; i++)
