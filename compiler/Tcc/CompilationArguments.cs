@@ -34,8 +34,11 @@ internal sealed class CompilationArguments
 
     private readonly Option<long?> _batch = new("--batch") { Description = $"GGUF: sequences that run together, at most [default: {GgufOptions.DefaultBatch}]", HelpName = "N" };
     private readonly Option<CacheFormat?> _cache = new("--kv-cache") { Description = "Format of the caches of keys and values [default: the precision's]", HelpName = "f32|bf16|fp8|int8" };
+    private readonly Option<CacheMode> _cacheMode = new("--cache-mode") { Description = "append: room for the whole context of every sequence; paged: sequences share pages as they grow [default: append]", HelpName = "append|paged" };
     private readonly Option<bool> _allLogits = new("--all-logits") { Description = "GGUF: logits of every position, not only of each sequence's last" };
     private readonly Option<Pooling?> _pooling = new("--pooling") { Description = "GGUF: an embedding in place of logits, pooled so [default: what the file says]", HelpName = "none|mean|cls|last" };
+
+    private enum CacheMode { Append, Paged }
 
     public CompilationArguments()
     {
@@ -61,7 +64,7 @@ internal sealed class CompilationArguments
     /// <summary>Only what is said about one model, nothing about what it is compiled for.</summary>
     public void AddModelOptionsTo(Command verb)
     {
-        foreach (Option option in (Option[])[_bind, _shape, _const, _outputs, _context, _batch, _cache, _allLogits, _pooling])
+        foreach (Option option in (Option[])[_bind, _shape, _const, _outputs, _context, _batch, _cache, _cacheMode, _allLogits, _pooling])
         {
             verb.Add(option);
         }
@@ -83,6 +86,7 @@ internal sealed class CompilationArguments
         Chip = ChipDescriptions.Load(GivenChip(parse) ?? ChipDescriptions.DefaultName),
         Precision = ReadPrecision(parse.GetValue(_precision)!),
         Cache = parse.GetValue(_cache),
+        PagedCache = parse.GetValue(_cacheMode) == CacheMode.Paged,
         Import = ReadImport(parse),
         Gguf = ReadGguf(parse),
         Recorded = Recorded(parse),
@@ -117,6 +121,7 @@ internal sealed class CompilationArguments
         .. parse.GetValue(_context) is long n ? [string.Create(CultureInfo.InvariantCulture, $"--context {n}")] : Array.Empty<string>(),
         .. parse.GetValue(_batch) is long b ? [string.Create(CultureInfo.InvariantCulture, $"--batch {b}")] : Array.Empty<string>(),
         .. parse.GetValue(_cache) is { } cache ? [$"--kv-cache {cache.ToString().ToLowerInvariant()}"] : Array.Empty<string>(),
+        .. parse.GetValue(_cacheMode) == CacheMode.Paged ? ["--cache-mode paged"] : Array.Empty<string>(),
         .. parse.GetValue(_allLogits) ? ["--all-logits"] : Array.Empty<string>(),
         .. parse.GetValue(_pooling) is { } pooling ? [$"--pooling {pooling.ToString().ToLowerInvariant()}"] : Array.Empty<string>(),
     ];

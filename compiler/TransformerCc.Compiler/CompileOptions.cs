@@ -14,6 +14,9 @@ public sealed record CompileOptions
     /// <summary>What caches hold; null: what the importer made them, the format of the precision.</summary>
     public CacheFormat? Cache { get; init; }
 
+    /// <summary>Whether sequences share the pages of caches, by a table that comes with every run.</summary>
+    public bool PagedCache { get; init; }
+
     /// <summary>Bindings of dimensions, and what concerns ONNX models only.</summary>
     public ImportOptions Import { get; init; } = new();
 

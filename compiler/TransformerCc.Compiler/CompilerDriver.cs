@@ -49,7 +49,7 @@ public static class CompilerDriver
         }
 
         observer.Begin("graph");
-        GraphPipeline.Run(graph, new PassContext { Diagnostics = diagnostics, AfterPass = observer.Pass }, [.. GraphPipeline.Default, .. GraphPipeline.Caches(options.Cache)]);
+        GraphPipeline.Run(graph, new PassContext { Diagnostics = diagnostics, AfterPass = observer.Pass }, [.. GraphPipeline.Default, .. GraphPipeline.Caches(options.Cache, options.PagedCache)]);
         observer.Pass("graph", graph);
         if (observer.Stops("graph"))
         {

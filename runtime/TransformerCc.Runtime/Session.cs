@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using TransformerCc.Isa;
+using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Tensors;
 using TransformerCc.Runtime.Binding;
@@ -41,7 +42,7 @@ public sealed class Session(LoadedProgram program)
 
     public LoadedProgram Program => program;
 
-    /// <exception cref="DiagnosticException">The inputs do not match the program (TCC5020–TCC5037); a state is unchanged.</exception>
+    /// <exception cref="DiagnosticException">The inputs do not match the program (TCC5020–TCC5040); a state is unchanged.</exception>
     /// <exception cref="TrapException">The program failed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public RunResult Run(IReadOnlyDictionary<string, Tensor> inputs, RunOptions? options = null)
@@ -50,9 +51,9 @@ public sealed class Session(LoadedProgram program)
         options ??= new RunOptions();
         Dictionary<string, long> dimensions = DimensionBinder.Bind(program.Image, inputs, options.Set, options.State?.Dimensions);
         PreparedProgram entry = program.EntryPoint(options.EntryPoint, dimensions);
-        inputs = InputFiller.Fill(program.Image, inputs, options.Set, dimensions);
-        StateUse state = StateUse.Begin(program, options.State, inputs, dimensions);
-        using DramLayout layout = DramLayout.Create(program, inputs, dimensions, state.State);
+        bool tableGiven = inputs.ContainsKey(StateDescription.PageTable) || options.Set.ContainsKey(StateDescription.PageTable);
+        StateUse state = StateUse.Begin(program, options.State, InputFiller.Fill(program.Image, inputs, options.Set, dimensions), tableGiven, dimensions);
+        using DramLayout layout = DramLayout.Create(program, state.Inputs, dimensions, state.State);
         ScratchMemory scratch = Interlocked.Exchange(ref _scratch, null) ?? new ScratchMemory(program.Chip.Memory);
         var memories = new Memories(scratch, layout.Map);
         using RaceChecker? checker = options.Check ? new RaceChecker(entry, memories) : null;

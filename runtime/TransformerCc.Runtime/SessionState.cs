@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Symbolic;
 using TransformerCc.Runtime.Binding;
 using TransformerCc.Runtime.Loader;
 
@@ -16,7 +17,13 @@ public sealed class SessionState
     private SessionState(LoadedProgram program, IReadOnlyDictionary<string, long> dimensions)
     {
         Program = program;
-        Tensors = program.Image.Tensors.Where(t => t.Kind == TensorKind.State).ToImmutableDictionary(t => t.Name, t => new StateTensor(t, dimensions), StringComparer.Ordinal);
+        ProgramImage image = program.Image;
+        if (image.Tensors.FirstOrDefault(t => t.State?.Mode == StateMode.Paged) is { } paged)
+        {
+            long[] shape = DramLayout.Shape(paged, dimensions), table = DramLayout.Shape(image.Tensors.First(t => t.Name == StateDescription.PageTable && t.Kind == TensorKind.Input), dimensions);
+            Pool = new PagePool(shape[StateDescription.BatchAxis], shape[StateDescription.SlotAxis], table[0], table[1]);
+        }
+        Tensors = program.Image.Tensors.Where(t => t.Kind == TensorKind.State).ToImmutableDictionary(t => t.Name, t => new StateTensor(t, dimensions, DimensionBinder.Evaluate(Sequences(image, t.State!), dimensions, t.Name), Pool), StringComparer.Ordinal);
         Dimensions = dimensions.Where(d => Uses(program.Image, d.Key)).ToImmutableSortedDictionary(StringComparer.Ordinal);
     }
 
@@ -31,7 +38,13 @@ public sealed class SessionState
     /// <summary>Bytes of all states.</summary>
     public long Bytes => Tensors.Values.Sum(t => t.Memory.LongLength);
 
+    /// <summary>Pages of paged caches that sequences have at present.</summary>
+    public long Pages => Pool?.Taken ?? 0;
+
     internal LoadedProgram Program { get; }
+
+    /// <summary>Null without paged caches.</summary>
+    internal PagePool? Pool { get; }
 
     internal ImmutableDictionary<string, StateTensor> Tensors { get; }
 
@@ -47,9 +60,14 @@ public sealed class SessionState
         ArgumentNullException.ThrowIfNull(program);
         ArgumentNullException.ThrowIfNull(dimensions);
         var diagnostics = new DiagnosticList();
+        var values = new Dictionary<string, long>(dimensions, StringComparer.Ordinal);
+        foreach (DimensionSymbol d in program.Image.Dimensions.Where(d => d.Default is { } value && Uses(program.Image, d.Name) && value.Symbols.All(dimensions.ContainsKey)))
+        {
+            values.TryAdd(d.Name, DimensionBinder.Evaluate(d.Default!, dimensions, d.Name));
+        }
         foreach (DimensionSymbol d in program.Image.Dimensions.Where(d => Uses(program.Image, d.Name)))
         {
-            if (!dimensions.TryGetValue(d.Name, out long value))
+            if (!values.TryGetValue(d.Name, out long value))
             {
                 diagnostics.Add(Diagnostic.Error("TCC5026", $"the caches need the dimension '{d.Name}'", null, "give its value when the state is created"));
             }
@@ -58,11 +76,13 @@ public sealed class SessionState
                 diagnostics.Add(DimensionBinder.OutOfBounds(d, value));
             }
         }
-        return diagnostics.HasErrors ? throw new DiagnosticException(diagnostics) : new SessionState(program, dimensions);
+        return diagnostics.HasErrors ? throw new DiagnosticException(diagnostics) : new SessionState(program, values);
     }
 
     private static bool Uses(ProgramImage image, string dimension) =>
-        image.Tensors.Any(t => t.State is { } state && (t.Shape.Any(e => e.Symbols.Contains(dimension)) || state.Positions?.Symbols.Contains(dimension) == true));
+        image.Tensors.Any(t => t.State is { } state && (t.Shape.Any(e => e.Symbols.Contains(dimension)) || state.Positions?.Symbols.Contains(dimension) == true || Sequences(image, state).Symbols.Contains(dimension)));
+
+    private static DimExpr Sequences(ProgramImage image, StateDescription state) => image.Tensors.First(t => t.Name == state.Past && t.Kind == TensorKind.Input).Shape[0];
 
     /// <summary>Forgets every position of every sequence.</summary>
     public void Clear()
@@ -71,5 +91,16 @@ public sealed class SessionState
         {
             tensor.Clear();
         }
+        Pool?.Clear();
+    }
+
+    /// <summary>Forgets every position of a sequence, and gives its pages to the others.</summary>
+    public void Release(int sequence)
+    {
+        foreach (StateTensor tensor in Tensors.Values)
+        {
+            tensor.Release(sequence);
+        }
+        Pool?.Release(sequence);
     }
 }

@@ -5,10 +5,11 @@ using TransformerCc.Isa.Tensors;
 namespace TransformerCc.Tool.Output;
 
 /// <summary>A cache that lives in DRAM between runs. Sizes are for one sequence and position, and for all at the upper bounds.</summary>
-/// <param name="Mode">append or circular.</param>
+/// <param name="Mode">append, circular or paged.</param>
+/// <param name="Page">Positions of a page; 0 without pages.</param>
 /// <param name="Window">Positions that a query sees; 0 for all.</param>
 /// <param name="Alignment">Bytes: where a cache starts, and where the rows of a position do.</param>
-internal sealed record StateDocument(string Name, string Mode, string Format, IReadOnlyList<string> Shape, long Window, long BytesPerPosition, long BytesAtBounds, int Alignment, long RowAlignment)
+internal sealed record StateDocument(string Name, string Mode, string Format, IReadOnlyList<string> Shape, long Window, long Page, long BytesPerPosition, long BytesAtBounds, int Alignment, long RowAlignment)
 {
     /// <summary>The host begins every tensor on a DRAM burst.</summary>
     private const int TensorAlignment = 64;
@@ -24,7 +25,7 @@ internal sealed record StateDocument(string Name, string Mode, string Format, IR
         long[] sizes = [.. t.Shape.Select(d => d.Bounds(bounds).Upper)];
         long row = Product([sizes[^1], t.Type.Size()]);
         StateDescription state = t.State!;
-        return new(t.Name, state.Mode.ToString().ToLowerInvariant(), t.Type.Name(), [.. t.Shape.Select(d => d.ToString())], state.Window,
+        return new(t.Name, state.Mode.ToString().ToLowerInvariant(), t.Type.Name(), [.. t.Shape.Select(d => d.ToString())], state.Window, state.Mode == StateMode.Paged ? sizes[StateDescription.SlotAxis] : 0,
             Product(sizes[1..2].Append(row)), Product(sizes.Append(t.Type.Size())), TensorAlignment, long.Min(TensorAlignment, row & -row));
     }
 
@@ -38,10 +39,10 @@ internal sealed record StateDocument(string Name, string Mode, string Format, IR
             return;
         }
         output.WriteLine();
-        var table = new TextTable("cache in DRAM", "mode", "format", ">window", ">bytes a position", ">at the bounds", ">rows aligned to");
+        var table = new TextTable("cache in DRAM", "mode", ">page", "format", ">window", ">bytes a position", ">at the bounds", ">rows aligned to");
         foreach (StateDocument s in states)
         {
-            table.Add(s.Name, s.Mode, s.Format, s.Window == 0 ? "all" : Numbers.Count(s.Window), Numbers.Count(s.BytesPerPosition), Numbers.Bytes(s.BytesAtBounds), Numbers.Count(s.RowAlignment));
+            table.Add(s.Name, s.Mode, s.Page == 0 ? "" : Numbers.Count(s.Page), s.Format, s.Window == 0 ? "all" : Numbers.Count(s.Window), Numbers.Count(s.BytesPerPosition), Numbers.Bytes(s.BytesAtBounds), Numbers.Count(s.RowAlignment));
         }
         table.Write(output);
         output.WriteLine($"all caches: {Numbers.Count(states.Sum(s => s.BytesPerPosition))} bytes for each position of a sequence, {Numbers.Bytes(states.Sum(s => s.BytesAtBounds))} at the bounds");

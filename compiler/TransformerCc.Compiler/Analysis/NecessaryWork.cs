@@ -102,7 +102,7 @@ public sealed class NecessaryWork
     {
         DimExpr past = Past(node), seen = attention.Window == 0 ? past : DimExpr.Min(past, attention.Window - 1);
         EquatableArray<DimExpr> shape = cache.Type.Shape;
-        return shape[0] * shape[1] * seen * shape[3] * cache.Type.Element.Size();
+        return node.Inputs[3].Type.Shape[0] * shape[1] * seen * shape[3] * cache.Type.Element.Size();
     }
 
     /// <summary>The positions that every sequence has already; 0 where they are computed, so that nobody knows them.</summary>

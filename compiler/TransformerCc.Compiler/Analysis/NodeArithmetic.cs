@@ -31,7 +31,7 @@ public readonly record struct NodeArithmetic(ArithmeticKind Kind, DimExpr Operat
         MatMul => new(node.Inputs.Exists(v => v.IsConstant || Match.IsWeight(v)) ? ArithmeticKind.Linear : ArithmeticKind.MatMul, Products(node, node.Inputs[0].Type.Shape.Last)),
         Conv => new(ArithmeticKind.Conv, Products(node, DimExpr.Product(node.Inputs[1].Type.Shape.Skip(1)))),
         // As if the cache were full: how much of it is visible arrives with the tensors.
-        CachedAttention op => new(ArithmeticKind.Attention, 4 * op.Query.Split(node.Inputs[0].Type.Shape.AsSpan()).Sequence * node.Inputs[1].Type.Shape[2] * HeadsAndWidth(op, node)),
+        CachedAttention op => new(ArithmeticKind.Attention, 4 * op.Query.Split(node.Inputs[0].Type.Shape.AsSpan()).Sequence * op.Slots(node.Inputs) * HeadsAndWidth(op, node)),
         Attention op => new(ArithmeticKind.Attention, OfAttention(op, node)),
         Reduce or Softmax or CumSum or TopK or Norm => new(ArithmeticKind.Other, node.Inputs[0].Type.Count),
         Unary or Binary or Select or Gated or Rope => new(ArithmeticKind.Other, node.Output.Type.Count),

@@ -149,9 +149,11 @@ public sealed class GraphVerifier
             bool appended = next.Producer is { Op: CacheAppend } producer && _graph.Nodes.Contains(producer) && ReferenceEquals(producer.Inputs[0], input);
             Expect(appended, StateCode, $"{next} is not the result of an append to {input}", where);
             Expect(!appended || _graph.Inputs.Contains(next.Producer!.Inputs[2]), StateCode, $"the count of past positions of {input} is not an input", where);
+            Expect(!appended || next.Producer!.Op is not CacheAppend { Paged: true } || _graph.Inputs.Contains(next.Producer.Inputs[3]), StateCode, $"the page table of {input} is not an input", where);
             foreach (Node reader in uses.GetValueOrDefault(next, []))
             {
-                bool agrees = appended && reader.Op is CachedAttention attention && attention.Circular == ((CacheAppend)next.Producer!.Op).Circular && ReferenceEquals(reader.Inputs[3], next.Producer.Inputs[2]);
+                bool agrees = appended && reader.Op is CachedAttention attention && next.Producer!.Op is CacheAppend append && attention.Circular == append.Circular && ReferenceEquals(reader.Inputs[3], next.Producer.Inputs[2])
+                    && attention.Paged == append.Paged && (!append.Paged || ReferenceEquals(reader.Inputs[^1], next.Producer.Inputs[^1]));
                 Expect(agrees, StateCode, $"{next} is read by what is no attention over it with the same past positions and slots", where);
             }
             bool alone = !appended || (uses.GetValueOrDefault(input, []) is [var only] && ReferenceEquals(only, next.Producer) && only.Inputs.Count(v => ReferenceEquals(v, input)) == 1);

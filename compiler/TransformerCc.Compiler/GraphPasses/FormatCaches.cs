@@ -34,7 +34,8 @@ public sealed class FormatCaches(CacheFormat format) : IGraphPass
         }
         foreach (Node node in graph.Nodes.Where(n => n.Op is CachedAttention && scales.Count > 0))
         {
-            node.Inputs.AddRange([scales[node.Inputs[1]], scales[node.Inputs[2]]]);
+            // A page table stays last.
+            node.Inputs.InsertRange(4, [scales[node.Inputs[1]], scales[node.Inputs[2]]]);
             node.Op = (CachedAttention)node.Op with { Scaled = true };
         }
     }
@@ -58,7 +59,7 @@ public sealed class FormatCaches(CacheFormat format) : IGraphPass
         Value scale = Add(new Binary(BinaryOp.Max), Add(new Binary(BinaryOp.Mul), largest, Number(1 / LargestCode)), Number(SmallestScale));
         append.Inputs[1] = Add(new Cast(ElementType.I8), Add(new Unary(UnaryOp.Round), Add(new Binary(BinaryOp.Div), rows, scale)));
         Value cache = graph.AddInput($"{state.Input.Name}.scale", new TensorType(ElementType.F32, [.. state.Input.Type.Shape.Take(3), DimExpr.One]));
-        Value next = Add(append.Op, cache, scale, append.Inputs[2]);
+        Value next = Add(append.Op, [cache, scale, .. append.Inputs.Skip(2)]);
         graph.States.Add(new GraphState(cache, next));
         return next;
     }

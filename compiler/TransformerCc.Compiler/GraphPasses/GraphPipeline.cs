@@ -28,9 +28,14 @@ public static class GraphPipeline
 
     /// <summary>What follows where caches live on between runs.</summary>
     /// <param name="format">Null: as the importer made them.</param>
-    public static IEnumerable<PipelineEntry> Caches(CacheFormat? format)
+    /// <param name="paged">Whether sequences share pages.</param>
+    public static IEnumerable<PipelineEntry> Caches(CacheFormat? format, bool paged)
     {
         yield return new(new WindowCaches(), "before their format is chosen: caches of scales are as circular as those of their codes");
+        if (paged)
+        {
+            yield return new(new PageCaches(), "what is circular by now stays so; before their format is chosen, like that");
+        }
         if (format is { } chosen)
         {
             yield return new(new FormatCaches(chosen), "last: nothing else looks at what caches hold");

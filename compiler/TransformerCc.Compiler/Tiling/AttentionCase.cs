@@ -43,8 +43,8 @@ internal abstract record AttentionCase(Node Node, HeadTensor Query, HeadTensor R
     /// <summary>Names the keys that a tile sees.</summary>
     public abstract KeyRange Range(TileBuilder builder, QueryTile tile);
 
-    /// <summary>Where a block of positions lies.</summary>
-    public virtual DimExpr Slot(DimExpr start) => start;
+    /// <summary>Where a block of positions lies that has to be brought.</summary>
+    public virtual HeadPosition Place(TileBuilder builder, HeadPosition block) => block;
 
     /// <summary>First and one past last visible column of a block for the tile's first query, and how far both move with each query.</summary>
     public abstract (DimExpr Low, DimExpr High, int Slope) Limits(KeyRange range, KeyBlock block);

@@ -18,9 +18,6 @@ internal static class CacheLowering
     /// <summary>Positions of a sequence that are planned for where the cache does not bound them.</summary>
     private const long LargestPast = 1L << 40;
 
-    /// <summary>Of positions; larger ones are mostly empty at the end of a sequence.</summary>
-    private const long LargestBlock = 1024;
-
     /// <summary>Cycles from the scores of a block to its weighted values, roughly, on any chip: latencies, not work.</summary>
     private const double StepCycles = 1000;
 
@@ -31,23 +28,24 @@ internal static class CacheLowering
         var append = (CacheAppend)node.Op;
         TileBuilder builder = context.Builder;
         (DimExpr batch, DimExpr heads, DimExpr length, DimExpr width) = append.New.Split(node.Inputs[1].Type.Shape.AsSpan());
-        HeadTensor cache = HeadTensor.Of(context, node.Inputs[0], HeadLayout.BHSD).Only(append.Circular ? DramPart.All : DramPart.Added), rows = HeadTensor.Of(context, node.Inputs[1], append.New);
-        DimExpr slots = node.Inputs[0].Type.Shape[2];
+        HeadTensor cache = HeadTensor.Of(context, node.Inputs[0], HeadLayout.BHSD).Only(append.Circular || append.Paged ? DramPart.All : DramPart.Added), rows = HeadTensor.Of(context, node.Inputs[1], append.New);
+        CachePlaces places = CachePlaces.Of(context, node.Inputs[0], append.Circular, append.Paged ? node.Inputs[3] : null);
+        long most = append.Circular ? LargestPast : context.Bound(append.Paged ? append.Positions ?? LargestPast : places.Slots);
         ElementType format = rows.Format;
         long block = long.Max(1, CacheAppend.SlotMultiple >> shrink), stride = Lines.RoundUp(width.ConstantValue!.Value * format.Size());
         TileBuffer counts = context.Integers(node.Inputs[2]);
         builder.Loop("sequence", batch, b =>
         {
-            DimExpr past = Past(builder, counts, b, append.Circular ? LargestPast : context.Bound(slots));
+            DimExpr past = Past(builder, counts, b, most);
             DimExpr end = past + length, first = DimExpr.FloorDiv(past, block);
             builder.Loop("block", DimExpr.CeilDiv(end, block) - first, i =>
             {
                 DimExpr blockStart = builder.Let("block.start", (first + i) * block);
                 DimExpr start = builder.Let("rows.start", DimExpr.Max(past, blockStart));
                 DimExpr count = builder.Let("rows", DimExpr.Min(end, blockStart + block) - start, new DimInterval(0, block));
-                DimExpr slot = append.Circular ? DimExpr.Mod(blockStart, slots) + (start - blockStart) : start;
                 var extent = new Extent3(heads, count, width);
-                var target = new HeadPosition(b, DimExpr.Zero, slot);
+                HeadPosition target = places.Of(builder, new HeadPosition(b, DimExpr.Zero, blockStart));
+                target = target with { Position = append.Circular || append.Paged ? target.Position + (start - blockStart) : start };
                 PlaceBox source = rows.From(new HeadPosition(b, DimExpr.Zero, start - past));
                 if (source.Place.Buffer is { } resident)
                 {
@@ -73,12 +71,12 @@ internal static class CacheLowering
         HeadTensor query = HeadTensor.Of(context, node.Inputs[0], attention.Query), result = HeadTensor.Of(context, node.Output, attention.Result);
         ElementType format = context.Storage.MatrixFormat;
         var shape = new AttentionShape(batch, heads, queryHeads.ConstantValue!.Value / heads, queries, width.ConstantValue!.Value, valueWidth, format, result.Format, attention.Scaled);
-        var geometry = AttentionGeometry.Of(context, shape, BlockOf(context, heads, width.ConstantValue!.Value + valueWidth, format, attention), shrink);
-        DimExpr slots = keyShape[2];
+        var geometry = AttentionGeometry.Of(context, shape, BlockOf(context, heads, width.ConstantValue!.Value + valueWidth, format, attention, attention.Paged ? keyShape[2].ConstantValue!.Value : CacheAppend.LargestBlock), shrink);
         context.SetSource("attention", node);
         TileBuffer counts = context.Integers(node.Inputs[3]);
-        long most = attention.Circular ? LargestPast : context.Bound(slots);
-        AttentionPipeline.Build(context, new CachedCase(node, query, result, keys, values, attention, slots, geometry, (builder, sequence) => Past(builder, counts, sequence, most)), geometry, most);
+        CachePlaces places = CachePlaces.Of(context, node.Inputs[1], attention.Circular, attention.Paged ? node.Inputs[^1] : null);
+        long most = attention.Circular ? LargestPast : context.Bound(attention.Slots(node.Inputs));
+        AttentionPipeline.Build(context, new CachedCase(node, query, result, keys, values, attention, places, geometry, (builder, sequence) => Past(builder, counts, sequence, most)), geometry, most);
     }
 
     /// <summary>A cache, and the rows that this run appends to it: attention takes them from where they come, without waiting for the cache.</summary>
@@ -89,21 +87,21 @@ internal static class CacheLowering
         {
             return new BlockSource(cache, HeadTensor.Of(context, node.Inputs[factors], HeadLayout.BHSD));
         }
-        // Rows of another format become what they are in the cache; slots of a circular one may be overwritten.
+        // Rows of another format become what they are in the cache; slots of a circular one may be overwritten, and the pages of others are not told apart.
         return AddedRows(node, input) is { } append && HeadTensor.Of(context, append.Inputs[1], ((CacheAppend)append.Op).New) is { } rows && rows.Format == cache.Format
             ? new BlockSource(cache.Only(DramPart.Before), null, rows) : new BlockSource(cache);
     }
 
     /// <summary>The append whose rows an attention may take in place of the cache's.</summary>
     private static Node? AddedRows(Node attention, int input) =>
-        attention.Inputs[input].Producer is { Op: CacheAppend { Circular: false } } append && ReferenceEquals(append.Inputs[2], attention.Inputs[3]) && append.Inputs[0].Producer is null ? append : null;
+        attention.Inputs[input].Producer is { Op: CacheAppend { Circular: false, Paged: false } } append && ReferenceEquals(append.Inputs[2], attention.Inputs[3]) && append.Inputs[0].Producer is null ? append : null;
 
     /// <summary>Values that an operator may read without naming them as operands: the rows that are appended to what it attends to.</summary>
     public static IEnumerable<Value> HiddenReads(Node node) =>
         node.Op is CachedAttention { Scaled: false } ? Enumerable.Range(1, 2).Select(i => AddedRows(node, i)).OfType<Node>().Select(a => a.Inputs[1]) : [];
 
     /// <param name="Past">Positions that a sequence had before.</param>
-    private sealed record CachedCase(Node Node, HeadTensor Query, HeadTensor Result, BlockSource Keys, BlockSource Values, CachedAttention Attention, DimExpr Slots, AttentionGeometry Geometry, Func<TileBuilder, DimExpr, DimExpr> Past)
+    private sealed record CachedCase(Node Node, HeadTensor Query, HeadTensor Result, BlockSource Keys, BlockSource Values, CachedAttention Attention, CachePlaces Places, AttentionGeometry Geometry, Func<TileBuilder, DimExpr, DimExpr> Past)
         : AttentionCase(Node, Query, Result, Keys, Values, Attention.Scale, Attention.SoftCap)
     {
         public override bool ZeroWhereNothingIsSeen => true;
@@ -116,7 +114,7 @@ internal static class CacheLowering
             return new KeyRange(first, position + tile.Count, position, past);
         }
 
-        public override DimExpr Slot(DimExpr start) => Attention.Circular ? DimExpr.Mod(start, Slots) : start;
+        public override HeadPosition Place(TileBuilder builder, HeadPosition block) => Places.Of(builder, block);
 
         public override (DimExpr Low, DimExpr High, int Slope) Limits(KeyRange range, KeyBlock block) =>
             (Attention.Window == 0 ? -Geometry.Block - Geometry.Queries : range.Position + DimExpr.One - Attention.Window - block.Start, range.Position + DimExpr.One - block.Start, 1);
@@ -127,11 +125,12 @@ internal static class CacheLowering
     /// as a step of the softmax takes from one engine to the next, or the steps are what a batch waits for; but windows
     /// are short, and circular caches wrap between blocks. Not a matter of token rows: every program of a binary has the same.
     /// </summary>
-    private static long BlockOf(TilingContext context, long heads, long widths, ElementType format, CachedAttention attention)
+    /// <param name="slots">What a block divides.</param>
+    private static long BlockOf(TilingContext context, long heads, long widths, ElementType format, CachedAttention attention, long slots)
     {
         long block = AttentionGeometry.MaxBlock;
         double cycles = heads * widths * format.Size() / (context.Chip.Memory.SustainedBytesPerSecond / (context.Chip.ClockGhz * 1e9));
-        while (attention.Window == 0 && !attention.Circular && block < LargestBlock && block * cycles < StepCycles)
+        while (attention.Window == 0 && !attention.Circular && block < CacheAppend.LargestBlock && slots % (2 * block) == 0 && block * cycles < StepCycles)
         {
             block *= 2;
         }

@@ -59,11 +59,11 @@ public static class EntryPrograms
     /// <summary>Bounds of sequences and of new positions of each; null where nothing is continued, or few tokens are all there is.</summary>
     private static Dictionary<string, long>? DecodeLimits(Graph graph, TileProgram program)
     {
-        if (program.Tensors.Find(t => t.State is not null) is not { State: { } state } cache || state.Length.SymbolName is not { } length)
+        if (program.Tensors.Find(t => t.State is not null) is not { State: { } state } || state.Length.SymbolName is not { } length)
         {
             return null;
         }
-        DimExpr batch = cache.Shape[StateDescription.BatchAxis];
+        DimExpr batch = graph.Inputs.First(i => i.Name == state.Past).Type.Shape[0];
         long sequences = long.Min(DecodeTokens, long.Max(1, batch.Bounds(graph.Dimensions).Upper)), positions = DecodeTokens / sequences;
         if (graph.Dimensions[length].Upper <= positions || graph.Dimensions[length].Lower > positions)
         {

@@ -122,10 +122,10 @@ internal sealed class HeadSet
     private void Fill(BlockBuffer buffer, QueryTile tile, KeyBlock block)
     {
         _context.SetSource("attention/load", _case.Node);
-        buffer.Fill(Position(tile, block), block);
+        buffer.Fill(_case.Place(_builder, Position(tile, block)), block);
     }
 
-    private HeadPosition Position(QueryTile tile, KeyBlock block) => new(tile.Sequence, Head(tile), _case.Slot(block.Start));
+    private HeadPosition Position(QueryTile tile, KeyBlock block) => new(tile.Sequence, Head(tile), block.Start);
 
     /// <summary>Queries times keys.</summary>
     /// <param name="isFirst">Whether the block is the first of its tile.</param>

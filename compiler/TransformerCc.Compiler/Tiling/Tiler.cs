@@ -180,6 +180,7 @@ public sealed class Tiler
                 CachedAttention a when !ConstantHeads(a.Query, node.Inputs[0]) || !ConstantHeads(HeadLayout.BHSD, node.Inputs[2]) => "heads or head width are dynamic",
                 CacheAppend a when !ConstantHeads(a.New, node.Inputs[1]) => "heads or head width are dynamic",
                 CacheAppend { Circular: true } when !DimExpr.Mod(node.Output.Type.Shape[2], CacheAppend.SlotMultiple).Is(0) => $"a circular cache has a multiple of {CacheAppend.SlotMultiple} slots, this one {node.Output.Type.Shape[2]}",
+                CacheAppend { Paged: true } when node.Output.Type.Shape[2].ConstantValue is not { } page || page % CacheAppend.SlotMultiple != 0 => $"a page has a constant multiple of {CacheAppend.SlotMultiple} slots, here {node.Output.Type.Shape[2]}",
                 Rope when node.Output.Type.Shape.Last.ConstantValue is null => "the head width is dynamic",
                 Rope when node.Output.Type.Shape.Any(d => d.ConstantValue > ushort.MaxValue) => $"heads and their width are at most {ushort.MaxValue}",
                 _ => null,

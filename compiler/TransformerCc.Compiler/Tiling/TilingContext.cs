@@ -88,7 +88,7 @@ internal sealed class TilingContext
     public long AspPeak => MemoryPlanner.Problem(Builder.Program.Body, Chip, MemorySpace.Asp, 0).Problem.LivePeak();
 
     /// <summary>
-    /// The i64 elements of a vector, for scalar loads. Those of an input of the model come once, in front of everything: the
+    /// The i64 elements of a vector or a matrix, for scalar loads. Those of an input of the model come once, in front of everything: the
     /// sequencer never waits for them behind other loads.
     /// </summary>
     public TileBuffer Integers(Value vector)
@@ -98,7 +98,7 @@ internal sealed class TilingContext
             return buffer;
         }
         var stride = new Extent3(DimExpr.Zero, DimExpr.Zero, sizeof(long));
-        DimExpr count = vector.Type.Shape[0];
+        DimExpr count = vector.Type.Count;
         void Load()
         {
             buffer = Builder.Buffer(vector.Name, MemorySpace.Asp, Bound(count) * sizeof(long));

@@ -168,7 +168,7 @@ internal sealed class ValueStorage
         var op = (CacheAppend)append.Op;
         // The widest window counts: what one reader must see is kept for all.
         long[] windows = [.. graph.Nodes.Where(n => n.Inputs.Contains(state.Next)).Select(n => n.Op is CachedAttention a ? a.Window : 0)];
-        return new(op.Circular ? StateMode.Circular : StateMode.Append, append.Inputs[2].Name, op.New.Split(append.Inputs[1].Type.Shape.AsSpan()).Sequence, windows.Contains(0) ? 0 : windows.DefaultIfEmpty(0).Max()) { Positions = op.Positions };
+        return new(op.Circular ? StateMode.Circular : op.Paged ? StateMode.Paged : StateMode.Append, append.Inputs[2].Name, op.New.Split(append.Inputs[1].Type.Shape.AsSpan()).Sequence, windows.Contains(0) ? 0 : windows.DefaultIfEmpty(0).Max()) { Positions = op.Positions };
     }
 
     /// <summary>The storage format.</summary>

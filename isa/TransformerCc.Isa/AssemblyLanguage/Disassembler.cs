@@ -95,7 +95,7 @@ public static class Disassembler
 
     internal static string KindName(TensorKind kind) => kind switch { TensorKind.Input => "input", TensorKind.Output => "output", TensorKind.State => "state", _ => "scratch" };
 
-    internal static string ModeName(StateMode mode) => mode == StateMode.Append ? "append" : "circular";
+    internal static string ModeName(StateMode mode) => mode switch { StateMode.Append => "append", StateMode.Circular => "circular", _ => "paged" };
 
     internal static string ClassName(MacClass format) => format switch { MacClass.F32 => "f32", MacClass.BF16 => "bf16", MacClass.F8 => "f8", _ => "i8" };
 

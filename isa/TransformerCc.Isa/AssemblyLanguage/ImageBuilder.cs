@@ -240,11 +240,15 @@ internal sealed class ImageBuilder(AssemblyDiagnostics diagnostics, WeightSectio
 
     private StateMode Mode(IToken word)
     {
-        if (word.Text is not ("append" or "circular"))
+        foreach (StateMode mode in Enum.GetValues<StateMode>())
         {
-            diagnostics.Report("TCC4112", word, $"'{word.Text}' is neither append nor circular");
+            if (Disassembler.ModeName(mode) == word.Text)
+            {
+                return mode;
+            }
         }
-        return word.Text == "circular" ? StateMode.Circular : StateMode.Append;
+        diagnostics.Report("TCC4112", word, $"'{word.Text}' is none of append, circular and paged");
+        return default;
     }
 
     private ElementType Format(IToken word)

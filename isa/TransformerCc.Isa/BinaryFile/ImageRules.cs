@@ -189,9 +189,13 @@ internal static class ImageRules
             CheckExpression($"the positions of state '{t.Name}'", state.Positions);
             TensorSymbol? past = image.Tensors.FirstOrDefault(i => i.Name == state.Past && i.Kind == TensorKind.Input);
             if (t.Shape.Length != StateDescription.Rank || state.Window < 0 || (state.Mode == StateMode.Circular && state.Window == 0)
-                || past is not { Type: ElementType.I64, Shape: [var sequences] } || sequences != t.Shape[StateDescription.BatchAxis])
+                || past is not { Type: ElementType.I64, Shape: [var sequences] } || (state.Mode != StateMode.Paged && sequences != t.Shape[StateDescription.BatchAxis]))
             {
                 Report(FileCodes.State, $"state '{t.Name}' needs {StateDescription.Rank} dimensions, a window if it is circular, and an i64 input that counts the positions of each sequence; it names '{state.Past}'");
+            }
+            else if (state.Mode == StateMode.Paged && (state.Positions is null || t.Shape[StateDescription.SlotAxis].ConstantValue is not > 0 || image.Tensors.FirstOrDefault(i => i.Name == StateDescription.PageTable && i.Kind == TensorKind.Input) is not { Type: ElementType.I64, Fill: not null, Shape: [var rows, _] } || rows != sequences))
+            {
+                Report(FileCodes.State, $"state '{t.Name}' is paged: it needs pages of a constant size, the most positions of a sequence, and the integer input '{StateDescription.PageTable}' with the pages of each sequence");
             }
         }
 

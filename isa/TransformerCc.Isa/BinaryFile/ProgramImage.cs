@@ -82,10 +82,12 @@ public enum StateMode : byte
     Append,
     /// <summary>In slot p modulo the number of slots.</summary>
     Circular,
+    /// <summary>In slot p modulo the number of slots of a page: the one that the <see cref="StateDescription.PageTable"/> names.</summary>
+    Paged,
 }
 
 /// <summary>
-/// A state is a tensor that lives on between runs: a cache of keys or values with the axes batch, head, slot and width. A
+/// A state is a tensor that lives on between runs: a cache of keys or values with the axes batch or page, head, slot and width. A
 /// run appends <paramref name="Length"/> positions to each sequence, after those that the input <paramref name="Past"/> counts.
 /// </summary>
 /// <param name="Past">An i64 input with one element for each sequence.</param>
@@ -95,6 +97,10 @@ public sealed record StateDescription(StateMode Mode, string Past, DimExpr Lengt
     /// <summary>The most positions of a sequence; null where the slots of an append state decide, or nothing does.</summary>
     public DimExpr? Positions { get; init; }
 
+    /// <summary>The i64 input [sequences, pages of a sequence] of a program with paged states: which page of them holds which positions of a sequence.</summary>
+    public const string PageTable = "page_table";
+
+    /// <summary>A state that is paged has its pages in place of sequences.</summary>
     public const int BatchAxis = 0, SlotAxis = 2, Rank = 4;
 }
 

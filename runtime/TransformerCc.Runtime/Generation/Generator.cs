@@ -100,15 +100,19 @@ public sealed class Generator
         long[] past = new long[sequences.Length], valid = new long[sequences.Length];
         for (int i = 0; i < sequences.Length; i++)
         {
-            // An answer that is over runs on over its last positions, which nobody reads any more.
-            past[i] = long.Min(sequences[i].Past, context - length);
+            past[i] = sequences[i].Finish is null ? long.Min(sequences[i].Past, context - length) : 0;
             int[] tokens = sequences[i].Finish is null ? sequences[i].Take(length) : [];
             rows[i] = new int[length];
             tokens.CopyTo(rows[i], 0);
             valid[i] = int.Max(tokens.Length, 1);
         }
         IReadOnlyList<ReadOnlyMemory<float>> logits = cache.Run(rows, past, valid, cancellation);
-        return [.. Enumerable.Range(0, sequences.Length).Where(i => sequences[i].Finish is null && sequences[i].Pending == 0).Select(i => sequences[i].Next(i, logits[i].Span))];
+        GeneratedToken[] steps = [.. Enumerable.Range(0, sequences.Length).Where(i => sequences[i].Finish is null && sequences[i].Pending == 0).Select(i => sequences[i].Next(i, logits[i].Span))];
+        foreach (GeneratedToken step in steps.Where(s => sequences[s.Sequence].Finish is not null))
+        {
+            cache.End(step.Sequence);
+        }
+        return steps;
     }
 
     private void Check(IReadOnlyList<IReadOnlyList<int>> prompts, GenerationOptions options)

@@ -25,4 +25,7 @@ public interface ISequences
     /// <param name="lengths">Tokens of each row that are no padding, at least one.</param>
     /// <returns>The logits behind the last token of each row that is no padding.</returns>
     IReadOnlyList<ReadOnlyMemory<float>> Run(IReadOnlyList<int[]> rows, long[] past, long[] lengths, CancellationToken cancellation);
+
+    /// <summary>A sequence is over: what it holds may go. Later runs have padding in its row, with nothing past.</summary>
+    void End(int sequence) { }
 }

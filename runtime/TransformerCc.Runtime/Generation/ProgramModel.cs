@@ -68,6 +68,8 @@ public sealed class ProgramModel : ILanguageModel
     {
         private readonly Session _session = new(model._program);
 
+        public void End(int sequence) => state.Release(sequence);
+
         public IReadOnlyList<ReadOnlyMemory<float>> Run(IReadOnlyList<int[]> tokens, long[] past, long[] lengths, CancellationToken cancellation)
         {
             int length = tokens[0].Length;

@@ -138,12 +138,24 @@ public sealed class LoadedProgram : IDisposable
         }
         foreach (TensorSymbol t in image.Tensors.Where(t => t.Kind == TensorKind.State || t.State is not null))
         {
-            bool counts = image.Tensors.Any(i => i.Kind == TensorKind.Input && i.Name == t.State?.Past && i is { Type: ElementType.I64, Shape.Length: 1 } && i.Shape[0] == t.Shape.FirstOrDefault());
+            bool counts = image.Tensors.Any(i => i.Kind == TensorKind.Input && i.Name == t.State?.Past && i is { Type: ElementType.I64, Shape.Length: 1 } && (i.Shape[0] == t.Shape.FirstOrDefault() || t.State!.Mode == StateMode.Paged));
             if (t.Kind != TensorKind.State || t.Shape.Length != StateDescription.Rank || !counts)
             {
                 diagnostics.Add(Diagnostic.Error("TCC5016", $"state '{t.Name}' needs {StateDescription.Rank} dimensions and an i64 input that counts the positions of each sequence"));
             }
+            else if (t.State!.Mode == StateMode.Paged && !IsPaged(t))
+            {
+                diagnostics.Add(Diagnostic.Error("TCC5016", $"the paged state '{t.Name}' needs the input '{StateDescription.PageTable}' with the pages of each sequence, and the pages that all others have"));
+            }
         }
+        bool IsPaged(TensorSymbol t)
+        {
+            TensorSymbol first = image.Tensors.First(s => s.State?.Mode == StateMode.Paged), past = image.Tensors.First(i => i.Name == t.State!.Past && i.Kind == TensorKind.Input);
+            bool alike = t.State!.Past == first.State!.Past && t.State.Length == first.State.Length && t.Shape[StateDescription.BatchAxis] == first.Shape.FirstOrDefault()
+                && t.Shape[StateDescription.SlotAxis].ConstantValue is > 0 and { } size && first.Shape.ElementAtOrDefault(StateDescription.SlotAxis)?.ConstantValue == size;
+            return alike && image.Tensors.Any(i => i is { Name: StateDescription.PageTable, Kind: TensorKind.Input, Type: ElementType.I64, Fill: not null, Shape: [var rows, _] } && rows == past.Shape[0]);
+        }
+
         var names = new HashSet<(TensorKind, string)>();
         foreach (TensorSymbol t in image.Tensors)
         {

@@ -56,7 +56,7 @@ public static class TimingModel
             Waits = [.. recorder.Waits.GroupBy(w => (w.Key.Engine, Debug(image, w.Key.Tag).Operation, Node: NodeTime.NameOf(Debug(image, w.Key.Tag).Node, Debug(image, w.Key.Tag).Source), w.Key.Cause, w.Key.From))
                 .Select(g => new NodeWait(g.Key.Engine, g.Key.Operation, g.Key.Node, g.Key.Cause, g.Key.From, g.Sum(w => w.Value))).OrderByDescending(w => w.Cycles)],
             Tokens = image.Tensors.FirstOrDefault(t => t.State is not null) is { State: { } state } cache
-                ? DimensionBinder.Evaluate(cache.Shape[StateDescription.BatchAxis] * state.Length, values, cache.Name) : null,
+                ? DimensionBinder.Evaluate(image.Tensors.First(t => t.Name == state.Past).Shape[0] * state.Length, values, cache.Name) : null,
         };
     }
 

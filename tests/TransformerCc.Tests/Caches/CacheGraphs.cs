@@ -8,7 +8,7 @@ using TransformerCc.Isa.Tensors;
 namespace TransformerCc.Tests.Caches;
 
 /// <summary>One attention over caches: queries, keys and values are the inputs. GQA, any window, linear or circular.</summary>
-internal sealed record CacheGraphs(int Heads = 4, int KeyHeads = 2, int Width = 8, int ValueWidth = 8, int Window = 0, int Slots = 0, string Format = "f32", CacheFormat? Cache = null, bool ShrinkToWindow = false, float SoftCap = 0, int MaxContext = 512, int MaxLength = 512)
+internal sealed record CacheGraphs(int Heads = 4, int KeyHeads = 2, int Width = 8, int ValueWidth = 8, int Window = 0, int Slots = 0, string Format = "f32", CacheFormat? Cache = null, bool ShrinkToWindow = false, float SoftCap = 0, int MaxContext = 512, int MaxLength = 512, bool Paged = false)
 {
     /// <summary>Slots makes the caches circular.</summary>
     public bool Circular => Slots > 0;
@@ -46,6 +46,12 @@ internal sealed record CacheGraphs(int Heads = 4, int KeyHeads = 2, int Width = 
         {
             new WindowCaches().Run(graph, new PassContext());
             Assert.Empty(GraphVerifier.Verify(graph));
+        }
+        if (Paged)
+        {
+            new PageCaches().Run(graph, new PassContext());
+            Assert.Empty(GraphVerifier.Verify(graph));
+            Assert.Equal(GraphPrinter.Print(graph), GraphPrinter.Print(GraphParser.Parse(GraphPrinter.Print(graph))));
         }
         if (Cache is { } format)
         {
@@ -88,6 +94,9 @@ internal sealed record CacheGraphs(int Heads = 4, int KeyHeads = 2, int Width = 
         }
         return new Tensor(t.Type, [count, length, .. t.Shape[2..]], bytes);
     }
+
+    /// <summary>Which pages each sequence has.</summary>
+    public static Tensor Table(long sequences, params long[] pages) => Tensor.From<long>(ElementType.I64, [sequences, pages.Length / sequences], pages);
 
     public static Tensor Past(params long[] past) => Tensor.From<long>(ElementType.I64, [past.Length], past);
 }

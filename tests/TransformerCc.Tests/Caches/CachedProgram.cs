@@ -2,6 +2,7 @@ using TransformerCc.Compiler;
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Evaluation;
 using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Compiler.GraphPasses;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Tensors;
@@ -46,6 +47,13 @@ internal sealed class CachedProgram : IDisposable
         if (!_graphs.Circular)
         {
             dimensions["context"] = caches.Context;
+        }
+        if (_graphs.Paged)
+        {
+            // The reference has its own pages, the last first: which they are changes nothing.
+            long columns = (caches.Context + PageCaches.Positions - 1) / PageCaches.Positions, pages = past.Length * columns;
+            dimensions["pages"] = pages;
+            inputs = new(inputs) { [StateDescription.PageTable] = CacheGraphs.Table(past.Length, [.. Enumerable.Range(1, (int)pages).Select(i => pages - i)]) };
         }
         Tensor golden = GraphEvaluator.Evaluate(_graph, inputs, dimensions, states: caches.Reference)["y"], y = run.Outputs["y"];
         ErrorMeasures errors = ErrorMeasures.Of(TensorMath.Doubles(y), TensorMath.Doubles(golden));

@@ -9,7 +9,10 @@ namespace TransformerCc.Compiler.GraphIR.Operators;
 /// Position j lies in slot j, or in slot j mod C of circular caches. Heads are grouped and scores scaled and capped as in
 /// <see cref="Attention"/>.
 /// </summary>
-/// <remarks>Caches of i8 hold codes, and two more operands the f32 scales [B, Hk, C, 1] of keys and of values.</remarks>
+/// <remarks>
+/// Caches of i8 hold codes, and two more operands the f32 scales [B, Hk, C, 1] of keys and of values. Paged caches are
+/// [pages, Hk, C, D]: the last operand is the page table, as in <see cref="CacheAppend"/>.
+/// </remarks>
 /// <param name="Window">Keys that a query sees; 0 for all.</param>
 public sealed record CachedAttention(HeadLayout Query, HeadLayout Result, float Scale, float SoftCap, long Window, bool Circular)
     : Operator, IOperator<CachedAttention>
@@ -21,11 +24,18 @@ public sealed record CachedAttention(HeadLayout Query, HeadLayout Result, float 
     /// <summary>Whether the caches hold codes with scales.</summary>
     public bool Scaled { get; init; }
 
+    /// <summary>Whether sequences share pages, which a table names.</summary>
+    public bool Paged { get; init; }
+
+    /// <summary>Positions that a sequence can have.</summary>
+    public DimExpr Slots(IReadOnlyList<Value> inputs) => Paged ? inputs[^1].Type.Shape[1] * inputs[1].Type.Shape[2] : inputs[1].Type.Shape[2];
+
     public static CachedAttention Read(IAttributeReader reader) => new(
         reader.Word<HeadLayout>("query"), reader.Word<HeadLayout>("result"), (float)reader.Float("scale"),
         reader.Has("soft_cap") ? (float)reader.Float("soft_cap") : 0, reader.Has("window") ? reader.Integer("window") : 0, reader.Flag("circular"))
     {
         Scaled = reader.Flag("scaled"),
+        Paged = reader.Flag("paged"),
     };
 
     public override void Attributes(IAttributeVisitor visitor)
@@ -43,11 +53,12 @@ public sealed record CachedAttention(HeadLayout Query, HeadLayout Result, float 
         }
         visitor.Flag("circular", Circular);
         visitor.Flag("scaled", Scaled);
+        visitor.Flag("paged", Paged);
     }
 
     public override EquatableArray<TensorType> Infer(EquatableArray<TensorType> inputs)
     {
-        ShapeRules.ExpectOperands(inputs, Scaled ? 6 : 4, Scaled ? "q, key cache, value cache, past, key scales, value scales" : "q, key cache, value cache, past");
+        ShapeRules.ExpectOperands(inputs, 4 + (Scaled ? 2 : 0) + (Paged ? 1 : 0), $"q, key cache, value cache, past{(Scaled ? ", key scales, value scales" : "")}{(Paged ? ", page table" : "")}");
         ShapeRules.ExpectFloat(inputs[0], "q");
         ShapeRules.ExpectRank(inputs[0], 4, "q");
         for (int i = 1; i <= 2; i++)
@@ -61,8 +72,16 @@ public sealed record CachedAttention(HeadLayout Query, HeadLayout Result, float 
         ShapeRules.Expect(Window >= 0 && (Window > 0 || !Circular), $"a window of {Window}: circular caches need one, and it is not negative");
         (DimExpr batch, DimExpr queryHeads, DimExpr queries, DimExpr width) = Query.Split(inputs[0].Shape.AsSpan());
         EquatableArray<DimExpr> keys = inputs[1].Shape, values = inputs[2].Shape;
-        ShapeRules.ExpectEqual(batch, keys[0], "the batch of q", "the batch of the keys");
-        ShapeRules.ExpectEqual(batch, values[0], "the batch of q", "the batch of the values");
+        if (Paged)
+        {
+            CacheAppend.ExpectTable(inputs[^1], batch, Circular);
+            ShapeRules.ExpectEqual(keys[0], values[0], "the pages of the keys", "the pages of the values");
+        }
+        else
+        {
+            ShapeRules.ExpectEqual(batch, keys[0], "the batch of q", "the batch of the keys");
+            ShapeRules.ExpectEqual(batch, values[0], "the batch of q", "the batch of the values");
+        }
         ShapeRules.ExpectEqual(width, keys[3], "the head width of q", "the head width of the keys");
         ShapeRules.ExpectEqual(keys[1], values[1], "the heads of the keys", "the heads of the values");
         ShapeRules.ExpectEqual(keys[2], values[2], "the positions of the keys", "the positions of the values");
@@ -76,7 +95,8 @@ public sealed record CachedAttention(HeadLayout Query, HeadLayout Result, float 
     public override Tensor[] Evaluate(IReadOnlyList<Tensor> inputs, IReadOnlyDictionary<string, long> dimensions)
     {
         (long batch, long heads, long queries, long width) = Query.Split(inputs[0].Shape);
-        long keyHeads = inputs[1].Shape[1], capacity = inputs[1].Shape[2], valueWidth = inputs[2].Shape[3];
+        var slots = new CacheSlots(inputs[1].Shape.ToArray(), Circular, Paged ? inputs[^1] : null);
+        long keyHeads = inputs[1].Shape[1], capacity = slots.Capacity, valueWidth = inputs[2].Shape[3];
         long[] past = TensorMath.Longs(inputs[3]);
         var results = new List<Tensor>();
         for (int b = 0; b < batch; b++)
@@ -94,8 +114,7 @@ public sealed record CachedAttention(HeadLayout Query, HeadLayout Result, float 
                 var rows = new double[keyHeads * count * columns];
                 for (long row = 0; row < keyHeads * count; row++)
                 {
-                    long position = first + (row % count), slot = Circular ? position % capacity : position;
-                    all.AsSpan((int)(((((b * keyHeads) + (row / count)) * capacity) + slot) * columns), (int)columns).CopyTo(rows.AsSpan((int)(row * columns)));
+                    all.AsSpan((int)(slots.Row(b, row / count, first + (row % count)) * columns), (int)columns).CopyTo(rows.AsSpan((int)(row * columns)));
                 }
                 return TensorMath.FromDoubles(ElementType.F64, [1, keyHeads, count, columns], rows);
             }

@@ -1,0 +1,122 @@
+using TransformerCc.Compiler;
+using TransformerCc.Compiler.GraphPasses;
+using TransformerCc.Isa;
+using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime;
+
+namespace TransformerCc.Tests.Caches;
+
+/// <summary>Caches in pages that sequences share: where the pages lie changes no bit, and what is not there is refused.</summary>
+public class PagedCacheTests
+{
+    private const long Context = 300;
+
+    [Theory]
+    [InlineData(null, 0)]
+    [InlineData(CacheFormat.Int8, 0)]
+    [InlineData(CacheFormat.BF16, 140)]
+    public void AnyTableGivesTheBitsOfAnAppendedCache(CacheFormat? format, int window)
+    {
+        var whole = new CacheGraphs(Cache: format, Window: window);
+        using CachedProgram appended = new(whole, TestChips.Default, Precision.F32), paged = new(whole with { Paged = true }, TestChips.Default, Precision.F32);
+        Assert.All(paged.Program.Image.Tensors.Where(t => t.State is not null), t => Assert.Equal((StateMode.Paged, DimExpr.Constant(PageCaches.Positions)), (t.State!.Mode, t.Shape[2])));
+        Dictionary<string, Tensor> sequences = whole.Sequences(new Random(6), 2, Context);
+        byte[] expected = Run(appended, null);
+        Assert.Equal(expected, Run(paged, null));
+        Assert.Equal(expected, Run(paged, CacheGraphs.Table(2, 0, 1, 2, 3, 4, 5)));
+        Assert.Equal(expected, Run(paged, CacheGraphs.Table(2, 5, 0, 3, 2, 4, 1)));
+
+        // Both sequences read different lengths: the second is 90 positions behind the first.
+        byte[] Run(CachedProgram program, Tensor? table)
+        {
+            CachedProgram.Caches caches = program.Begin(2, Context);
+            var bytes = new List<byte>();
+            Step(0, 0, 100);
+            Step(100, 10, 100);
+            Step(200, 110, 55);
+            Step(255, 165, 1);
+            Step(256, 166, 1);
+            Step(257, 167, 43);
+            return [.. bytes];
+
+            void Step(long first, long second, long length)
+            {
+                Dictionary<string, Tensor> inputs = sequences.ToDictionary(s => s.Key, s =>
+                    new Tensor(s.Value.Type, [2, length, .. s.Value.Shape[2..]], (byte[])[.. CacheGraphs.Part(s.Value, 0, 1, first, length).Data.Span, .. CacheGraphs.Part(s.Value, 1, 1, second, length).Data.Span]));
+                if (table is not null)
+                {
+                    inputs[StateDescription.PageTable] = table;
+                }
+                bytes.AddRange(program.Run(caches, inputs, [first, second]).Data.ToArray());
+            }
+        }
+    }
+
+    [Fact]
+    public void PagesAreTakenWhenTheyAreNeededAndGivenBack()
+    {
+        var graphs = new CacheGraphs(Paged: true);
+        using var program = new CachedProgram(graphs, TestChips.Default, Precision.F32);
+        Dictionary<string, Tensor> sequences = graphs.Sequences(new Random(3), 2, Context);
+        SessionState state = SessionState.Create(program.Program, new Dictionary<string, long> { ["batch"] = 2, ["context"] = Context, ["pages"] = 4 });
+        Assert.Equal(0, state.Pages);
+        Run(0, 0, 100);
+        Assert.Equal(2, state.Pages);
+        Run(100, 100, 28);
+        Assert.Equal(2, state.Pages);
+        Run(128, 128, 1);
+        Assert.Equal(4, state.Pages);
+        // The pool is full: nothing changes, until one sequence is over.
+        Assert.Equal("TCC5039", Assert.Throws<DiagnosticException>(() => Run(129, 129, 128)).Diagnostics[0].Code);
+        Assert.Equal(4, state.Pages);
+        Assert.Equal([129L, 129], state.Positions);
+        state.Release(1);
+        Assert.Equal(2, state.Pages);
+        Assert.Equal([129L, 0], state.Positions);
+        Run(129, 0, 128);
+        Assert.Equal(4, state.Pages);
+        state.Clear();
+        Assert.Equal(0, state.Pages);
+
+        void Run(long first, long second, long length)
+        {
+            Dictionary<string, Tensor> inputs = CacheGraphs.Positions(sequences, 0, length);
+            inputs["past"] = CacheGraphs.Past(first, second);
+            new Session(program.Program).Run(inputs, new RunOptions { State = state });
+        }
+    }
+
+    [Fact]
+    public void PagesThatAreNotThereAreRefused()
+    {
+        var graphs = new CacheGraphs(Paged: true);
+        using var program = new CachedProgram(graphs, TestChips.Default, Precision.F32);
+        Dictionary<string, Tensor> sequences = graphs.Sequences(new Random(3), 2, Context);
+        SessionState state = SessionState.Create(program.Program, 2, Context);
+        Assert.Equal("TCC5040", Refused(0, 10, 6, 0, 0, 1, 0, 0));
+        Assert.Equal("TCC5040", Refused(0, 10, -1, 0, 0, 1, 0, 0));
+        Assert.Equal("TCC5040", Refused(0, 10, long.MaxValue, 0, 0, 1, 0, 0));
+        Assert.Equal("TCC5040", Refused(0, 10, 0, 0, 0, 1, 0, 99));
+        // A page that two sequences write, and one that a sequence has twice.
+        Assert.Equal("TCC5040", Refused(0, 10, 2, 0, 0, 2, 0, 0));
+        Assert.Equal("TCC5040", Refused(0, 200, 2, 2, 0, 1, 3, 0));
+        Run(0, 130, 4, 3, 0, 2, 1, 0);
+        // Pages that do not hold what is past.
+        Assert.Equal("TCC5040", Refused(130, 1, 4, 5, 0, 2, 1, 0));
+        Assert.Equal("TCC5040", Refused(131, 1, 4, 3, 0, 2, 1, 0));
+        // What sequences only read they may have in common.
+        Run(128, 10, 4, 3, 0, 4, 1, 0);
+
+        string Refused(long past, long length, params long[] pages) => Assert.Throws<DiagnosticException>(() => Run(past, length, pages)).Diagnostics[0].Code;
+
+        void Run(long past, long length, params long[] pages)
+        {
+            Dictionary<string, Tensor> inputs = CacheGraphs.Positions(sequences, 0, length);
+            inputs["past"] = CacheGraphs.Past(past, past);
+            inputs[StateDescription.PageTable] = CacheGraphs.Table(2, pages);
+            Assert.Empty(new Session(program.Program).Run(inputs, new RunOptions { State = state, Check = true }).Findings);
+        }
+    }
+}
