@@ -50,6 +50,17 @@ public sealed class GenerationTests : IDisposable
         Refused("TCC7001", 2);
     }
 
+    [DataFact("gguf")]
+    public void Pages_tell_the_same_story()
+    {
+        ToolRun.Good("compile", TestData.Get("gguf/stories260k-f32.gguf"), "-o", Binary, "--precision", "f32", "--cache-mode", "paged", "--verify-each");
+        Assert.Equal(", there was a little girl named Lily.\n", ToolRun.Good("run", Binary, "--prompt", "Once upon a time", "--max-tokens", "11").Output);
+        JsonElement cache = ToolRun.Good("inspect", Binary, "--json").Json().GetProperty("caches")[0];
+        Assert.Equal(("paged", 128), (cache.GetProperty("mode").GetString(), cache.GetProperty("page").GetInt32()));
+        Assert.Contains("paged", ToolRun.Good("inspect", Binary).Output, StringComparison.Ordinal);
+        ToolRun.Good("estimate", Binary, "--set", "batch=2", "length=1", "past=300", "context=400");
+    }
+
     [Fact]
     public void A_program_that_is_no_language_model_is_refused()
     {

@@ -83,13 +83,17 @@ public static class GraphEvaluator
         }
     }
 
-    /// <summary>An input that was left out: its fill, or zeros for a state.</summary>
+    /// <summary>An input that was left out: its fill, pages of its own for every sequence, or zeros for a state.</summary>
     private static Tensor Filled(Graph graph, Value input, IReadOnlyDictionary<string, long> symbols)
     {
         long[] shape = TensorMath.Evaluate(input.Type.Shape, symbols);
         if (Strided.Count(shape) > MaxElements)
         {
             throw new DiagnosticException(Diagnostic.Error(TooLarge, $"{input} would hold {Strided.Count(shape)} elements; the reference evaluates up to {MaxElements}"));
+        }
+        if (graph.Nodes.Exists(n => n.Op is CacheAppend { Paged: true } && ReferenceEquals(n.Inputs[3], input)))
+        {
+            return TensorMath.FromLongs(input.Type.Element, shape, [.. Enumerable.Range(0, (int)Strided.Count(shape)).Select(page => (long)page)]);
         }
         return graph.Fills.TryGetValue(input, out DimExpr? fill)
             ? TensorMath.FromLongs(input.Type.Element, shape, [.. Enumerable.Repeat(fill.Evaluate(symbols), (int)Strided.Count(shape))])
