@@ -58,7 +58,7 @@ public sealed class GenerationTests : IDisposable
         JsonElement cache = ToolRun.Good("inspect", Binary, "--json").Json().GetProperty("caches")[0];
         Assert.Equal(("paged", 128), (cache.GetProperty("mode").GetString(), cache.GetProperty("page").GetInt32()));
         Assert.Contains("paged", ToolRun.Good("inspect", Binary).Output, StringComparison.Ordinal);
-        ToolRun.Good("estimate", Binary, "--set", "batch=2", "length=1", "past=300", "context=400");
+        ToolRun.Good("estimate", Binary, "--set", "batch=2", "length=1", "past=60", "context=100");
     }
 
     [Fact]
