@@ -12,12 +12,13 @@ namespace TransformerCc.Compiler.GraphPasses;
 /// program, says for all of them which pages a sequence has. As many pages as all sequences can fill, unless the
 /// dimension "pages" says otherwise.
 /// </summary>
-public sealed class PageCaches : IGraphPass
+/// <param name="positions">Of a page: a multiple of <see cref="CacheAppend.SlotMultiple"/>, which blocks of attention divide.</param>
+public sealed class PageCaches(int positions = PageCaches.Positions) : IGraphPass
 {
     public const string NoPages = "TCC2111";
 
-    /// <summary>Positions of a page: whole blocks of attention on every chip, so that no block crosses from page to page.</summary>
-    public const int Positions = CacheAppend.SlotMultiple;
+    /// <summary>Whole blocks of attention on every chip: blocks, and so the bits, are those of caches without pages.</summary>
+    public const int Positions = CacheAppend.LargestBlock;
 
     private const string Pages = "pages";
 
@@ -32,7 +33,7 @@ public sealed class PageCaches : IGraphPass
         }
         DimExpr batch = states[0].Input.Type.Shape[0], slots = states[0].Input.Type.Shape[2];
         bool alike = Array.TrueForAll(states, s => s.Input.Type.Shape[0] == batch && s.Input.Type.Shape[2] == slots);
-        DimExpr columns = DimExpr.CeilDiv(slots, Positions), pages = batch * columns;
+        DimExpr columns = DimExpr.CeilDiv(slots, positions), pages = batch * columns;
         Value table = graph.AddInput(StateDescription.PageTable, new TensorType(ElementType.I64, [batch, columns]));
         if (!alike || graph.Dimensions.ContainsKey(Pages) || table.Name != StateDescription.PageTable)
         {
@@ -49,7 +50,7 @@ public sealed class PageCaches : IGraphPass
             append.Op = (CacheAppend)append.Op with { Paged = true, Positions = slots };
             append.Inputs.Add(table);
             EquatableArray<DimExpr> shape = state.Input.Type.Shape;
-            state.Input.Type = state.Next.Type = state.Input.Type with { Shape = [DimExpr.Symbol(Pages), shape[1], Positions, shape[3]] };
+            state.Input.Type = state.Next.Type = state.Input.Type with { Shape = [DimExpr.Symbol(Pages), shape[1], positions, shape[3]] };
             foreach (Node reader in uses.GetValueOrDefault(state.Next, []).Where(r => r.Op is CachedAttention { Paged: false }))
             {
                 reader.Op = (CachedAttention)reader.Op with { Paged = true };

@@ -8,7 +8,7 @@ using TransformerCc.Isa.Tensors;
 namespace TransformerCc.Tests.Caches;
 
 /// <summary>One attention over caches: queries, keys and values are the inputs. GQA, any window, linear or circular.</summary>
-internal sealed record CacheGraphs(int Heads = 4, int KeyHeads = 2, int Width = 8, int ValueWidth = 8, int Window = 0, int Slots = 0, string Format = "f32", CacheFormat? Cache = null, bool ShrinkToWindow = false, float SoftCap = 0, int MaxContext = 512, int MaxLength = 512, bool Paged = false)
+internal sealed record CacheGraphs(int Heads = 4, int KeyHeads = 2, int Width = 8, int ValueWidth = 8, int Window = 0, int Slots = 0, string Format = "f32", CacheFormat? Cache = null, bool ShrinkToWindow = false, float SoftCap = 0, int MaxContext = 512, int MaxLength = 512, int Page = 0)
 {
     /// <summary>Slots makes the caches circular.</summary>
     public bool Circular => Slots > 0;
@@ -47,9 +47,9 @@ internal sealed record CacheGraphs(int Heads = 4, int KeyHeads = 2, int Width = 
             new WindowCaches().Run(graph, new PassContext());
             Assert.Empty(GraphVerifier.Verify(graph));
         }
-        if (Paged)
+        if (Page > 0)
         {
-            new PageCaches().Run(graph, new PassContext());
+            new PageCaches(Page).Run(graph, new PassContext());
             Assert.Empty(GraphVerifier.Verify(graph));
             Assert.Equal(GraphPrinter.Print(graph), GraphPrinter.Print(GraphParser.Parse(GraphPrinter.Print(graph))));
         }

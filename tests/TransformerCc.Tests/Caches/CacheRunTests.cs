@@ -27,9 +27,9 @@ public class CacheRunTests
         ("window of one", "tx1", Precision.F32, new CacheGraphs(Window: 1), 140),
         ("circular", "tx1", Precision.F32, new CacheGraphs(Window: 60, Slots: 256), 700),
         ("capped", "tx1", Precision.F32, new CacheGraphs(SoftCap: 2, KeyHeads: 1), 150),
-        ("pages", "tx1", Precision.F32, new CacheGraphs(Paged: true), 300),
-        ("pages of codes in a window", "tiny", Precision.BF16, new CacheGraphs(Cache: CacheFormat.Int8, Width: 20, Window: 150, Paged: true), 300),
-        ("pages on a small chip", "tiny", Precision.F32, new CacheGraphs(Heads: 8, KeyHeads: 2, Width: 32, ValueWidth: 12, Cache: CacheFormat.BF16, Paged: true), 200),
+        ("pages", "tx1", Precision.F32, new CacheGraphs(Page: 128), 300),
+        ("pages of codes in a window", "tiny", Precision.BF16, new CacheGraphs(Cache: CacheFormat.Int8, Width: 20, Window: 150, Page: 128), 300),
+        ("pages on a small chip", "tiny", Precision.F32, new CacheGraphs(Heads: 8, KeyHeads: 2, Width: 32, ValueWidth: 12, Cache: CacheFormat.BF16, Page: 128), 200),
         ("odd widths", "tiny", Precision.F32, new CacheGraphs(Heads: 3, KeyHeads: 3, Width: 20, ValueWidth: 12, Window: 100), 200),
         ("small chip", "tiny", Precision.BF16, new CacheGraphs(Heads: 8, KeyHeads: 2, Width: 32, ValueWidth: 32, Format: "bf16"), 170),
     ];

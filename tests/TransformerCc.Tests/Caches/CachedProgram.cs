@@ -2,7 +2,6 @@ using TransformerCc.Compiler;
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Evaluation;
 using TransformerCc.Compiler.GraphIR.Operators;
-using TransformerCc.Compiler.GraphPasses;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Tensors;
@@ -48,10 +47,10 @@ internal sealed class CachedProgram : IDisposable
         {
             dimensions["context"] = caches.Context;
         }
-        if (_graphs.Paged)
+        if (_graphs.Page > 0)
         {
             // The reference has its own pages, the last first: which they are changes nothing.
-            long columns = (caches.Context + PageCaches.Positions - 1) / PageCaches.Positions, pages = past.Length * columns;
+            long columns = (caches.Context + _graphs.Page - 1) / _graphs.Page, pages = past.Length * columns;
             dimensions["pages"] = pages;
             inputs = new(inputs) { [StateDescription.PageTable] = CacheGraphs.Table(past.Length, [.. Enumerable.Range(1, (int)pages).Select(i => pages - i)]) };
         }

@@ -14,19 +14,22 @@ public class PagedCacheTests
     private const long Context = 300;
 
     [Theory]
-    [InlineData(null, 0)]
-    [InlineData(CacheFormat.Int8, 0)]
-    [InlineData(CacheFormat.BF16, 140)]
-    public void AnyTableGivesTheBitsOfAnAppendedCache(CacheFormat? format, int window)
+    [InlineData(null, 0, PageCaches.Positions)]
+    [InlineData(null, 1000, 128)]
+    [InlineData(CacheFormat.Int8, 1000, 128)]
+    [InlineData(CacheFormat.BF16, 140, 128)]
+    public void AnyTableGivesTheBitsOfAnAppendedCache(CacheFormat? format, int window, int page)
     {
         var whole = new CacheGraphs(Cache: format, Window: window);
-        using CachedProgram appended = new(whole, TestChips.Default, Precision.F32), paged = new(whole with { Paged = true }, TestChips.Default, Precision.F32);
-        Assert.All(paged.Program.Image.Tensors.Where(t => t.State is not null), t => Assert.Equal((StateMode.Paged, DimExpr.Constant(PageCaches.Positions)), (t.State!.Mode, t.Shape[2])));
+        using CachedProgram appended = new(whole, TestChips.Default, Precision.F32), paged = new(whole with { Page = page }, TestChips.Default, Precision.F32);
+        Assert.All(paged.Program.Image.Tensors.Where(t => t.State is not null), t => Assert.Equal((StateMode.Paged, DimExpr.Constant(page)), (t.State!.Mode, t.Shape[2])));
         Dictionary<string, Tensor> sequences = whole.Sequences(new Random(6), 2, Context);
         byte[] expected = Run(appended, null);
         Assert.Equal(expected, Run(paged, null));
-        Assert.Equal(expected, Run(paged, CacheGraphs.Table(2, 0, 1, 2, 3, 4, 5)));
-        Assert.Equal(expected, Run(paged, CacheGraphs.Table(2, 5, 0, 3, 2, 4, 1)));
+        long columns = (Context + page - 1) / page;
+        Assert.Equal(expected, Run(paged, CacheGraphs.Table(2, [.. Enumerable.Range(0, (int)columns * 2).Select(p => (long)p)])));
+        // Pages of the sequences in turns, from the last on.
+        Assert.Equal(expected, Run(paged, CacheGraphs.Table(2, [.. Enumerable.Range(0, (int)columns * 2).Select(i => (2 * columns) - 1 - (2 * (i % columns)) - (i / columns))])));
 
         // Both sequences read different lengths: the second is 90 positions behind the first.
         byte[] Run(CachedProgram program, Tensor? table)
@@ -55,9 +58,18 @@ public class PagedCacheTests
     }
 
     [Fact]
+    public void LargeBlocksDoNotCrossPages()
+    {
+        var whole = new CacheGraphs(MaxContext: 4096, MaxLength: 500);
+        using CachedProgram appended = new(whole, TestChips.Default, Precision.F32), paged = new(whole with { Page = PageCaches.Positions }, TestChips.Default, Precision.F32);
+        Dictionary<string, Tensor> sequences = whole.Sequences(new Random(7), 1, 1300);
+        Assert.Equal(appended.RunChunks(sequences, 1300, [500, 500, 300]), paged.RunChunks(sequences, 1300, [500, 500, 20, 7, 273]));
+    }
+
+    [Fact]
     public void PagesAreTakenWhenTheyAreNeededAndGivenBack()
     {
-        var graphs = new CacheGraphs(Paged: true);
+        var graphs = new CacheGraphs(Page: 128);
         using var program = new CachedProgram(graphs, TestChips.Default, Precision.F32);
         Dictionary<string, Tensor> sequences = graphs.Sequences(new Random(3), 2, Context);
         SessionState state = SessionState.Create(program.Program, new Dictionary<string, long> { ["batch"] = 2, ["context"] = Context, ["pages"] = 4 });
@@ -91,7 +103,7 @@ public class PagedCacheTests
     [Fact]
     public void PagesThatAreNotThereAreRefused()
     {
-        var graphs = new CacheGraphs(Paged: true);
+        var graphs = new CacheGraphs(Page: 128);
         using var program = new CachedProgram(graphs, TestChips.Default, Precision.F32);
         Dictionary<string, Tensor> sequences = graphs.Sequences(new Random(3), 2, Context);
         SessionState state = SessionState.Create(program.Program, 2, Context);

@@ -56,7 +56,7 @@ public sealed class GenerationTests : IDisposable
         ToolRun.Good("compile", TestData.Get("gguf/stories260k-f32.gguf"), "-o", Binary, "--precision", "f32", "--cache-mode", "paged", "--verify-each");
         Assert.Equal(", there was a little girl named Lily.\n", ToolRun.Good("run", Binary, "--prompt", "Once upon a time", "--max-tokens", "11").Output);
         JsonElement cache = ToolRun.Good("inspect", Binary, "--json").Json().GetProperty("caches")[0];
-        Assert.Equal(("paged", 128), (cache.GetProperty("mode").GetString(), cache.GetProperty("page").GetInt32()));
+        Assert.Equal(("paged", 1024), (cache.GetProperty("mode").GetString(), cache.GetProperty("page").GetInt32()));
         Assert.Contains("paged", ToolRun.Good("inspect", Binary).Output, StringComparison.Ordinal);
         ToolRun.Good("estimate", Binary, "--set", "batch=2", "length=1", "past=60", "context=100");
     }
