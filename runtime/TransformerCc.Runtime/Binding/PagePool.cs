@@ -22,7 +22,7 @@ internal sealed class PagePool
     public PagePool(long pages, long size, long sequences, long columns)
     {
         // A binary may state any sizes.
-        DramLayout.CheckSize(StateDescription.PageTable, (long)Int128.Min((Int128)long.Max(pages, sequences) * sizeof(long), long.MaxValue));
+        DramLayout.CheckSize(StateDescription.PageTable, (long)Int128.Min((Int128)long.Max(size, long.Max(pages, sequences)) * sizeof(long), long.MaxValue));
         (_size, _columns, _held) = (size, columns, new long[pages]);
         _pages = [.. Enumerable.Range(0, (int)sequences).Select(_ => new List<long>())];
         _free = [.. Enumerable.Range(0, (int)pages).Select(p => (long)p)];
