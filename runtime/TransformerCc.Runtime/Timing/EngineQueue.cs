@@ -1,3 +1,4 @@
+using TransformerCc.Isa.Costs;
 using TransformerCc.Isa.Instructions;
 
 namespace TransformerCc.Runtime.Timing;

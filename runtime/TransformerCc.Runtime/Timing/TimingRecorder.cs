@@ -1,4 +1,5 @@
 using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Costs;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Runtime.Loader;

@@ -1,4 +1,5 @@
 using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Costs;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Runtime.Emulation;
@@ -13,9 +14,6 @@ namespace TransformerCc.Runtime.Timing;
 /// </summary>
 internal sealed class TimingSimulation
 {
-    /// <summary>Cycles: of a taken branch, from dispatch to the head of an empty queue, from a release to the acquire it allows.</summary>
-    private const double TakenBranch = 2, QueuePush = 4, SemaphoreHandOff = 8;
-
     private readonly PreparedProgram _program;
     private readonly ChipDescription _chip;
     private readonly long[] _registers = new long[Reg.Count];
@@ -53,8 +51,8 @@ internal sealed class TimingSimulation
         _cancellation = cancellation;
         _loops = new LoopStack(_registers);
         _scalar = new ScalarUnit(_registers, parameters, load => known.Value(load, _registers));
-        _dram = new SharedBandwidth(chip.Memory.DramBytesPerSecond * chip.Memory.DramEfficiency / (chip.ClockGhz * 1e9));
-        _dramLatency = chip.Memory.DramLatencyNs * chip.ClockGhz;
+        _dram = new SharedBandwidth(TransferCost.BytesPerCycle(chip));
+        _dramLatency = TransferCost.Latency(chip);
         _arrayFree = new double[chip.Matrix.Arrays];
         _bankFree = new double[chip.Matrix.Arrays];
     }
@@ -130,11 +128,11 @@ internal sealed class TimingSimulation
             {
                 _known.Loaded(load, _registers);
             }
-            engine.Pending.Enqueue(new PendingInstruction(instruction, InstructionCost.Of(instruction, _registers, _chip), _time + QueuePush));
+            engine.Pending.Enqueue(new PendingInstruction(instruction, InstructionCost.Of(instruction, _registers, _chip), _time + DispatchCost.QueuePush));
             _recorder.Dispatched();
             if (engine.Pending.Count == 1)
             {
-                At(_time + QueuePush, engine);
+                At(_time + DispatchCost.QueuePush, engine);
             }
             _pc = _loops.Advance(_pc + 1);
             _time++;
@@ -171,7 +169,7 @@ internal sealed class TimingSimulation
                 break;
             case Branch branch when ScalarUnit.IsTaken(branch.Condition, _registers[branch.Value.Index]):
                 next += branch.Skip;
-                cycles = TakenBranch;
+                cycles = DispatchCost.TakenBranch;
                 break;
             case Branch or Fence or Wait or Post:
                 break;
@@ -339,13 +337,13 @@ internal sealed class TimingSimulation
         SemaphoreList releases = instruction.Releases;
         for (int i = 0; i < releases.Count; i++)
         {
-            switch (_channels.Release(releases[i], by, time + SemaphoreHandOff))
+            switch (_channels.Release(releases[i], by, time + DispatchCost.SemaphoreHandOff))
             {
                 case Engine.Sequencer:
                     Resume(_time);
                     break;
                 case { } waiting:
-                    At(time + SemaphoreHandOff, _engines[(int)waiting]);
+                    At(time + DispatchCost.SemaphoreHandOff, _engines[(int)waiting]);
                     break;
             }
         }

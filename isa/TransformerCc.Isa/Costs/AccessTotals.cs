@@ -1,20 +1,17 @@
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 
-namespace TransformerCc.Runtime.Timing;
+namespace TransformerCc.Isa.Costs;
 
 /// <summary>What an instruction moves, from its footprint.</summary>
-internal struct AccessTotals : IAccessSink
+public struct AccessTotals : IAccessSink
 {
-    /// <summary>Bytes of a DRAM burst, and what opening a row of a transfer costs in bytes of bandwidth.</summary>
-    public const long BurstBytes = 64, RowOverheadBytes = 32;
-
     private long _dram, _dramCharge, _asp, _wsp, _acc;
 
     /// <summary>Bytes of DRAM read or written.</summary>
     public readonly long Dram => _dram;
 
-    /// <summary>Σ rows (⌈bytes / 64⌉·64 + 32): the bandwidth that these bytes take.</summary>
+    /// <summary>The bandwidth that these bytes take: <see cref="TransferCost.Charge"/>.</summary>
     public readonly long DramCharge => _dramCharge;
 
     public readonly long Asp => _asp;
@@ -45,9 +42,7 @@ internal struct AccessTotals : IAccessSink
                 break;
             default:
                 _dram += bytes;
-                // Rows that follow each other without a gap are one.
-                (long runs, long run) = rowStride == rowBytes ? (1, bytes) : (rows, rowBytes);
-                _dramCharge += runs * (((run + BurstBytes - 1) / BurstBytes * BurstBytes) + RowOverheadBytes);
+                _dramCharge += TransferCost.Charge(rows, rowStride, rowBytes);
                 break;
         }
     }

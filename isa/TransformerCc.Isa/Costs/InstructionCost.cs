@@ -3,20 +3,14 @@ using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Tensors;
 
-namespace TransformerCc.Runtime.Timing;
+namespace TransformerCc.Isa.Costs;
 
 /// <summary>
 /// What one executed instruction costs, from its resolved operands and the chip description: cycles of its engine (DMA:
-/// what it asks of DRAM), and the events that take energy. The rules are those of the folder's README.
+/// what it asks of DRAM), and the events that take energy. The rules stand in the README of the timing model.
 /// </summary>
-internal readonly record struct InstructionCost
+public readonly record struct InstructionCost
 {
-    /// <summary>Start-up of the vector engine; of a reduction besides.</summary>
-    public const double VectorLatency = 24, ReductionLatency = 32;
-
-    /// <summary>Control of a weight load, and of the way out of an array.</summary>
-    public const double ArrayOverhead = 8;
-
     public AccessTotals Traffic { get; init; }
 
     /// <summary>From start to end, of the vector and copy engines.</summary>
@@ -32,6 +26,8 @@ internal readonly record struct InstructionCost
 
     public static InstructionCost Of(Instruction instruction, ReadOnlySpan<long> registers, ChipDescription chip)
     {
+        ArgumentNullException.ThrowIfNull(instruction);
+        ArgumentNullException.ThrowIfNull(chip);
         var traffic = new AccessTotals();
         instruction.Footprint(registers, ref traffic);
         switch (instruction)
@@ -39,7 +35,7 @@ internal readonly record struct InstructionCost
             case Wait or Post:
                 return default;
             case MatMul m:
-                return new InstructionCost { Traffic = traffic, Matrix = MatrixCost.Of(m, registers, chip.Matrix) };
+                return new InstructionCost { Traffic = traffic, Matrix = Product(m, registers, chip.Matrix) };
             case Gather g:
                 return Transfer(GatherTraffic(g, registers), chip);
             case Scatter s:
@@ -47,21 +43,18 @@ internal readonly record struct InstructionCost
         }
         if (instruction.Engine == Engine.Vector)
         {
-            (double operations, bool special, bool reduces) = VectorWork.Of(instruction, registers);
-            double lanes = special ? chip.Vector.SfuLanes : chip.Vector.AluLanes;
-            return new InstructionCost
-            {
-                Traffic = traffic,
-                VectorOperations = operations,
-                Cycles = VectorLatency + (reduces ? ReductionLatency : 0) + double.Max(double.Ceiling(operations / lanes), double.Ceiling(traffic.Asp / (double)chip.Vector.AspPortBytesPerCycle)),
-            };
+            var work = VectorWork.Of(instruction, registers);
+            return new InstructionCost { Traffic = traffic, VectorOperations = work.Operations, Cycles = work.Cycles(chip.Vector, traffic.Asp) };
         }
         return Transfer(traffic, chip);
     }
 
+    private static MatrixCost Product(MatMul i, ReadOnlySpan<long> registers, MatrixDescription matrix) =>
+        MatrixCost.Of(matrix, MatrixCost.ClassOf(i.AFormat, i.WFormat), i.M.Resolve(registers), i.K.Resolve(registers), i.N.Resolve(registers), i.FirstArray, i.ArrayCount);
+
     private static InstructionCost Transfer(AccessTotals traffic, ChipDescription chip)
     {
-        double port = double.Ceiling(traffic.Scratch / (double)chip.Dma.PortBytesPerCycle);
+        double port = TransferCost.PortCycles(traffic.Scratch, chip.Dma);
         return new InstructionCost { Traffic = traffic, PortCycles = port, Cycles = port };
     }
 
