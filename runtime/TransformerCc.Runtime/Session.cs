@@ -6,6 +6,7 @@ using TransformerCc.Isa.Tensors;
 using TransformerCc.Runtime.Binding;
 using TransformerCc.Runtime.Checking;
 using TransformerCc.Runtime.Emulation;
+using TransformerCc.Runtime.Isolation;
 using TransformerCc.Runtime.Loader;
 
 namespace TransformerCc.Runtime;
@@ -24,6 +25,9 @@ public sealed record RunOptions
 
     /// <summary>Null: the one planned for the fewest tokens that runs the sizes at hand.</summary>
     public string? EntryPoint { get; init; }
+
+    /// <summary>Sees what every instruction of the engines writes, in program order.</summary>
+    public IInstructionObserver? Observer { get; init; }
 
     public CancellationToken Cancellation { get; init; }
 }
@@ -61,7 +65,7 @@ public sealed class Session(LoadedProgram program)
         {
             checker!.MarkWritten(tensor.Symbol.Name, tensor.Written());
         }
-        var machine = new Machine(entry, program.Chip, memories, layout.Parameters, checker, options.Cancellation);
+        var machine = new Machine(entry, program.Chip, memories, layout.Parameters, checker, options.Observer, options.Cancellation);
         try
         {
             machine.Run();

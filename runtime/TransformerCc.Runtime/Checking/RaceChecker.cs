@@ -18,7 +18,7 @@ namespace TransformerCc.Runtime.Checking;
 /// The rules per location are those of FastTrack (Flanagan and Freund 2009): an access needs the last write in its past, a
 /// write also every engine's last read since. Weights and inputs cannot be written and need no shadow.
 /// </remarks>
-internal sealed unsafe class RaceChecker : IDisposable
+internal sealed unsafe class RaceChecker : ITableRowSink, IDisposable
 {
     private readonly VectorClocks _clocks = new();
     private readonly FindingList _findings;

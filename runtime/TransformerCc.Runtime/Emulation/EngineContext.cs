@@ -1,12 +1,11 @@
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Tensors;
-using TransformerCc.Runtime.Checking;
 
 namespace TransformerCc.Runtime.Emulation;
 
 /// <summary>What the kernels of an instruction see: operands resolved through the registers, and reusable scratch rows.</summary>
-internal sealed class EngineContext(Memories memories, ChipDescription chip, Statistics statistics, RaceChecker? checker)
+internal sealed class EngineContext(IHostMemory memories, ChipDescription chip, Statistics statistics, ITableRowSink? tableRows)
 {
     /// <summary>Most elements of one instruction: 128 Mi, more than a scratchpad holds; larger counts would only repeat themselves.</summary>
     public const long MaxElements = 1L << 27;
@@ -17,9 +16,9 @@ internal sealed class EngineContext(Memories memories, ChipDescription chip, Sta
 
     public Statistics Statistics => statistics;
 
-    public RaceChecker? Checker => checker;
+    public ITableRowSink? TableRows => tableRows;
 
-    public Memories Memories => memories;
+    public IHostMemory Memories => memories;
 
     public ScratchRows Rows { get; } = new();
 

@@ -4,6 +4,7 @@ using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Runtime.Checking;
+using TransformerCc.Runtime.Isolation;
 using TransformerCc.Runtime.Kernels;
 using TransformerCc.Runtime.Loader;
 
@@ -24,9 +25,10 @@ internal sealed class Machine
     private readonly Statistics _statistics = new();
     private readonly RaceChecker? _checker;
     private readonly CancellationToken _cancellation;
+    private readonly InstructionObservation? _observation;
     private AccessCheck _access;
 
-    public Machine(PreparedProgram program, ChipDescription chip, Memories memories, long[] parameters, RaceChecker? checker, CancellationToken cancellation)
+    public Machine(PreparedProgram program, ChipDescription chip, Memories memories, long[] parameters, RaceChecker? checker, IInstructionObserver? observer, CancellationToken cancellation)
     {
         _program = program;
         _checker = checker;
@@ -34,6 +36,7 @@ internal sealed class Machine
         _context = new EngineContext(memories, chip, _statistics, checker);
         _scalar = new ScalarUnit(_context.Registers, parameters, LoadInteger);
         _loops = new LoopStack(_context.Registers);
+        _observation = observer is null ? null : new InstructionObservation(observer, _context);
         _access = new AccessCheck(memories, _statistics, checker, cancellation);
     }
 
@@ -102,6 +105,7 @@ internal sealed class Machine
                     CheckCounts(in p);
                     instruction.Footprint(_context.Registers, ref _access);
                     EngineDispatch.Execute(_context, instruction);
+                    _observation?.Executed(instruction);
                 }
                 break;
         }

@@ -62,7 +62,7 @@ internal static unsafe class DmaKernels
             {
                 continue;
             }
-            x.Checker?.TableRow(x.Registers[i.Table.Base.Index] + i.Table.Offset + (row * tableStride), i.TableFormat.RowBytes(columns), isWrite: false);
+            x.TableRows?.TableRow(x.Registers[i.Table.Base.Index] + i.Table.Offset + (row * tableStride), i.TableFormat.RowBytes(columns), isWrite: false);
             if (i.TableFormat.Block is { } block)
             {
                 Span<float> values = x.Rows.Floats(0, columns);

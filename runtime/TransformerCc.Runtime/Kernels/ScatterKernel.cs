@@ -30,9 +30,9 @@ internal static unsafe class ScatterKernel
             long address = x.Registers[i.Dst.Base.Index] + i.Dst.Offset + (row * dstStride), bytes = (long)columns * i.DstFormat.Size();
             if (i.Mode != ScatterMode.Replace)
             {
-                x.Checker?.TableRow(address, bytes, isWrite: false);
+                x.TableRows?.TableRow(address, bytes, isWrite: false);
             }
-            x.Checker?.TableRow(address, bytes, isWrite: true);
+            x.TableRows?.TableRow(address, bytes, isWrite: true);
             Combine(x, i, dst + (row * dstStride), src + (r * srcStride), columns);
         }
     }

@@ -74,7 +74,7 @@ internal sealed unsafe class KernelHarness : IDisposable
             code.Add(new LoadImmediate(new Reg((byte)r), registers[r]));
         }
         code.AddRange(instruction, new Halt());
-        new Machine(new PreparedProgram("test", [.. code], []), Chip, _memories, [], null, default).Run();
+        new Machine(new PreparedProgram("test", [.. code], []), Chip, _memories, [], null, null, default).Run();
     }
 
     public void Dispose()

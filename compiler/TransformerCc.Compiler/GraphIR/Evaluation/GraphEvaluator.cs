@@ -35,7 +35,7 @@ public static class GraphEvaluator
         }
         IReadOnlyDictionary<string, long> symbols = DimensionBinding.Bind(graph, given, dimensions);
         Dictionary<Value, int> pending = CountUses(graph);
-        var values = graph.Inputs.ToDictionary(v => v, v => given.TryGetValue(v.Name, out Tensor? tensor) ? tensor : Filled(graph, v, symbols));
+        var values = graph.Inputs.ToDictionary(v => v, v => Input(graph, v, given, symbols));
         foreach (Node node in graph.Nodes)
         {
             Tensor[] operands = [.. node.Inputs.Select(v => v.ConstantData ?? values[v])];
@@ -60,6 +60,13 @@ public static class GraphEvaluator
         }
         return graph.Outputs.ToDictionary(o => o.Name, o => o.Value.ConstantData ?? values[o.Value], StringComparer.Ordinal);
     }
+
+    /// <summary>Every input of a model but its states, by name: those that were left out are filled.</summary>
+    public static IReadOnlyDictionary<string, Tensor> Inputs(Graph graph, IReadOnlyDictionary<string, Tensor> given, IReadOnlyDictionary<string, long> dimensions) =>
+        graph.Inputs.Where(v => !graph.States.Exists(s => ReferenceEquals(s.Input, v))).ToDictionary(v => v.Name, v => Input(graph, v, given, dimensions), StringComparer.Ordinal);
+
+    private static Tensor Input(Graph graph, Value input, IReadOnlyDictionary<string, Tensor> given, IReadOnlyDictionary<string, long> symbols) =>
+        given.TryGetValue(input.Name, out Tensor? tensor) ? tensor : Filled(graph, input, symbols);
 
     /// <summary>Evaluates one node; a failure names it.</summary>
     public static Tensor[] EvaluateNode(Node node, IReadOnlyList<Tensor> operands, IReadOnlyDictionary<string, long> dimensions)
