@@ -100,7 +100,7 @@ public sealed class TileEvaluator
 
     private void LoadWeights(TileStatement statement, PanelOperand panel)
     {
-        byte[] bytes = PieceBytes.Of(_memory.Piece(panel.Panel, panel.Shift));
+        ReadOnlySpan<byte> bytes = _memory.Panel(panel);
         (ScratchOperand dst, long count) = ((ScratchOperand)statement.Find("dst")!, _memory.Value(((DimOperand)statement.Find("bytes")!).Value));
         MemoryBlock slot = _memory.Buffer(dst.Buffer);
         long offset = _memory.Value(dst.Offset);

@@ -9,12 +9,17 @@ namespace TransformerCc.Verification.TileEvaluation;
 /// <summary>The buffers, tensors and weights of a tile program, each in memory of its own.</summary>
 internal sealed class TileMemory
 {
+    /// <summary>Bytes of panels that are kept: every tile of rows asks for the same again.</summary>
+    private const long KeptPanels = 256L << 20;
+
     private readonly TileProgram _program;
     private readonly Dictionary<string, long> _symbols;
     private readonly Dictionary<TileBuffer, MemoryBlock> _buffers = [];
     private readonly Dictionary<DramTensor, MemoryBlock> _tensors = [];
     private readonly Dictionary<WeightPiece, MemoryBlock> _constants = [];
     private readonly Dictionary<long, WeightPiece> _pieces;
+    private readonly Dictionary<WeightPiece, byte[]> _panels = [];
+    private long _panelBytes;
 
     /// <summary>Inside a loop of layers, the tensor that each one stands for.</summary>
     private readonly Dictionary<DramTensor, DramTensor> _current = [];
@@ -76,8 +81,24 @@ internal sealed class TileMemory
     public long Address(DramOperand operand) =>
         (operand.Tensor.Blob is { } blob ? Constant(blob) : _tensors[_current.GetValueOrDefault(operand.Tensor, operand.Tensor)]).Address + Value(operand.Offset);
 
-    /// <summary>The piece that a load of weights means: in a loop of layers, or of experts, another than the one it names.</summary>
-    public WeightPiece Piece(WeightPiece named, DimExpr shift)
+    /// <summary>The panel that a load of weights means: in a loop of layers, or of experts, another than the one it names.</summary>
+    public ReadOnlySpan<byte> Panel(PanelOperand operand)
+    {
+        WeightPiece piece = Piece(operand.Panel, operand.Shift);
+        if (!_panels.TryGetValue(piece, out byte[]? bytes))
+        {
+            if (_panelBytes > KeptPanels)
+            {
+                _panels.Clear();
+                _panelBytes = 0;
+            }
+            _panels[piece] = bytes = PieceBytes.Of(piece);
+            _panelBytes += bytes.Length;
+        }
+        return bytes;
+    }
+
+    private WeightPiece Piece(WeightPiece named, DimExpr shift)
     {
         long offset = named.Offset + Value(shift);
         return _pieces.GetValueOrDefault(offset) ?? throw new InvalidOperationException($"no piece of weights begins at {offset}");
