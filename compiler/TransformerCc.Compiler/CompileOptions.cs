@@ -34,6 +34,9 @@ public sealed record CompileOptions
     /// <summary>Called after the import and after every pass, e.g. to compare what the graph computes.</summary>
     public Action<string, GraphIR.Graph>? AfterPass { get; init; }
 
+    /// <summary>Called with the stage, the entry point and its program after tiling and after scheduling.</summary>
+    public Action<string, string, TileIR.TileProgram>? AfterTiles { get; init; }
+
     /// <summary>Gets the name of each stage as it begins.</summary>
     public IProgress<string>? Progress { get; init; }
 

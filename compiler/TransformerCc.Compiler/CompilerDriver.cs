@@ -86,7 +86,7 @@ public static class CompilerDriver
         {
             foreach (NamedProgram program in programs)
             {
-                observer.Tiles(stage, program.Tiles);
+                observer.Tiles(stage, program);
             }
         }
     }

@@ -1,6 +1,7 @@
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Text;
 using TransformerCc.Compiler.TileIR;
+using TransformerCc.Compiler.Tiling;
 using TransformerCc.Isa;
 
 namespace TransformerCc.Compiler;
@@ -40,14 +41,16 @@ internal sealed class StageObserver
         _options.AfterPass?.Invoke(pass, graph);
     }
 
-    public void Tiles(string stage, TileProgram tiles)
+    public void Tiles(string stage, NamedProgram program)
     {
+        TileProgram tiles = program.Tiles;
         if (_options.PrintAfter is "all" || _options.PrintAfter == stage)
         {
             _options.PrintTo?.WriteLine($"// after {stage}");
             _options.PrintTo?.WriteLine(TilePrinter.Print(tiles));
         }
         Throw(TileVerifier.Verify(tiles), stage);
+        _options.AfterTiles?.Invoke(stage, program.Name, tiles);
     }
 
     /// <summary>A broken IR is a defect of the compiler, so the failing pass is what the reader needs.</summary>

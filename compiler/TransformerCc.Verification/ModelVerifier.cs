@@ -8,6 +8,7 @@ using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Tensors;
 using TransformerCc.Runtime;
 using TransformerCc.Runtime.Loader;
+using TransformerCc.Verification.Stages;
 
 namespace TransformerCc.Verification;
 
@@ -24,6 +25,9 @@ public sealed record VerifyOptions
     /// <summary>Also run the emulator's checking mode; a finding fails the case.</summary>
     public bool Check { get; init; }
 
+    /// <summary>Also compare what every stage of the compilation computes with the stage before, on inputs of one size.</summary>
+    public bool Stages { get; init; }
+
     public IProgress<string>? Progress { get; init; }
 }
 
@@ -38,17 +42,19 @@ public static class ModelVerifier
     /// <exception cref="DiagnosticException">The model does not compile, a case is invalid, or the program trapped.</exception>
     public static VerificationResult VerifyModel(string modelPath, CompileOptions compile, VerifyOptions options, DiagnosticList diagnostics)
     {
-        CompilationResult compilation = CompilerDriver.Compile(modelPath, compile, diagnostics);
+        StageVerifier? stages = options.Stages ? new StageVerifier(compile, options.Seed, rule: options.Tolerance) { StopsAtDifference = false } : null;
+        CompilationResult compilation = CompilerDriver.Compile(modelPath, stages?.Observe(compile) ?? compile, diagnostics);
         using var folder = new TemporaryFolder();
         string binary = Path.Combine(folder.FullName, "model.bin");
         ProgramFile.Write(binary, compilation.Image!);
         using ProgramFile file = ProgramFile.Open(binary);
         using LoadedProgram program = LoadedProgram.Load(file.Image, compile.Chip);
         diagnostics.AddRange(options.Check ? DeadlockCheck.Run(file.Image) : []);
-        Tolerance rule = options.Tolerance ?? Tolerance.Of(compile.Precision == Precision.F32 && !ComputesIn16Bits(compilation.Graph) ? ElementType.F32 : ElementType.BF16);
+        stages?.AfterBinary(program);
+        Tolerance rule = options.Tolerance ?? RuleOf(compile.Precision, compilation.Graph);
         if (options.CasesFolder is not null)
         {
-            return RunCases(program, rule, options);
+            return RunCases(program, rule, options) with { Stages = stages?.Results ?? [] };
         }
         Graph reference = ModelImporter.Import(modelPath, compile, []).Graph; // its diagnostics are those of the compilation
         var results = new List<CaseResult>();
@@ -60,7 +66,7 @@ public static class ModelVerifier
             IReadOnlyDictionary<string, Tensor> expected = GraphEvaluator.Evaluate(reference, inputs, sizes);
             results.Add(RunCase(program, name, inputs, sizes, expected, rule, options));
         }
-        return new(AgainstReference, rule, results);
+        return new(AgainstReference, rule, results) { Stages = stages?.Results ?? [] };
     }
 
     /// <summary>Runs the cases of a folder on a binary.</summary>
@@ -77,6 +83,9 @@ public static class ModelVerifier
         diagnostics.AddRange(options.Check ? DeadlockCheck.Run(file.Image) : []);
         return RunCases(program, options.Tolerance ?? Tolerance.Of(CompiledPrecision(file.Image)), options);
     }
+
+    /// <summary>What outputs of a graph may differ by from the reference when it is compiled for a precision.</summary>
+    internal static Tolerance RuleOf(Precision precision, Graph graph) => Tolerance.Of(precision == Precision.F32 && !ComputesIn16Bits(graph) ? ElementType.F32 : ElementType.BF16);
 
     /// <summary>A model whose own arithmetic rounds to 16 bits is no more exact than that, whatever it is compiled with.</summary>
     private static bool ComputesIn16Bits(Graph graph) =>

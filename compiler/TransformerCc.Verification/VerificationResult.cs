@@ -1,10 +1,15 @@
+using TransformerCc.Verification.Stages;
+
 namespace TransformerCc.Verification;
 
 /// <param name="Against">"golden outputs" or "reference evaluator".</param>
 /// <param name="Rule">The tolerance used.</param>
 public sealed record VerificationResult(string Against, Tolerance Rule, IReadOnlyList<CaseResult> Cases)
 {
-    public bool Passed => Cases.All(c => c.Passed);
+    /// <summary>What every stage of the compilation changed; empty where that was not asked for.</summary>
+    public IReadOnlyList<StageResult> Stages { get; init; } = [];
+
+    public bool Passed => Cases.All(c => c.Passed) && Stages.All(s => s.Passed);
 }
 
 /// <param name="Shapes">The inputs' shapes, for people.</param>

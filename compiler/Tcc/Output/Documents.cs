@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using TransformerCc.Isa;
 using TransformerCc.Verification;
+using TransformerCc.Verification.Stages;
 
 namespace TransformerCc.Tool.Output;
 
@@ -13,10 +14,15 @@ internal sealed record DiagnosticDocument(string Severity, string Code, string M
 
 internal sealed record FailureDocument(int ExitCode, IReadOnlyList<DiagnosticDocument> Diagnostics);
 
-internal sealed record VerificationDocument(string Against, string Rule, bool Passed, IReadOnlyList<CaseDocument> Cases, IReadOnlyList<DiagnosticDocument> Diagnostics)
+internal sealed record VerificationDocument(string Against, string Rule, bool Passed, IReadOnlyList<StageDocument> Stages, IReadOnlyList<CaseDocument> Cases, IReadOnlyList<DiagnosticDocument> Diagnostics)
 {
     public static VerificationDocument Of(VerificationResult r, DiagnosticList diagnostics) =>
-        new(r.Against, Verbs.VerifyVerb.RuleText(r.Rule), r.Passed, [.. r.Cases.Select(CaseDocument.Of)], [.. diagnostics.Select(DiagnosticDocument.Of)]);
+        new(r.Against, Verbs.VerifyVerb.RuleText(r.Rule), r.Passed, [.. r.Stages.Select(StageDocument.Of)], [.. r.Cases.Select(CaseDocument.Of)], [.. diagnostics.Select(DiagnosticDocument.Of)]);
+}
+
+internal sealed record StageDocument(string Name, string? Program, bool Passed, double? MaxAbsError, double? SnrDb, string Allowed, IReadOnlyList<DiagnosticDocument> Failures)
+{
+    public static StageDocument Of(StageResult s) => new(s.Name, s.Program, s.Passed, s.Errors?.MaxAbsolute, s.Errors?.SignalToNoise, s.Tolerance.ToString(), [.. s.Failures.Select(DiagnosticDocument.Of)]);
 }
 
 internal sealed record CaseDocument(string Name, string Shapes, bool Passed, long Instructions, IReadOnlyList<OutputDocument> Outputs, IReadOnlyList<string> Findings)

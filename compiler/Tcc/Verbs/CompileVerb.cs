@@ -5,6 +5,7 @@ using TransformerCc.Isa.AssemblyLanguage;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Tool.Output;
 using TransformerCc.Verification;
+using TransformerCc.Verification.Stages;
 
 namespace TransformerCc.Tool.Verbs;
 
@@ -18,7 +19,7 @@ internal static class CompileVerb
         var compilation = new CompilationArguments();
         var printAfter = new Option<string?>("--print-after") { Description = "Print the program after a pass or stage", HelpName = "PASS|all" };
         var stopAfter = new Option<string?>("--stop-after") { Description = "End after a stage and write no binary", HelpName = "STAGE" };
-        var verifyEach = new Option<bool>("--verify-each") { Description = "After every pass, evaluate the graph and compare it with the imported one" };
+        var verifyEach = new Option<bool>("--verify-each") { Description = "After every stage (passes, tiling, scheduling, binary), compare what it computes with the stage before; slow" };
         Option<bool> json = CommonOptions.Json(), verbose = CommonOptions.Verbose();
         var verb = new Verb("compile", "Compile a model into a binary.", "tcc compile model.onnx -o model.bin --chip tx1-edge --bind batch=..8") { model, output };
         compilation.AddTo(verb);
@@ -41,19 +42,16 @@ internal static class CompileVerb
         {
             bool asJson = parse.GetValue(json);
             var passes = new List<string>();
-            PassVerifier? verifier = parse.GetValue(verifyEach) ? new PassVerifier(seed: 0) : null;
             CompileOptions options = compilation.Read(parse) with
             {
                 PrintAfter = parse.GetValue(printAfter),
                 PrintTo = asJson ? tool.Error : tool.Output,
                 StopAfter = parse.GetValue(stopAfter),
-                AfterPass = (pass, graph) =>
-                {
-                    passes.Add(pass);
-                    verifier?.AfterPass(pass, graph);
-                },
+                AfterPass = (pass, _) => passes.Add(pass),
                 Progress = new PhaseProgress(tool, parse.GetValue(verbose)),
             };
+            StageVerifier? verifier = parse.GetValue(verifyEach) ? new StageVerifier(options, seed: 0) : null;
+            options = verifier?.Observe(options) ?? options;
             var diagnostics = new DiagnosticList();
             CompilationResult result = CompilerDriver.Compile(parse.GetValue(model)!, options, diagnostics);
             tool.Report(diagnostics);
@@ -67,6 +65,11 @@ internal static class CompileVerb
                 // No binary leaves the tool that the static check has not passed.
                 tool.BeginPhase("check", parse.GetValue(verbose));
                 DeadlockCheck.Run(result.Image);
+            }
+            if (result.Image is not null && verifier is not null)
+            {
+                tool.BeginPhase("verify", parse.GetValue(verbose));
+                verifier.AfterBinary(result.Image);
             }
             if (parse.GetValue(output) is string path && result.Image is not null)
             {

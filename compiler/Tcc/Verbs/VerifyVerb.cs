@@ -37,6 +37,7 @@ internal static class VerifyVerb
                 Tolerance = a is null && r is null ? null : new ElementTolerance(a ?? 0, r ?? 0),
                 Seed = parse.GetValue(seed),
                 Check = parse.GetValue(check),
+                Stages = parse.GetValue(cases) is null,
                 Progress = progress,
             };
             var diagnostics = new DiagnosticList();
@@ -77,13 +78,14 @@ internal static class VerifyVerb
 
     private static void WriteText(TextWriter output, VerificationResult result)
     {
+        StageText.Write(output, result.Stages);
         var table = new TextTable("case", "output", ">max abs error", ">max rel error", ">cosine", ">SNR dB", ">argmax", "verdict");
         foreach (CaseResult c in result.Cases)
         {
             foreach (OutputComparison o in c.Outputs)
             {
                 table.Add(c.Name, o.Name, Numbers.Short(o.Errors.MaxAbsolute), Numbers.Short(o.Errors.MaxRelative), Numbers.Fixed(o.Errors.Cosine, 6),
-                    double.IsPositiveInfinity(o.Errors.SignalToNoise) ? "exact" : Numbers.Fixed(o.Errors.SignalToNoise, 1),
+                    StageText.SignalToNoise(o.Errors),
                     o.ArgmaxAgreement is double share ? Numbers.Percent(share) : "-", o.Problem ?? (o.Passed ? "pass" : "FAIL"));
             }
         }

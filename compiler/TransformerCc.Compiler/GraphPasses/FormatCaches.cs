@@ -17,7 +17,9 @@ public sealed class FormatCaches(CacheFormat format) : IGraphPass
     /// <summary>Of a row of zeros, so that it divides; the smallest normal float.</summary>
     private const float SmallestScale = 1.17549435E-38f;
 
-    public string Name => "format-caches";
+    public const string PassName = "format-caches";
+
+    public string Name => PassName;
 
     public void Run(Graph graph, PassContext context)
     {

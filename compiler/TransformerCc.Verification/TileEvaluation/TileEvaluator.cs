@@ -89,7 +89,7 @@ public sealed class TileEvaluator
             else if (statement.Kind.Info.Family != "sync")
             {
                 var reader = new TileOperandReader(statement, _memory, _unit.Registers);
-                _unit.Execute(statement.Kind.Read(ref reader));
+                _unit.Execute(statement.Kind.Read(ref reader) with { Tag = statement.Tag });
             }
         }
         catch (InstructionFaultException fault)

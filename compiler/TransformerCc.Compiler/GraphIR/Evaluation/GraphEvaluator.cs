@@ -65,7 +65,8 @@ public static class GraphEvaluator
     public static IReadOnlyDictionary<string, Tensor> Inputs(Graph graph, IReadOnlyDictionary<string, Tensor> given, IReadOnlyDictionary<string, long> dimensions) =>
         graph.Inputs.Where(v => !graph.States.Exists(s => ReferenceEquals(s.Input, v))).ToDictionary(v => v.Name, v => Input(graph, v, given, dimensions), StringComparer.Ordinal);
 
-    private static Tensor Input(Graph graph, Value input, IReadOnlyDictionary<string, Tensor> given, IReadOnlyDictionary<string, long> symbols) =>
+    /// <summary>An input as given, or filled; a state begins as zeros.</summary>
+    public static Tensor Input(Graph graph, Value input, IReadOnlyDictionary<string, Tensor> given, IReadOnlyDictionary<string, long> symbols) =>
         given.TryGetValue(input.Name, out Tensor? tensor) ? tensor : Filled(graph, input, symbols);
 
     /// <summary>Evaluates one node; a failure names it.</summary>
