@@ -37,22 +37,24 @@ public sealed record FileSection(SectionKind Kind, long Offset, long Length)
 }
 
 /// <summary>
-/// Where things lie in the file. All numbers are little-endian, what is reserved and what pads is zero.
+/// Where things lie in the file. All numbers are little-endian, what is reserved and what pads is zero. Checksums are XXH128
+/// with seed 0 in its canonical form (github.com/Cyan4973/xxHash, doc/xxhash_spec.md): they are to find damage, and every
+/// start of a program reads gigabytes of weights through them.
 /// <code>
 /// header   0 magic (8)   8 version (4)   12 sections (4)   16 file length (8)   24 chip fingerprint (32)
-///         56 chip name, UTF-8 (64)   120 reserved (8)   128 SHA-256 of the table (32)   160 SHA-256 of bytes 0 to 159 (32)
-/// table  192 for each section: kind (4)   reserved (4)   offset (8)   length (8)   reserved (8)   SHA-256 of its bytes (32)
+///         56 chip name, UTF-8 (64)   120 reserved (8)   128 checksum of the table (16)   144 checksum of bytes 0 to 143 (16)
+/// table  160 for each section: kind (4)   reserved (4)   offset (8)   length (8)   reserved (8)   checksum of its bytes (16)
 /// </code>
 /// </summary>
 internal static class FileLayout
 {
-    public const uint Version = 6;
+    public const uint Version = 7;
 
-    public const int VersionAt = 8, SectionCountAt = 12, FileLengthAt = 16, FingerprintAt = 24, ChipNameAt = 56, TableHashAt = 128, HeaderHashAt = 160, HeaderSize = 192;
+    public const int VersionAt = 8, SectionCountAt = 12, FileLengthAt = 16, FingerprintAt = 24, ChipNameAt = 56, TableHashAt = 128, HeaderHashAt = 144, HeaderSize = 160;
 
-    public const int EntryOffsetAt = 8, EntryLengthAt = 16, EntryHashAt = 32, EntrySize = 64;
+    public const int EntryOffsetAt = 8, EntryLengthAt = 16, EntryHashAt = 32, EntrySize = 48;
 
-    public const int HashSize = 32, ChipNameSize = 64;
+    public const int HashSize = 16, FingerprintSize = 32, ChipNameSize = 64;
 
     public const int SectionAlignment = 64, WeightAlignment = 4096;
 

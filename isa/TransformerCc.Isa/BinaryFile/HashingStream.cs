@@ -1,14 +1,11 @@
-using System.Security.Cryptography;
+using System.IO.Hashing;
 
 namespace TransformerCc.Isa.BinaryFile;
 
-/// <summary>Passes what is written on to another stream, which it leaves open, and keeps length and SHA-256 of it.</summary>
+/// <summary>Passes what is written on to another stream, which it leaves open, and keeps length and checksum of it.</summary>
 internal sealed class HashingStream(Stream inner) : Stream
 {
-    /// <summary>Buffers from this size on are worth a second thread.</summary>
-    private const int ParallelBytes = 1 << 17;
-
-    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly XxHash128 _hash = new();
     private long _length;
 
     public override bool CanRead => false;
@@ -30,30 +27,11 @@ internal sealed class HashingStream(Stream inner) : Stream
     public override void Write(ReadOnlySpan<byte> buffer)
     {
         inner.Write(buffer);
-        _hash.AppendData(buffer);
+        _hash.Append(buffer);
         _length += buffer.Length;
     }
 
-    /// <summary>A large buffer is hashed by another thread while this one writes it: both take about as long.</summary>
-    public override void Write(byte[] buffer, int offset, int count)
-    {
-        if (count < ParallelBytes)
-        {
-            Write(buffer.AsSpan(offset, count));
-            return;
-        }
-        Task hashed = Task.Run(() => _hash.AppendData(buffer, offset, count));
-        try
-        {
-            inner.Write(buffer, offset, count);
-        }
-        finally
-        {
-            // Also when writing fails: the buffer is the caller's again afterwards.
-            hashed.Wait();
-        }
-        _length += count;
-    }
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 
     public override void Flush() => inner.Flush();
 
@@ -62,10 +40,4 @@ internal sealed class HashingStream(Stream inner) : Stream
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException("a section is written from its beginning to its end");
 
     public override void SetLength(long value) => throw new NotSupportedException("a section is written from its beginning to its end");
-
-    protected override void Dispose(bool disposing)
-    {
-        _hash.Dispose();
-        base.Dispose(disposing);
-    }
 }

@@ -38,9 +38,9 @@ internal static class ImageRules
             {
                 Report(FileCodes.Chip, $"the chip's name has 1 to {FileLayout.ChipNameSize} bytes, '{image.ChipName}' has {nameBytes}");
             }
-            if (image.ChipFingerprint.Length != 2 * FileLayout.HashSize || !image.ChipFingerprint.All(char.IsAsciiHexDigitLower))
+            if (image.ChipFingerprint.Length != 2 * FileLayout.FingerprintSize || !image.ChipFingerprint.All(char.IsAsciiHexDigitLower))
             {
-                Report(FileCodes.Chip, $"the chip's fingerprint '{image.ChipFingerprint}' is not a SHA-256 of {2 * FileLayout.HashSize} lower-case hexadecimal digits");
+                Report(FileCodes.Chip, $"the chip's fingerprint '{image.ChipFingerprint}' is not a SHA-256 of {2 * FileLayout.FingerprintSize} lower-case hexadecimal digits");
             }
             CheckCount("entry points", image.EntryPoints.Length, 1, FileLimits.EntryPoints);
             CheckCount("parameters", image.ParameterCount, 1, FileLimits.Parameters);

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Globalization;
-using System.Security.Cryptography;
+using System.IO.Hashing;
 using System.Text;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.InstructionEncoding;
@@ -73,7 +73,7 @@ internal sealed class ProgramFileReader(MappedFile file, string path, long lengt
         {
             throw Refuse(FileCodes.Truncated, $"the header announces {announced} bytes, the file has {length}", length, "copy the file again");
         }
-        return (ReadChipName(start.Slice(FileLayout.ChipNameAt, FileLayout.ChipNameSize)), Convert.ToHexStringLower(start.Slice(FileLayout.FingerprintAt, FileLayout.HashSize)));
+        return (ReadChipName(start.Slice(FileLayout.ChipNameAt, FileLayout.ChipNameSize)), Convert.ToHexStringLower(start.Slice(FileLayout.FingerprintAt, FileLayout.FingerprintSize)));
     }
 
     private string ReadChipName(ReadOnlySpan<byte> field)
@@ -192,10 +192,10 @@ internal sealed class ProgramFileReader(MappedFile file, string path, long lengt
 
     private bool HashMatches(long offset, long count, ReadOnlySpan<byte> expected)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var hash = new XxHash128();
         for (long at = 0; at < count; at += HashBytes)
         {
-            hash.AppendData(file.Slice(offset + at, (int)long.Min(HashBytes, count - at)));
+            hash.Append(file.Slice(offset + at, (int)long.Min(HashBytes, count - at)));
         }
         return hash.GetCurrentHash().AsSpan().SequenceEqual(expected);
     }

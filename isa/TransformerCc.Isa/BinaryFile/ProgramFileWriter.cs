@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
+using System.IO.Hashing;
 using System.Text;
 using TransformerCc.Isa.InstructionEncoding;
 
@@ -83,8 +83,8 @@ public static class ProgramFileWriter
         BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(FileLayout.FileLengthAt), fileLength);
         Convert.FromHexString(image.ChipFingerprint).CopyTo(header, FileLayout.FingerprintAt);
         Encoding.UTF8.GetBytes(image.ChipName, header.AsSpan(FileLayout.ChipNameAt, FileLayout.ChipNameSize));
-        SHA256.HashData(table, header.AsSpan(FileLayout.TableHashAt));
-        SHA256.HashData(header.AsSpan(0, FileLayout.HeaderHashAt), header.AsSpan(FileLayout.HeaderHashAt));
+        XxHash128.Hash(table, header.AsSpan(FileLayout.TableHashAt));
+        XxHash128.Hash(header.AsSpan(0, FileLayout.HeaderHashAt), header.AsSpan(FileLayout.HeaderHashAt));
         return header;
     }
 

@@ -59,16 +59,31 @@ public sealed class DimExpr : IEquatable<DimExpr>
     public string? SymbolName =>
         _terms.Length == 1 && _terms[0].Coefficient == 1 && _terms[0].Factors is [SymbolAtom s] ? s.Name : null;
 
-    public static DimExpr operator +(DimExpr a, DimExpr b) => FromTerms(a._terms.Concat(b._terms));
+    // Most operands are constants, zero or one: what they give is known without collecting terms.
+    public static DimExpr operator +(DimExpr a, DimExpr b) =>
+        a._terms.IsEmpty ? b
+        : b._terms.IsEmpty ? a
+        : a.ConstantValue is { } x && b.ConstantValue is { } y ? Constant(checked(x + y))
+        : FromTerms(a._terms.Concat(b._terms));
 
     public static DimExpr operator -(DimExpr a, DimExpr b) => a + (b * -1);
 
     public static DimExpr operator -(DimExpr a) => a * -1;
 
     public static DimExpr operator *(DimExpr a, DimExpr b) =>
-        FromTerms(from x in a._terms
-                  from y in b._terms
-                  select new Term(checked(x.Coefficient * y.Coefficient), SortFactors(x.Factors.Concat(y.Factors))));
+        a.ConstantValue is { } x ? b.Times(x)
+        : b.ConstantValue is { } y ? a.Times(y)
+        : FromTerms(from s in a._terms
+                    from t in b._terms
+                    select new Term(checked(s.Coefficient * t.Coefficient), SortFactors(s.Factors.Concat(t.Factors))));
+
+    /// <summary>A factor changes neither the terms nor their order.</summary>
+    private DimExpr Times(long factor) => factor switch
+    {
+        0 => Zero,
+        1 => this,
+        _ => new([.. _terms.Select(t => t with { Coefficient = checked(t.Coefficient * factor) })]),
+    };
 
     public static DimExpr Add(DimExpr left, DimExpr right) => left + right;
 
