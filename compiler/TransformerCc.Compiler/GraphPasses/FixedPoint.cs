@@ -17,7 +17,7 @@ public sealed class FixedPoint(string name, params IReadOnlyList<IGraphPass> pas
             int before = context.Rewrites;
             foreach (IGraphPass pass in passes)
             {
-                GraphPipeline.RunOne(pass, graph, context);
+                GraphPipeline.RunOne(pass, graph, context, isRepeated: true);
             }
             if (context.Rewrites == before)
             {

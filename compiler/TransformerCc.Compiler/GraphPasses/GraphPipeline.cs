@@ -53,12 +53,12 @@ public static class GraphPipeline
         return graph;
     }
 
-    internal static void RunOne(IGraphPass pass, Graph graph, PassContext context)
+    /// <param name="isRepeated">One of a <see cref="FixedPoint"/>: a pass that found nothing leaves the graph that was verified before it.</param>
+    internal static void RunOne(IGraphPass pass, Graph graph, PassContext context, bool isRepeated = false)
     {
         int before = context.Rewrites;
         pass.Run(graph, context);
-        // A pass that found nothing leaves the graph that was verified before it.
-        if (pass is not FixedPoint && context.Rewrites != before)
+        if (pass is not FixedPoint && (!isRepeated || context.Rewrites != before))
         {
             Verify(pass, graph);
         }
