@@ -13,7 +13,7 @@ public sealed class MemoryPlan
     public List<MemoryUse> Use { get; } = [];
 }
 
-/// <param name="Peak">Bytes of the plan.</param>
+/// <param name="Peak">Bytes that a plan needs; where there are more, buffers are spread over them.</param>
 /// <param name="LowerBound">Live peak: no plan needs less.</param>
 /// <param name="Reserved">Bytes in front of the planned part (the weight ring).</param>
 public sealed record MemoryUse(MemorySpace Space, long Peak, long LowerBound, long Reserved, long Capacity);
@@ -48,6 +48,7 @@ public static class MemoryPlanner
                 failures.Add(DoesNotFit(problem, solution, space));
                 continue;
             }
+            solution = SpreadPlanner.Solve(problem, Loops(program.Body)) ?? solution;
             DiagnosticList wrong = PlanChecker.Check(problem, solution, space.ToString());
             if (wrong.HasErrors)
             {
@@ -109,6 +110,29 @@ public static class MemoryPlanner
         foreach (TileBuffer buffer in block.Buffers.Where(b => b.OrderedByHand && lifespans.ContainsKey(b)))
         {
             lifespans[buffer] = new Lifespan(first, step);
+        }
+    }
+
+    /// <summary>The steps of every loop.</summary>
+    private static List<Lifespan> Loops(TileBlock body)
+    {
+        var loops = new List<Lifespan>();
+        int step = 0;
+        Walk(body);
+        return loops;
+
+        void Walk(TileBlock block)
+        {
+            foreach (TileNode node in block.Nodes)
+            {
+                if (node is TileLoop loop)
+                {
+                    int first = step;
+                    Walk(loop.Body);
+                    loops.Add(new Lifespan(first, step));
+                }
+                step++;
+            }
         }
     }
 
