@@ -4,17 +4,19 @@ using TransformerCc.Isa.Operands;
 
 namespace TransformerCc.Compiler.Scheduling;
 
-/// <summary>Bytes that a statement may touch: a whole buffer's place, or a DRAM tensor, of which only parts are told apart.</summary>
-internal readonly record struct MemoryAccess(MemorySpace Space, DramTensor? Tensor, long Start, long End, bool IsWrite);
+/// <summary>Bytes that a statement may touch: a buffer's place, of which columns are told apart, or a DRAM tensor, of which only parts are.</summary>
+internal readonly record struct MemoryAccess(MemorySpace Space, DramTensor? Tensor, long Start, long End, bool IsWrite, AccessedColumns Columns = default);
 
 /// <summary>Who touched which bytes last, per engine, as positions in the order of items.</summary>
 internal sealed class AccessHistory
 {
-    private sealed class Place(long start, long end)
+    private sealed class Place(long start, long end, AccessedColumns columns)
     {
         public long Start => start;
 
         public long End => end;
+
+        public AccessedColumns Columns => columns;
 
         /// <summary>Position of the last writing item of each engine; −1 for none.</summary>
         public int[] LastWrite { get; } = Empty();
@@ -34,10 +36,10 @@ internal sealed class AccessHistory
             {
                 _places[(a.Space, a.Tensor)] = places = [];
             }
-            Place? place = places.Find(p => p.Start == a.Start && p.End == a.End);
+            Place? place = places.Find(p => p.Start == a.Start && p.End == a.End && p.Columns == a.Columns);
             if (place is null)
             {
-                places.Add(place = new Place(a.Start, a.End));
+                places.Add(place = new Place(a.Start, a.End, a.Columns));
             }
             place.LastAccess[(int)engine] = item;
             if (a.IsWrite)
@@ -60,7 +62,7 @@ internal sealed class AccessHistory
             }
             foreach (Place p in places)
             {
-                if (p.Start >= a.End || a.Start >= p.End)
+                if (p.Start >= a.End || a.Start >= p.End || (p.Start == a.Start && p.Columns.AreApartFrom(a.Columns)))
                 {
                     continue;
                 }

@@ -9,9 +9,9 @@ public sealed class SpreadPlannerTests
     [Property(MaxTest = 300)]
     public bool A_plan_is_within_the_capacity_and_keeps_apart_what_lives_together(int seed)
     {
-        PackingProblem problem = RandomProblems.Make(seed);
-        PackingProblem roomy = problem with { Capacity = 2 * problem.LivePeak() };
-        return SpreadPlanner.Solve(roomy, [new Lifespan(0, 20)]) is { } plan && PlanChecker.Check(roomy, plan, "asp").Count == 0;
+        PackingProblem problem = RandomProblems.Make(seed), tight = problem with { Capacity = problem.LivePeak() * 5 / 4 };
+        return SpreadPlanner.Solve(problem, [new Lifespan(0, 20)]) is { } plan && PlanChecker.Check(problem, plan, "asp").Count == 0
+            && (SpreadPlanner.Solve(tight, []) is not { } dense || PlanChecker.Check(tight, dense, "asp").Count == 0);
     }
 
     [Fact]

@@ -42,6 +42,30 @@ public sealed class ChannelAssignmentTests
         Assert.Single(loads[1].Acquires);
     }
 
+    /// <summary>A product with the first columns of a buffer waits for them, not for what is written beside them.</summary>
+    [Fact]
+    public void Columns_of_a_buffer_are_told_apart()
+    {
+        TileProgram program = Empty();
+        var b = new TileBuilder(program);
+        TileBuffer rows = b.Buffer("rows", MemorySpace.Asp, 16 * 256), weights = b.Buffer("weights", MemorySpace.Asp, 2048), sums = b.Buffer("sums", MemorySpace.Acc, 16 * 512);
+        DimExpr count = DimExpr.Symbol("n");
+        foreach (int column in new[] { 0, 128 })
+        {
+            b.Iota(new VectorTile(rows, column, 256, ElementType.F32), count, 32, DimExpr.Zero, DimExpr.One, DimExpr.One);
+        }
+        foreach (int column in new[] { 0, 128 })
+        {
+            b.MatMul(new VectorTile(rows, column, 256, ElementType.F32), new ScratchOperand(weights, DimExpr.Zero), ElementType.F32, 64, PanelLayout.KByN, new ScratchOperand(sums, DimExpr.Zero), 512, count, 32, 16, AccumulateMode.Init, 1);
+        }
+
+        ChannelAssignment.Run(program, MemoryPlanner.Place(program, program.Chip));
+
+        TileStatement[] statements = [.. program.Body.Nodes.OfType<TileStatement>().Where(s => s.Operands.Count > 1)];
+        Assert.All(statements.Where(s => s.Engine == Engine.Vector), s => Assert.Single(s.Releases));
+        Assert.All(statements.Where(s => s.Engine == Engine.Matrix), s => Assert.Single(s.Acquires));
+    }
+
     /// <summary>Turns that a lowering orders go across loops: their units are there at the program's start, and no loop adds any.</summary>
     [Fact]
     public void Order_made_by_hand_is_kept()
