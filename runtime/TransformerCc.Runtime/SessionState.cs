@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
-using TransformerCc.Isa.Symbolic;
 using TransformerCc.Runtime.Binding;
 using TransformerCc.Runtime.Loader;
 
@@ -23,8 +22,8 @@ public sealed class SessionState
             long[] shape = DramLayout.Shape(paged, dimensions), table = DramLayout.Shape(image.Tensors.First(t => t.Name == StateDescription.PageTable && t.Kind == TensorKind.Input), dimensions);
             Pool = new PagePool(shape[StateDescription.BatchAxis], shape[StateDescription.SlotAxis], table[0], table[1]);
         }
-        Tensors = program.Image.Tensors.Where(t => t.Kind == TensorKind.State).ToImmutableDictionary(t => t.Name, t => new StateTensor(t, dimensions, DimensionBinder.Evaluate(Sequences(image, t.State!), dimensions, t.Name), Pool), StringComparer.Ordinal);
-        Dimensions = dimensions.Where(d => Uses(program.Image, d.Key)).ToImmutableSortedDictionary(StringComparer.Ordinal);
+        Tensors = image.Tensors.Where(t => t.Kind == TensorKind.State).ToImmutableDictionary(t => t.Name, t => new StateTensor(t, dimensions, DimensionBinder.Evaluate(image.Sequences(t.State!), dimensions, t.Name), Pool), StringComparer.Ordinal);
+        Dimensions = dimensions.Where(d => Uses(image, d.Key)).ToImmutableSortedDictionary(StringComparer.Ordinal);
     }
 
     /// <summary>The dimensions that the sizes of the states hold; a run with this state has the same.</summary>
@@ -80,9 +79,7 @@ public sealed class SessionState
     }
 
     private static bool Uses(ProgramImage image, string dimension) =>
-        image.Tensors.Any(t => t.State is { } state && (t.Shape.Any(e => e.Symbols.Contains(dimension)) || state.Positions?.Symbols.Contains(dimension) == true || Sequences(image, state).Symbols.Contains(dimension)));
-
-    private static DimExpr Sequences(ProgramImage image, StateDescription state) => image.Tensors.First(t => t.Name == state.Past && t.Kind == TensorKind.Input).Shape[0];
+        image.Tensors.Any(t => t.State is { } state && (t.Shape.Any(e => e.Symbols.Contains(dimension)) || state.Positions?.Symbols.Contains(dimension) == true || image.Sequences(state).Symbols.Contains(dimension)));
 
     /// <summary>Forgets every position of every sequence.</summary>
     public void Clear()

@@ -47,8 +47,8 @@ internal static class SynthVerb
                     Hidden = parse.GetValue(hidden) ?? encoder.Hidden,
                     Seed = (ulong)(parse.GetValue(seed) ?? (long)encoder.Seed),
                 };
-                SyntheticEncoder.Create(encoder, onlyShape).WriteFile(path);
-                return Report(path, FormattableString.Invariant($"{name} of {encoder.Layers} layers, f32"));
+                long bytes = SyntheticEncoder.Create(encoder, onlyShape).WriteFile(path);
+                return Report(path, bytes, FormattableString.Invariant($"{name} of {encoder.Layers} layers, f32"));
             }
             SyntheticShape shape = Find(name);
             shape = shape with
@@ -71,13 +71,12 @@ internal static class SynthVerb
             };
             Expect(path, ".gguf", name);
             SyntheticModel.Create(shape, onlyShape).WriteFile(path);
-            return Report(path, FormattableString.Invariant($"{shape.Architecture} of {shape.Layers} layers, {shape.Type}"));
+            return Report(path, new FileInfo(path).Length, FormattableString.Invariant($"{shape.Architecture} of {shape.Layers} layers, {shape.Type}"));
         });
         return verb;
 
-        int Report(string path, string text)
+        int Report(string path, long bytes, string text)
         {
-            long bytes = new FileInfo(path).Length + (File.Exists(path + ".data") && path.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase) ? new FileInfo(path + ".data").Length : 0);
             tool.Output.WriteLine($"{path}: {Numbers.Bytes(bytes)}, {text}");
             return 0;
         }

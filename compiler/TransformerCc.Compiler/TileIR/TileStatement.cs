@@ -44,8 +44,16 @@ public sealed class TileStatement(InstructionKind kind, IReadOnlyList<NamedOpera
     /// <summary>The statement with other buffers in places of the same size; itself where it uses none of them.</summary>
     public TileStatement Replace(IReadOnlyDictionary<TileBuffer, TileBuffer> buffers) =>
         Operands.Any(o => o.Value is ScratchOperand s && buffers.ContainsKey(s.Buffer))
-            ? new TileStatement(Kind, [.. Operands.Select(o => o.Value is ScratchOperand s && buffers.TryGetValue(s.Buffer, out TileBuffer? other) ? new NamedOperand(o.Name, s with { Buffer = other }) : o)], Tag)
+            ? With([.. Operands.Select(o => o.Value is ScratchOperand s && buffers.TryGetValue(s.Buffer, out TileBuffer? other) ? new NamedOperand(o.Name, s with { Buffer = other }) : o)])
             : this;
+
+    private TileStatement With(IReadOnlyList<NamedOperand> operands)
+    {
+        var statement = new TileStatement(Kind, operands, Tag);
+        statement.Takes.AddRange(Takes);
+        statement.Gives.AddRange(Gives);
+        return statement;
+    }
 
     /// <summary>
     /// Whether an operand is written. In every instruction the operands called dst, result and state are, and no other.

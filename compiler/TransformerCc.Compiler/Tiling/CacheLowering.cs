@@ -1,6 +1,7 @@
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.Costs;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
@@ -129,7 +130,7 @@ internal static class CacheLowering
     private static long BlockOf(TilingContext context, long heads, long widths, ElementType format, CachedAttention attention, long slots)
     {
         long block = AttentionGeometry.MaxBlock;
-        double cycles = heads * widths * format.Size() / (context.Chip.Memory.SustainedBytesPerSecond / (context.Chip.ClockGhz * 1e9));
+        double cycles = heads * widths * format.Size() / TransferCost.BytesPerCycle(context.Chip);
         while (attention.Window == 0 && !attention.Circular && block < CacheAppend.LargestBlock && slots % (2 * block) == 0 && block * cycles < StepCycles)
         {
             block *= 2;

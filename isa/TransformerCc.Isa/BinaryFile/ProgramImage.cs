@@ -31,6 +31,9 @@ public sealed record ProgramImage
     /// <summary>What the graph asks of any program for it, node by node; empty where nobody knows (hand-written assembly).</summary>
     public ImmutableArray<NodeWork> Work { get; init; } = [];
 
+    /// <summary>How many sequences have positions in a state.</summary>
+    public DimExpr Sequences(StateDescription state) => Tensors.First(t => t.Kind == TensorKind.Input && t.Name == state.Past).Shape[0];
+
     /// <summary>The options of the compilation as written, for <c>inspect</c>.</summary>
     public required ImmutableArray<string> Options { get; init; }
 

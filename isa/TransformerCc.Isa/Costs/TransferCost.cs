@@ -26,7 +26,7 @@ public static class TransferCost
     public static double BytesPerCycle(ChipDescription chip)
     {
         ArgumentNullException.ThrowIfNull(chip);
-        return chip.Memory.DramBytesPerSecond * chip.Memory.DramEfficiency / (chip.ClockGhz * 1e9);
+        return chip.Memory.SustainedBytesPerSecond / (chip.ClockGhz * 1e9);
     }
 
     /// <summary>Cycles from the start of a transfer to its first byte.</summary>

@@ -14,7 +14,10 @@ internal sealed class PagePool
     /// <summary>Positions that a page holds.</summary>
     private readonly long[] _held;
     private readonly List<long>[] _pages;
-    private readonly SortedSet<long> _free;
+
+    /// <summary>Pages that were given back; those from <see cref="_fresh"/> on were never taken.</summary>
+    private readonly SortedSet<long> _returned = [];
+    private long _fresh;
 
     /// <param name="pages">Pages that there are.</param>
     /// <param name="size">Positions of a page.</param>
@@ -25,14 +28,13 @@ internal sealed class PagePool
         DramLayout.CheckSize(StateDescription.PageTable, (long)Int128.Min((Int128)long.Max(size, long.Max(pages, sequences)) * sizeof(long), long.MaxValue));
         (_size, _columns, _held) = (size, columns, new long[pages]);
         _pages = [.. Enumerable.Range(0, (int)sequences).Select(_ => new List<long>())];
-        _free = [.. Enumerable.Range(0, (int)pages).Select(p => (long)p)];
     }
 
     /// <summary>The most positions of a sequence.</summary>
     public long Positions => (long)Int128.Min((Int128)_size * _columns, long.MaxValue);
 
     /// <summary>Pages that sequences have.</summary>
-    public long Taken => _held.Length - _free.Count;
+    public long Taken => _fresh - _returned.Count;
 
     /// <summary>Positions that each page holds from its beginning on.</summary>
     public IReadOnlyList<long> Held => _held;
@@ -72,8 +74,7 @@ internal sealed class PagePool
         {
             while (_pages[b].Count < Count(past[b] + length))
             {
-                _pages[b].Add(_free.Min);
-                _free.Remove(_free.Min);
+                _pages[b].Add(Take());
             }
             _pages[b].CopyTo(table, (int)(b * _columns));
         }
@@ -123,13 +124,24 @@ internal sealed class PagePool
 
     private long Count(long positions) => (positions + _size - 1) / _size;
 
+    private long Take()
+    {
+        if (_returned.Count == 0)
+        {
+            return _fresh++;
+        }
+        long lowest = _returned.Min;
+        _returned.Remove(lowest);
+        return lowest;
+    }
+
     private void Keep(int sequence, long count)
     {
         List<long> pages = _pages[sequence];
         for (int i = pages.Count - 1; i >= count; i--)
         {
             _held[pages[i]] = 0;
-            _free.Add(pages[i]);
+            _returned.Add(pages[i]);
             pages.RemoveAt(i);
         }
     }

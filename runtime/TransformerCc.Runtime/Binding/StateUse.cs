@@ -61,7 +61,7 @@ internal sealed class StateUse
         {
             return;
         }
-        (_, long[] past, long length) = Paged;
+        (long[] past, long length) = Paged;
         if (!given && pool.Assign(past, length, diagnostics) is { } table)
         {
             var all = Inputs.ToDictionary(StringComparer.Ordinal);
@@ -75,7 +75,7 @@ internal sealed class StateUse
     }
 
     /// <summary>All paged states append the same positions.</summary>
-    private (StateTensor Tensor, long[] Past, long Length) Paged => _uses.Find(u => u.Tensor.Symbol.State!.Mode == StateMode.Paged);
+    private (long[] Past, long Length) Paged => _uses.Where(u => u.Tensor.Symbol.State!.Mode == StateMode.Paged).Select(u => (u.Past, u.Length)).First();
 
     private ReadOnlySpan<long> Table => Inputs[StateDescription.PageTable].AsSpan<long>();
 
@@ -83,7 +83,7 @@ internal sealed class StateUse
     {
         if (State.Pool is { } pool)
         {
-            (_, long[] past, long length) = Paged;
+            (long[] past, long length) = Paged;
             pool.Write(Table, past, length, done);
         }
     }

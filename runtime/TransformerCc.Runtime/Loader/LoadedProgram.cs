@@ -150,10 +150,10 @@ public sealed class LoadedProgram : IDisposable
         }
         bool IsPaged(TensorSymbol t)
         {
-            TensorSymbol first = image.Tensors.First(s => s.State?.Mode == StateMode.Paged), past = image.Tensors.First(i => i.Name == t.State!.Past && i.Kind == TensorKind.Input);
+            TensorSymbol first = image.Tensors.First(s => s.State?.Mode == StateMode.Paged);
             bool alike = t.State!.Past == first.State!.Past && t.State.Length == first.State.Length && t.Shape[StateDescription.BatchAxis] == first.Shape.FirstOrDefault()
                 && t.Shape[StateDescription.SlotAxis].ConstantValue is > 0 and { } size && first.Shape.ElementAtOrDefault(StateDescription.SlotAxis)?.ConstantValue == size;
-            return alike && image.Tensors.Any(i => i is { Name: StateDescription.PageTable, Kind: TensorKind.Input, Type: ElementType.I64, Fill: not null, Shape: [var rows, _] } && rows == past.Shape[0]);
+            return alike && image.Tensors.Any(i => i is { Name: StateDescription.PageTable, Kind: TensorKind.Input, Type: ElementType.I64, Fill: not null, Shape: [var rows, _] } && rows == image.Sequences(t.State));
         }
 
         var names = new HashSet<(TensorKind, string)>();

@@ -1,5 +1,6 @@
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Costs;
 using TransformerCc.Runtime.Binding;
 
 namespace TransformerCc.Runtime.Timing;
@@ -27,13 +28,15 @@ public sealed record Roofline(long Bytes, long MultiplyAdds, double DramCycles, 
     public Roofline Plus(Roofline other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        return new(checked(Bytes + other.Bytes), checked(MultiplyAdds + other.MultiplyAdds), DramCycles + other.DramCycles, PeakDramCycles + other.PeakDramCycles, ArrayCycles + other.ArrayCycles);
+        return new(Sum(Bytes, other.Bytes), Sum(MultiplyAdds, other.MultiplyAdds), DramCycles + other.DramCycles, PeakDramCycles + other.PeakDramCycles, ArrayCycles + other.ArrayCycles);
     }
+
+    /// <summary>The largest number where the sum is none: a file may state any work.</summary>
+    private static long Sum(long a, long b) => (long)Int128.Clamp((Int128)a + b, long.MinValue, long.MaxValue);
 
     internal static Roofline Of(NodeWork work, ChipDescription chip, IReadOnlyDictionary<string, long> values)
     {
         long bytes = DimensionBinder.Evaluate(work.Bytes, values, work.Node), products = DimensionBinder.Evaluate(work.MultiplyAdds, values, work.Node);
-        double clock = chip.ClockGhz * 1e9;
-        return new(bytes, products, bytes / (chip.Memory.SustainedBytesPerSecond / clock), bytes / (chip.Memory.DramBytesPerSecond / clock), products / chip.Matrix.PeakMultiplyAdds(work.Class));
+        return new(bytes, products, bytes / TransferCost.BytesPerCycle(chip), bytes / (chip.Memory.DramBytesPerSecond / (chip.ClockGhz * 1e9)), products / chip.Matrix.PeakMultiplyAdds(work.Class));
     }
 }

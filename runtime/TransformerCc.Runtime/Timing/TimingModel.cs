@@ -55,10 +55,13 @@ public static class TimingModel
             Nodes = NodeTime.Of(image.Work, recorder.Sources.Select(s => (Debug(image, s.Tag), s.Work.Elapsed)), chip, symbols),
             Waits = [.. recorder.Waits.GroupBy(w => (w.Key.Engine, Debug(image, w.Key.Tag).Operation, Node: NodeTime.NameOf(Debug(image, w.Key.Tag).Node, Debug(image, w.Key.Tag).Source), w.Key.Cause, w.Key.From))
                 .Select(g => new NodeWait(g.Key.Engine, g.Key.Operation, g.Key.Node, g.Key.Cause, g.Key.From, g.Sum(w => w.Value))).OrderByDescending(w => w.Cycles)],
-            Tokens = image.Tensors.FirstOrDefault(t => t.State is not null) is { State: { } state } cache
-                ? DimensionBinder.Evaluate(image.Tensors.First(t => t.Name == state.Past).Shape[0] * state.Length, values, cache.Name) : null,
+            Tokens = Tokens(image, values),
         };
     }
+
+    private static long? Tokens(ProgramImage image, Dictionary<string, long> values) =>
+        image.Tensors.FirstOrDefault(t => t.State is not null) is { State: { } state } cache
+            ? (long)Int128.Min((Int128)DimensionBinder.Evaluate(image.Sequences(state), values, cache.Name) * DimensionBinder.Evaluate(state.Length, values, cache.Name), long.MaxValue) : null;
 
     private static DebugEntry Debug(ProgramImage image, ushort tag) => image.Debug[tag < image.Debug.Length ? tag : 0];
 
@@ -91,7 +94,8 @@ public static class TimingModel
             {
                 known.Add((next, next + bytes, InputFiller.Value(t, given, values)));
             }
-            next = checked(next + bytes);
+            next = bytes <= AccessCheck.Limit - next ? next + bytes
+                : throw new DiagnosticException(Diagnostic.Error("TCC5032", $"weights and tensors take more than the {AccessCheck.Limit} bytes that DRAM has addresses for", t.Name), FailureKind.DoesNotFit);
         }
         return (parameters, known);
     }

@@ -66,6 +66,10 @@ public sealed class SyntheticEncoderTests : IDisposable
         Assert.Equal(2, ToolRun.Of("synth", "vit-b16", "-o", At("model.gguf")).ExitCode);
         Assert.Contains("TCC7013", ToolRun.Of("synth", "vit-b16", "-o", At("model.onnx"), "--experts", "4").Error, StringComparison.Ordinal);
         Assert.Contains("multiple of the heads", ToolRun.Of("synth", "whisper-base", "-o", At("model.onnx"), "--heads", "7").Error, StringComparison.Ordinal);
+        foreach (string size in (string[])["--width", "--layers", "--ffn"])
+        {
+            Assert.Contains("TCC1210", ToolRun.Of("synth", "vit-b16", "-o", At("model.onnx"), "--shape-only", size, "4611686018427387904").Error, StringComparison.Ordinal);
+        }
         Assert.Empty(Directory.GetFiles(_folder.FullName));
     }
 }

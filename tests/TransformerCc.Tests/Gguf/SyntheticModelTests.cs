@@ -96,6 +96,15 @@ public sealed class SyntheticModelTests : IDisposable
     }
 
     [Fact]
+    public void Sizes_of_no_model_are_refused()
+    {
+        foreach (SyntheticShape shape in (SyntheticShape[])[Small("llama") with { Vocabulary = 10 }, Small("llama") with { Vocabulary = 1L << 31 }, Small("llama") with { Hidden = 1L << 40 }, Small("llama") with { Width = -1 }])
+        {
+            Assert.Equal(GgufCodes.Option, Assert.Throws<DiagnosticException>(() => SyntheticModel.Create(shape)).Diagnostics[0].Code);
+        }
+    }
+
+    [Fact]
     public void The_same_seed_gives_the_same_file()
     {
         byte[] Bytes(ulong seed) => SyntheticModel.Create(Small("qwen3moe") with { Seed = seed }).ToBytes();

@@ -19,13 +19,7 @@ public sealed partial class RingRoundsTests
     [InlineData(13, "0 1 2 3 0 1 2 0 1 2 0 1 2")]
     public void Slots_rest_equally_long(int panels, string slots)
     {
-        var program = new TileProgram
-        {
-            Chip = TestChips.Edge,
-            Dimensions = new SortedDictionary<string, DimInterval>(StringComparer.Ordinal) { ["n"] = new(1, 8) },
-            Weights = new WeightStream(),
-            Ring = [.. Enumerable.Range(0, 4).Select(i => new TileBuffer($"ring{i}", MemorySpace.Wsp, 1024))],
-        };
+        TileProgram program = Empty();
         var weights = WeightMatrix.Of(Tensor.From<float>(ElementType.F32, [16 * panels, 16], new float[256 * panels]));
         var b = new TileBuilder(program);
         TileBuffer x = b.Buffer("x", MemorySpace.Asp, 4096), sum = b.Buffer("sum", MemorySpace.Acc, 512);
@@ -34,7 +28,7 @@ public sealed partial class RingRoundsTests
             for (int i = 0; i < panels; i++)
             {
                 b.LoadWeights(program.Ring[i % 4], program.Weights.Panel(weights, 16 * i, 16, 0, 16, ElementType.F32));
-                b.MatMul(new VectorTile(x, DimExpr.Zero, 256, ElementType.F32), new ScratchOperand(program.Ring[i % 4], DimExpr.Zero), ElementType.F32, 64, PanelLayout.KByN, new ScratchOperand(sum, DimExpr.Zero), 512, DimExpr.One, 16, 16, AccumulateMode.Init, 1);
+                Product(b, x, sum, program.Ring[i % 4]);
             }
         });
 
@@ -44,6 +38,34 @@ public sealed partial class RingRoundsTests
         Assert.Equal(slots, string.Join(' ', Loads().Matches(text).Select(m => m.Groups[1].Value)));
         Assert.Equal(slots, string.Join(' ', Products().Matches(text).Select(m => m.Groups[1].Value)));
     }
+
+    [Fact]
+    public void What_a_lowering_ordered_stays_with_its_statement()
+    {
+        TileProgram program = Empty();
+        var b = new TileBuilder(program);
+        TileChannel full = b.Channel("full", Engine.Vector, Engine.Matrix, 1), free = b.Channel("free", Engine.Matrix, Engine.Vector, 0);
+        TileBuffer x = b.Buffer("x", MemorySpace.Asp, 4096), sum = b.Buffer("sum", MemorySpace.Acc, 512);
+        b.Take(full);
+        Product(b, x, sum, program.Ring[0]);
+        b.Give(free);
+
+        TileStatement product = Assert.IsType<TileStatement>(program.Body.Nodes[^1]).Replace(new Dictionary<TileBuffer, TileBuffer> { [program.Ring[0]] = program.Ring[1] });
+
+        Assert.Equal(program.Ring[1], ((ScratchOperand)product.Find("w")!).Buffer);
+        Assert.Equal((full, free), (Assert.Single(product.Takes), Assert.Single(product.Gives)));
+    }
+
+    private static TileProgram Empty() => new()
+    {
+        Chip = TestChips.Edge,
+        Dimensions = new SortedDictionary<string, DimInterval>(StringComparer.Ordinal) { ["n"] = new(1, 8) },
+        Weights = new WeightStream(),
+        Ring = [.. Enumerable.Range(0, 4).Select(i => new TileBuffer($"ring{i}", MemorySpace.Wsp, 1024))],
+    };
+
+    private static void Product(TileBuilder b, TileBuffer x, TileBuffer sum, TileBuffer slot) =>
+        b.MatMul(new VectorTile(x, DimExpr.Zero, 256, ElementType.F32), new ScratchOperand(slot, DimExpr.Zero), ElementType.F32, 64, PanelLayout.KByN, new ScratchOperand(sum, DimExpr.Zero), 512, DimExpr.One, 16, 16, AccumulateMode.Init, 1);
 
     [GeneratedRegex(@"loadw dst=\$ring(\d)")]
     private static partial Regex Loads();

@@ -75,5 +75,8 @@ public sealed class RooflineTests : IDisposable
         Assert.Equal(40.0, slow.ArrayCycles);
         Roofline both = wide.Plus(Roofline.Of(new NodeWork("c", "", MacClass.BF16, TransformerCc.Isa.Symbolic.DimExpr.Symbol("n") * 8192 * 100, 0), chip, values));
         Assert.Equal((1010.0, 1010.0, 400L, false), (both.Cycles, both.PeakCycles, both.Bytes, both.IsDramBound));
+        // A file may state any work.
+        Roofline most = Roofline.Of(new NodeWork("d", "", MacClass.BF16, long.MaxValue, long.MaxValue), chip, values);
+        Assert.Equal((long.MaxValue, long.MaxValue), (most.Plus(most).Bytes, most.Plus(most).MultiplyAdds));
     }
 }

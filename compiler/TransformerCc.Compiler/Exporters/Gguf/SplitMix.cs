@@ -20,6 +20,15 @@ internal struct SplitMix(ulong seed)
     /// <summary>Uniform in [−√3, √3): mean 0, variance 1.</summary>
     public double Uniform() => ((Next() >> 11) * (1.0 / (1UL << 53)) * 2 - 1) * 1.7320508075688772;
 
+    /// <summary>Writes floats of a deviation around a center.</summary>
+    public void Write(Stream stream, long count, double center, double deviation)
+    {
+        for (long i = 0; i < count; i++)
+        {
+            stream.Write(BitConverter.GetBytes((float)(center + (deviation * Uniform()))));
+        }
+    }
+
     public void Fill(Span<byte> bytes)
     {
         for (; bytes.Length >= 8; bytes = bytes[8..])

@@ -19,9 +19,9 @@ public static class SyntheticModel
         GgufTensorType type = GgufTensorType.Of(shape.Type) is { } t && (t.Plain is null || Isa.Tensors.ElementTypes.IsFloat(t.Plain.Value)) ? t
             : throw Refuse($"the type '{shape.Type}' is not known", $"known are {string.Join(", ", GgufTensorType.All.Where(k => k.Plain is null || Isa.Tensors.ElementTypes.IsFloat(k.Plain.Value)).Select(k => k.Name))}");
         bool isWordPiece = architecture.IsBidirectional;
-        if (shape.Vocabulary < SyntheticTokenizer.Smallest(isWordPiece))
+        if (shape.Vocabulary < SyntheticTokenizer.Smallest(isWordPiece) || shape.Vocabulary > SyntheticTokenizer.Largest)
         {
-            throw Refuse($"a vocabulary of {shape.Vocabulary} tokens: its tokenizer has {SyntheticTokenizer.Smallest(isWordPiece)}");
+            throw Refuse($"a vocabulary of {shape.Vocabulary} tokens: its tokenizer has {SyntheticTokenizer.Smallest(isWordPiece)} to {SyntheticTokenizer.Largest}");
         }
         var writer = new GgufWriter();
         AddKeys(writer, shape, architecture);
@@ -88,14 +88,7 @@ public static class SyntheticModel
         {
             // Norms near 1, divisors of frequencies from 1 to 8, biases near 0.
             (double center, double spread) = isNorm ? (1.0, 0.1) : name.StartsWith("rope_", StringComparison.Ordinal) ? (4.5, 2.0) : (0.0, 0.02);
-            writer.AddTensor(name, GgufTensorType.F32, size, stream =>
-            {
-                var random = new SplitMix(seed);
-                for (long i = 0; i < rows * columns; i++)
-                {
-                    stream.Write(BitConverter.GetBytes((float)(center + (spread * random.Uniform()))));
-                }
-            });
+            writer.AddTensor(name, GgufTensorType.F32, size, stream => new SplitMix(seed).Write(stream, rows * columns, center, spread));
             return;
         }
         bool isSmallTable = name.Contains("ffn_gate_inp", StringComparison.Ordinal) || name is "position_embd.weight" or "token_types.weight";

@@ -13,6 +13,9 @@ internal static class SyntheticTokenizer
 
     public static int Smallest(bool isWordPiece) => isWordPiece ? 5 + (2 * Characters.Count()) : 3 + 256;
 
+    /// <summary>As many tokens as a binary holds.</summary>
+    public const long Largest = 1 << 22;
+
     public static void AddTo(GgufWriter writer, long vocabulary, bool isWordPiece)
     {
         List<(string Text, int Type)> tokens = isWordPiece

@@ -97,19 +97,22 @@ public sealed class OnnxWriter
     }
 
     /// <summary>Writes the model, and beside it <c>NAME.onnx.data</c> where its weights are large or left out; each file whole or not at all.</summary>
+    /// <returns>Bytes of all that was written.</returns>
     /// <exception cref="DiagnosticException">A file cannot be written.</exception>
-    public void WriteFile(string path)
+    public long WriteFile(string path)
     {
+        long external = 0;
         if (_weights.Sum(w => w.Bytes) > LargestInline || _weights.Exists(w => w.Data is null))
         {
             string data = path + ".data";
-            AtomicFile.Write(data, stream => WriteExternal(stream, Path.GetFileName(data)));
+            AtomicFile.Write(data, stream => external = WriteExternal(stream, Path.GetFileName(data)));
         }
         else
         {
             WriteInline();
         }
         AtomicFile.Write(path, _model.WriteTo);
+        return external + _model.CalculateSize();
     }
 
     private void WriteInline()
@@ -123,8 +126,9 @@ public sealed class OnnxWriter
         }
     }
 
-    private void WriteExternal(Stream stream, string location)
+    private long WriteExternal(Stream stream, string location)
     {
+        float holes = 0;
         foreach ((TensorProto tensor, long bytes, Action<Stream>? data) in _weights)
         {
             long offset = (stream.Position + Alignment - 1) / Alignment * Alignment;
@@ -132,7 +136,7 @@ public sealed class OnnxWriter
             if (data is null)
             {
                 // A number of its own: tensors of equal content would be taken for one.
-                stream.Write(BitConverter.GetBytes((float)(_weights.FindIndex(w => ReferenceEquals(w.Tensor, tensor)) + 1)));
+                stream.Write(BitConverter.GetBytes(++holes));
                 stream.Position = offset + bytes;
             }
             else
@@ -147,6 +151,7 @@ public sealed class OnnxWriter
                 tensor.ExternalData.Add(new StringStringEntryProto { Key = key, Value = value });
             }
         }
+        return stream.Length;
     }
 
     private static void Expect(TensorProto tensor, long bytes, long written)

@@ -14,6 +14,8 @@ public sealed class SyntheticEncoder
 {
     private const long Opset = 14;
 
+    private const long MostLayers = 1024, MostWidth = 1 << 20;
+
     private readonly EncoderShape _shape;
     private readonly OnnxWriter _writer;
     private readonly bool _shapeOnly;
@@ -26,9 +28,9 @@ public sealed class SyntheticEncoder
     public static OnnxWriter Create(EncoderShape shape, bool shapeOnly = false)
     {
         ArgumentNullException.ThrowIfNull(shape);
-        if (long.Min(long.Min(shape.Layers, shape.Width), long.Min(shape.Heads, shape.Hidden)) < 1 || shape.Width % shape.Heads != 0)
+        if (!IsSize(shape.Layers, MostLayers) || !IsSize(shape.Width, MostWidth) || !IsSize(shape.Hidden, MostWidth) || shape.Heads < 1 || shape.Width % shape.Heads != 0)
         {
-            throw new DiagnosticException(Diagnostic.Error(GgufCodes.Option, FormattableString.Invariant($"{shape.Layers} layers of {shape.Heads} heads, {shape.Width} wide, {shape.Hidden} in between: all are positive, and the width is a multiple of the heads")), FailureKind.Usage);
+            throw new DiagnosticException(Diagnostic.Error(GgufCodes.Option, FormattableString.Invariant($"{shape.Layers} layers of {shape.Heads} heads, {shape.Width} wide, {shape.Hidden} in between: all are positive, at most {MostLayers} and {MostWidth}, and the width is a multiple of the heads")), FailureKind.Usage);
         }
         var encoder = new SyntheticEncoder(shape, shape is VisionShape ? "vit" : "whisper_encoder", shapeOnly);
         switch (shape)
@@ -42,6 +44,8 @@ public sealed class SyntheticEncoder
         }
         return encoder._writer;
     }
+
+    private static bool IsSize(long value, long most) => value >= 1 && value <= most;
 
     private void Vision(VisionShape v)
     {
@@ -101,15 +105,15 @@ public sealed class SyntheticEncoder
     /// <summary>x·w + bias, with the weights transposed to [in, out] as the exporter folds them.</summary>
     private string Linear(string scope, string x, long columns, long results, bool hasBias = true)
     {
-        string product = _writer.Node(scope, "MatMul", [x, Random($"{scope[1..].Replace('/', '.')}.weight", [columns, results], 1 / Math.Sqrt(columns))]);
-        return hasBias ? _writer.Node(scope, "Add", [Random($"{scope[1..].Replace('/', '.')}.bias", [results], 0.02), product]) : product;
+        string product = _writer.Node(scope, "MatMul", [x, Random($"{NameOf(scope)}.weight", [columns, results], 1 / Math.Sqrt(columns))]);
+        return hasBias ? _writer.Node(scope, "Add", [Random($"{NameOf(scope)}.bias", [results], 0.02), product]) : product;
     }
 
     private string Convolution(string scope, string x, long[] weights, long stride, long padding)
     {
         long[] Every(long value, int count) => [.. Enumerable.Repeat(value, count)];
         int axes = weights.Length - 2;
-        string name = scope[1..].Replace('/', '.');
+        string name = NameOf(scope);
         return _writer.Node(scope, "Conv", [x, Random($"{name}.weight", weights, 1 / Math.Sqrt(weights.Skip(1).Aggregate(1L, (n, d) => n * d))), Random($"{name}.bias", [weights[0]], 0.02)],
             Attribute("dilations", Every(1, axes)), Attribute("group", 1), Attribute("kernel_shape", weights.AsSpan(2)), Attribute("pads", Every(padding, 2 * axes)), Attribute("strides", Every(stride, axes)));
     }
@@ -117,14 +121,16 @@ public sealed class SyntheticEncoder
     /// <summary>(x − mean)·scale / √(variance + ε) + bias over the last axis.</summary>
     private string Norm(string scope, string x)
     {
-        string name = scope[1..].Replace('/', '.');
-        string centered = _writer.Node(scope, "Sub", [x, _writer.Node(scope, "ReduceMean", [x], Attribute("axes", new ReadOnlySpan<long>([-1])))]);
+        string name = NameOf(scope);
+        string centered = _writer.Node(scope, "Sub", [x, Mean(scope, x)]);
         string squares = _writer.Node(scope, "Pow", [centered, _writer.Number(scope, 2)]);
-        string variance = _writer.Node(scope, "ReduceMean", [squares], Attribute("axes", new ReadOnlySpan<long>([-1])));
+        string variance = Mean(scope, squares);
         string deviation = _writer.Node(scope, "Sqrt", [_writer.Node(scope, "Add", [variance, _writer.Number(scope, 1e-5f)])]);
         string scaled = _writer.Node(scope, "Mul", [_writer.Node(scope, "Div", [centered, deviation]), Random($"{name}.weight", [_shape.Width], 0.1, 1)]);
         return _writer.Node(scope, "Add", [scaled, Random($"{name}.bias", [_shape.Width], 0.02)]);
     }
+
+    private string Mean(string scope, string x) => _writer.Node(scope, "ReduceMean", [x], Attribute("axes", new ReadOnlySpan<long>([-1])));
 
     /// <summary>x·(1 + erf(x / √2)) / 2.</summary>
     private string Gelu(string scope, string x)
@@ -134,6 +140,9 @@ public sealed class SyntheticEncoder
         string product = _writer.Node(act, "Mul", [x, _writer.Node(act, "Add", [erf, _writer.Number(act, 1)])]);
         return _writer.Node(act, "Mul", [product, _writer.Number(act, 0.5f)]);
     }
+
+    /// <summary>What the exporter calls the module of a scope.</summary>
+    private static string NameOf(string scope) => scope[1..].Replace('/', '.');
 
     /// <summary>One dimension of a value as a number.</summary>
     private string Size(string scope, string x, long axis) =>
@@ -170,11 +179,7 @@ public sealed class SyntheticEncoder
                 new RandomRows(GgufTensorType.F32, deviation, seed).Write(stream, rows, columns, seed);
                 return;
             }
-            var random = new SplitMix(seed);
-            for (long i = 0; i < rows * columns; i++)
-            {
-                stream.Write(BitConverter.GetBytes((float)(center + (deviation * random.Uniform()))));
-            }
+            new SplitMix(seed).Write(stream, rows * columns, center, deviation);
         });
     }
 }
