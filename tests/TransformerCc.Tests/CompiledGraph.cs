@@ -28,10 +28,14 @@ internal sealed record CompiledGraph(Graph Graph, TileProgram Tiles, MemoryPlan 
     /// <summary>With every entry point that the graph asks for.</summary>
     public static ProgramImage Binary(Graph graph, ChipDescription chip, Precision precision)
     {
-        EntryProgram[] programs = [.. EntryPrograms.Lower(graph, chip, precision).Select(p => new EntryProgram(p.Name, p.Tiles, MemoryPlanner.Place(p.Tiles, chip)))];
-        foreach (EntryProgram p in programs)
+        IReadOnlyList<NamedProgram> lowered = EntryPrograms.Lower(graph, chip, precision);
+        foreach (NamedProgram p in lowered)
         {
             WeightPrefetch.Run(p.Tiles);
+        }
+        EntryProgram[] programs = [.. lowered.Select(p => new EntryProgram(p.Name, p.Tiles, MemoryPlanner.Place(p.Tiles, chip)))];
+        foreach (EntryProgram p in programs)
+        {
             ChannelAssignment.Run(p.Tiles, p.Plan);
             Assert.Empty(TileVerifier.Verify(p.Tiles));
         }

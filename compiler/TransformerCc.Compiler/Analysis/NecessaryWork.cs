@@ -19,6 +19,7 @@ public sealed class NecessaryWork
 {
     private readonly ElementType _matrixFormat;
     private readonly Graph _graph;
+    private readonly HashSet<Value> _states = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>Inputs and constants that an earlier node has read in full.</summary>
     private readonly HashSet<Value> _read = new(ReferenceEqualityComparer.Instance);
@@ -27,6 +28,7 @@ public sealed class NecessaryWork
     {
         _graph = graph;
         _matrixFormat = precision == Precision.BF16 ? ElementType.BF16 : ElementType.F32;
+        _states.UnionWith(graph.States.SelectMany(s => (Value[])[s.Input, s.Next]));
     }
 
     /// <summary>Nodes with neither products nor bytes of DRAM are left out.</summary>
@@ -51,7 +53,7 @@ public sealed class NecessaryWork
     /// <summary>What an operand costs at its first reader.</summary>
     private DimExpr Read(Node node, int operand, Value value)
     {
-        if (_graph.States.Exists(s => ReferenceEquals(s.Input, value) || ReferenceEquals(s.Next, value)))
+        if (_states.Contains(value))
         {
             return node.Op is CachedAttention attention && operand is not 0 and not 3 ? PastRows(attention, node, value) : DimExpr.Zero;
         }

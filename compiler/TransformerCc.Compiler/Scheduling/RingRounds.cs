@@ -48,7 +48,7 @@ internal static class RingRounds
             {
                 // Panel i is in round ⌊i · rounds / panels⌋, which begins with panel ⌈round · panels / rounds⌉.
                 int round = (int)((long)load * rounds / panels), first = (int)((((long)round * panels) + rounds - 1) / rounds);
-                renamed[((ScratchOperand)statement.Find("dst")!).Buffer] = ring[even ? load - first : load % ring.Count];
+                renamed[WeightPrefetch.Slot(statement)] = ring[even ? load - first : load % ring.Count];
                 load++;
             }
             body.Nodes[n] = statement.Replace(renamed);

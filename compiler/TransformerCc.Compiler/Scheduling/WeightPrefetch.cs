@@ -82,7 +82,8 @@ public static class WeightPrefetch
         return touches;
     }
 
-    private static TileBuffer Slot(TileStatement load) => ((ScratchOperand)load.Find("dst")!).Buffer;
+    /// <summary>Of the ring, that a load fills.</summary>
+    internal static TileBuffer Slot(TileStatement load) => ((ScratchOperand)load.Find("dst")!).Buffer;
 
     private static IEnumerable<string> Symbols(TileStatement load) => load.Operands.SelectMany(o => o.Value switch
     {

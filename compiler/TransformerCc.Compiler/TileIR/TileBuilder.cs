@@ -59,17 +59,14 @@ public sealed class TileBuilder(TileProgram program)
         return n == 0 && !program.Dimensions.ContainsKey(hint) ? hint : string.Create(CultureInfo.InvariantCulture, $"{hint}.{n}");
     }
 
-    public TileBuffer Buffer(string hint, MemorySpace space, long bytes)
-    {
-        var buffer = new TileBuffer(Fresh(hint), space, Lines.RoundUp(long.Max(bytes, 1), space == MemorySpace.Acc ? Lines.AccumulatorRowBytes : Lines.Bytes));
-        Block.Buffers.Add(buffer);
-        return buffer;
-    }
+    public TileBuffer Buffer(string hint, MemorySpace space, long bytes) => Buffer(hint, space, bytes, orderedByHand: false);
 
     /// <summary>A buffer of the innermost block whose users there the lowering orders itself.</summary>
-    public TileBuffer OrderedBuffer(string hint, MemorySpace space, long bytes)
+    public TileBuffer OrderedBuffer(string hint, MemorySpace space, long bytes) => Buffer(hint, space, bytes, orderedByHand: true);
+
+    private TileBuffer Buffer(string hint, MemorySpace space, long bytes, bool orderedByHand)
     {
-        var buffer = new TileBuffer(Fresh(hint), space, Lines.RoundUp(long.Max(bytes, 1), space == MemorySpace.Acc ? Lines.AccumulatorRowBytes : Lines.Bytes), orderedByHand: true);
+        var buffer = new TileBuffer(Fresh(hint), space, Lines.RoundUp(long.Max(bytes, 1), space == MemorySpace.Acc ? Lines.AccumulatorRowBytes : Lines.Bytes), orderedByHand);
         Block.Buffers.Add(buffer);
         return buffer;
     }
@@ -244,7 +241,7 @@ public sealed class TileBuilder(TileProgram program)
     /// <param name="high">One past the last visible column of query 0.</param>
     /// <param name="slope">How far both limits move per query: 0 or 1.</param>
     /// <param name="mode">Whether the block is the first of its rows.</param>
-    public void OnlineSoftmax(VectorTile dst, VectorTile scores, ScratchOperand state, long stateRowStride, DimExpr rows, DimExpr columns, float scale, DimExpr queryRows, DimExpr low, DimExpr high, int slope, AccumulateMode mode = AccumulateMode.Add) =>
+    public void OnlineSoftmax(VectorTile dst, VectorTile scores, ScratchOperand state, long stateRowStride, DimExpr rows, DimExpr columns, float scale, DimExpr queryRows, DimExpr low, DimExpr high, int slope, AccumulateMode mode) =>
         Emit<OnlineSoftmax>(("dst", dst), ("scores", scores), ("state", state), ("state_row", Dim(stateRowStride)), ("mode", ChoiceOperand.Of(mode)), ("rows", Dim(rows)), ("columns", Dim(columns)),
             ("scale", new FloatOperand(scale)), ("query_rows", Dim(queryRows)), ("low", Dim(low)), ("high", Dim(high)), ("slope", new NumberOperand(slope)));
 

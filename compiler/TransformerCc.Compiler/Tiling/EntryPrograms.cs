@@ -21,18 +21,17 @@ public static class EntryPrograms
     public const int DecodeTokens = 32;
 
     /// <summary>Throws a <see cref="DiagnosticException"/> as the <see cref="Tiler"/> does.</summary>
-    /// <param name="residentShare">See <see cref="Tiler.ResidentShare"/>.</param>
-    public static IReadOnlyList<NamedProgram> Lower(Graph graph, ChipDescription chip, Precision precision, int residentShare = Tiler.ResidentShare)
+    public static IReadOnlyList<NamedProgram> Lower(Graph graph, ChipDescription chip, Precision precision)
     {
         IReadOnlyList<LoweringStep> steps = LayerRuns.Find(graph);
-        TileProgram all = Tiler.Lower(graph, steps, chip, precision, residentShare: residentShare);
+        TileProgram all = Tiler.Lower(graph, steps, chip, precision);
         if (all.Tensors.Exists(t => t.State is not null))
         {
             return DecodeLimits(graph, all) is { } decode ? [new("prefill", all), Limited("decode", decode)] : [new("main", all)];
         }
-        return FewSequences(limits => Tiler.ValuesInDram(graph, steps, chip, precision, limits, residentShare)) is { } few ? [new("main", all), Limited("few", few)] : [new("main", all)];
+        return FewSequences(limits => Tiler.ValuesInDram(graph, steps, chip, precision, limits, Tiler.ResidentShare)) is { } few ? [new("main", all), Limited("few", few)] : [new("main", all)];
 
-        NamedProgram Limited(string name, Dictionary<string, long> limits) => new(name, Tiler.Lower(graph, steps, chip, precision, limits, all, residentShare));
+        NamedProgram Limited(string name, Dictionary<string, long> limits) => new(name, Tiler.Lower(graph, steps, chip, precision, limits, all));
 
         // The most sequences, a power of two, that keep as much on the chip as a single one.
         Dictionary<string, long>? FewSequences(Func<Dictionary<string, long>, int> valuesInDram)

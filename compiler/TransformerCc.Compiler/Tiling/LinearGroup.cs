@@ -46,9 +46,6 @@ internal sealed record LinearGroup(IReadOnlyList<(Node Node, RowForm Form)> Line
 
     private static bool SameInput(Node a, Node b) => a.Inputs[0] == b.Inputs[0];
 
-    private static bool LeavesArraysIdle(Node node, TilingContext context)
-    {
-        long columns = (node.Output.Type.Shape.Last.ConstantValue ?? 0), tiles = (columns + context.Chip.Matrix.N - 1) / context.Chip.Matrix.N;
-        return tiles % context.Chip.Matrix.Arrays != 0;
-    }
+    private static bool LeavesArraysIdle(Node node, TilingContext context) =>
+        PanelProducts.Tiles(node.Output.Type.Shape.Last.ConstantValue ?? 0, context) % context.Chip.Matrix.Arrays != 0;
 }

@@ -60,7 +60,7 @@ internal sealed class ValueStorage
             Declare(input, new DramTensor(input.Name, state is null ? TensorKind.Input : TensorKind.State, input.Type.Element, [.. input.Type.Shape])
             {
                 Fill = graph.Fills.GetValueOrDefault(input),
-                State = state is null ? null : Describe(graph, state),
+                State = state is null ? null : Describe(state),
                 Members = Names(input),
             });
         }
@@ -162,12 +162,12 @@ internal sealed class ValueStorage
         return value;
     }
 
-    private static StateDescription Describe(Graph graph, GraphState state)
+    private StateDescription Describe(GraphState state)
     {
         Node append = state.Next.Producer!;
         var op = (CacheAppend)append.Op;
         // The widest window counts: what one reader must see is kept for all.
-        long[] windows = [.. graph.Nodes.Where(n => n.Inputs.Contains(state.Next)).Select(n => n.Op is CachedAttention a ? a.Window : 0)];
+        long[] windows = [.. _uses.GetValueOrDefault(state.Next, []).Select(n => n.Op is CachedAttention a ? a.Window : 0)];
         return new(op.Circular ? StateMode.Circular : op.Paged ? StateMode.Paged : StateMode.Append, append.Inputs[2].Name, op.New.Split(append.Inputs[1].Type.Shape.AsSpan()).Sequence, windows.Contains(0) ? 0 : windows.DefaultIfEmpty(0).Max()) { Positions = op.Positions };
     }
 

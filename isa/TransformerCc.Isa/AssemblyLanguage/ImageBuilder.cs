@@ -212,42 +212,24 @@ internal sealed class ImageBuilder(AssemblyDiagnostics diagnostics, WeightSectio
         return DimExpr.Zero;
     }
 
-    private TensorKind Kind(IToken word)
-    {
-        foreach (TensorKind kind in Enum.GetValues<TensorKind>())
-        {
-            if (Disassembler.KindName(kind) == word.Text)
-            {
-                return kind;
-            }
-        }
-        diagnostics.Report("TCC4112", word, $"'{word.Text}' is none of input, output, scratch and state");
-        return default;
-    }
+    private TensorKind Kind(IToken word) => Named<TensorKind>(word, Disassembler.KindName);
 
-    private MacClass Class(IToken word)
-    {
-        foreach (MacClass format in Enum.GetValues<MacClass>())
-        {
-            if (Disassembler.ClassName(format) == word.Text)
-            {
-                return format;
-            }
-        }
-        diagnostics.Report("TCC4112", word, $"'{word.Text}' is none of {string.Join(", ", Enum.GetValues<MacClass>().Select(Disassembler.ClassName))}");
-        return default;
-    }
+    private MacClass Class(IToken word) => Named<MacClass>(word, Disassembler.ClassName);
 
-    private StateMode Mode(IToken word)
+    private StateMode Mode(IToken word) => Named<StateMode>(word, Disassembler.ModeName);
+
+    /// <summary>The value that the disassembler writes as a word.</summary>
+    private TEnum Named<TEnum>(IToken word, Func<TEnum, string> name)
+        where TEnum : struct, Enum
     {
-        foreach (StateMode mode in Enum.GetValues<StateMode>())
+        foreach (TEnum value in Enum.GetValues<TEnum>())
         {
-            if (Disassembler.ModeName(mode) == word.Text)
+            if (name(value) == word.Text)
             {
-                return mode;
+                return value;
             }
         }
-        diagnostics.Report("TCC4112", word, $"'{word.Text}' is none of append, circular and paged");
+        diagnostics.Report("TCC4112", word, $"'{word.Text}' is none of {string.Join(", ", Enum.GetValues<TEnum>().Select(name))}");
         return default;
     }
 

@@ -2,6 +2,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.Importers.Onnx;
 using TransformerCc.Compiler.Importers.Onnx.Proto;
 using TransformerCc.Isa;
+using TransformerCc.Verification;
 
 namespace TransformerCc.Tests.Importers;
 
@@ -30,8 +31,8 @@ public sealed class OnnxFileTests
     {
         using var folder = new TemporaryFolder();
         string model = External(folder, location, "0", "16");
-        File.WriteAllBytes(Path.Combine(folder.Path, "weights.bin"), new byte[16]);
-        File.CreateSymbolicLink(Path.Combine(folder.Path, "model", "link.bin"), Path.Combine(folder.Path, "weights.bin"));
+        File.WriteAllBytes(Path.Combine(folder.FullName, "weights.bin"), new byte[16]);
+        File.CreateSymbolicLink(Path.Combine(folder.FullName, "model", "link.bin"), Path.Combine(folder.FullName, "weights.bin"));
 
         Diagnostic error = Assert.Single(Assert.Throws<DiagnosticException>(() => OnnxImporter.Import(model, new ImportOptions(), [])).Diagnostics);
         Assert.Equal(ImportCodes.ExternalData, error.Code);
@@ -48,8 +49,8 @@ public sealed class OnnxFileTests
     {
         using var folder = new TemporaryFolder();
         string model = External(folder, "data/weights.bin", offset, length);
-        Directory.CreateDirectory(Path.Combine(folder.Path, "model", "data"));
-        File.WriteAllBytes(Path.Combine(folder.Path, "model", "data", "weights.bin"), new byte[20]);
+        Directory.CreateDirectory(Path.Combine(folder.FullName, "model", "data"));
+        File.WriteAllBytes(Path.Combine(folder.FullName, "model", "data", "weights.bin"), new byte[20]);
 
         if (valid)
         {
@@ -118,16 +119,9 @@ public sealed class OnnxFileTests
                 new StringStringEntryProto { Key = "length", Value = length },
             },
         });
-        string model = Path.Combine(folder.Path, "model", "model.onnx");
+        string model = Path.Combine(folder.FullName, "model", "model.onnx");
         Directory.CreateDirectory(Path.GetDirectoryName(model)!);
         File.WriteAllBytes(model, builder.Bytes());
         return model;
-    }
-
-    private sealed class TemporaryFolder : IDisposable
-    {
-        public string Path { get; } = Directory.CreateTempSubdirectory("tcc-onnx-").FullName;
-
-        public void Dispose() => Directory.Delete(Path, recursive: true);
     }
 }
