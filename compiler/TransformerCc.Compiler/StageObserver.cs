@@ -47,6 +47,10 @@ internal sealed class StageObserver
         if (_options.PrintAfter is "all" || _options.PrintAfter == stage)
         {
             _options.PrintTo?.WriteLine($"// after {stage}");
+            foreach (TilingChoice choice in tiles.Choices)
+            {
+                _options.PrintTo?.WriteLine($"// cut {choice}");
+            }
             _options.PrintTo?.WriteLine(TilePrinter.Print(tiles));
         }
         Throw(TileVerifier.Verify(tiles), stage);

@@ -13,9 +13,9 @@ namespace TransformerCc.Tests;
 /// <summary>A graph through the stages behind the passes, every verifier and checker included.</summary>
 internal sealed record CompiledGraph(Graph Graph, TileProgram Tiles, MemoryPlan Plan, int Semaphores, ProgramImage Image)
 {
-    public static CompiledGraph Of(Graph graph, ChipDescription chip, Precision precision, int residentShare = Tiler.ResidentShare)
+    public static CompiledGraph Of(Graph graph, ChipDescription chip, Precision precision, int residentShare = Tiler.ResidentShare, Func<string, bool>? cuts = null)
     {
-        TileProgram tiles = Tiler.Lower(graph, chip, precision, residentShare);
+        TileProgram tiles = Tiler.Lower(graph, chip, precision, residentShare, cuts);
         Assert.Empty(TileVerifier.Verify(tiles));
         WeightPrefetch.Run(tiles);
         MemoryPlan plan = MemoryPlanner.Place(tiles, chip);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using TransformerCc.Compiler.Tiling;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Operands;
@@ -29,6 +30,9 @@ public sealed class TileProgram
     public required ImmutableArray<TileBuffer> Ring { get; init; }
 
     public TileBlock Body { get; } = new();
+
+    /// <summary>How its parts were cut into tiles, in order.</summary>
+    public List<TilingChoice> Choices { get; } = [];
 
     /// <summary>Orders that lowerings make themselves, by name.</summary>
     public SortedDictionary<string, TileChannel> Channels { get; } = new(StringComparer.Ordinal);

@@ -11,8 +11,8 @@ namespace TransformerCc.Compiler.Tiling;
 /// <summary>Attention over keys and values that were computed in the same run.</summary>
 internal static class AttentionLowering
 {
-    /// <summary>Halvings of the query tile before those of the key block.</summary>
-    private const int QueryShrink = 5;
+    /// <summary>Halvings of the query tile before those of the key block, which change bits.</summary>
+    public const int QueryShrink = 5;
 
     /// <param name="shrink">Halvings of the query tile, then also of the key block, for small chips.</param>
     public static void Lower(TilingContext context, Node node, int shrink)

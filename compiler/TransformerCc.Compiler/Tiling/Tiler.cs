@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Compiler.MemoryPlanning;
@@ -16,7 +17,7 @@ namespace TransformerCc.Compiler.Tiling;
 /// </summary>
 public sealed class Tiler
 {
-    /// <summary>Rows of a region's tile, largest first; the first that fits is taken.</summary>
+    /// <summary>Rows of a region's largest tile.</summary>
     private const int MaxTileRows = 256;
 
     /// <summary>
@@ -53,34 +54,39 @@ public sealed class Tiler
     private const int SmallestShare = 8;
 
     private readonly TilingContext _context;
+    private readonly TilingSearch _search;
     private readonly DiagnosticList _failures = [];
     private bool _failed;
 
-    private Tiler(TilingContext context) => _context = context;
+    private Tiler(TilingContext context, TilingSearch search) => (_context, _search) = (context, search);
 
     /// <summary>
     /// Throws a <see cref="DiagnosticException"/> that lists every operator without a lowering, or every one that no tile
     /// size fits.
     /// </summary>
     /// <param name="residentShare">See <see cref="ResidentShare"/>.</param>
-    public static TileProgram Lower(Graph graph, ChipDescription chip, Precision precision, int residentShare = ResidentShare) => Lower(graph, LayerRuns.Find(graph), chip, precision, residentShare: residentShare);
+    /// <param name="cuts">The cuts to choose from, by name, for items that have one of them; null for all. It changes no bit of any result.</param>
+    public static TileProgram Lower(Graph graph, ChipDescription chip, Precision precision, int residentShare = ResidentShare, Func<string, bool>? cuts = null) =>
+        Lower(graph, LayerRuns.Find(graph), chip, precision, residentShare: residentShare, search: new TilingSearch(cuts));
 
-    /// <inheritdoc cref="Lower(Graph, ChipDescription, Precision, int)"/>
+    /// <inheritdoc cref="Lower(Graph, ChipDescription, Precision, int, Func{string, bool}?)"/>
     /// <param name="steps">The nodes in their order, layers as loops: the same object for all programs of a binary.</param>
     /// <param name="limits">Upper bounds below those of the graph, for a program that is planned for fewer tokens.</param>
     /// <param name="beside">A program of the same graph that the same binary holds: weights and debug table are common.</param>
     /// <param name="residentShare">See <see cref="ResidentShare"/>.</param>
-    internal static TileProgram Lower(Graph graph, IReadOnlyList<LoweringStep> steps, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long>? limits = null, TileProgram? beside = null, int residentShare = ResidentShare)
+    /// <param name="search">What is known of cuts already; null for nothing.</param>
+    internal static TileProgram Lower(Graph graph, IReadOnlyList<LoweringStep> steps, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long>? limits = null, TileProgram? beside = null, int residentShare = ResidentShare, TilingSearch? search = null)
     {
         if (Obstacles(graph) is { HasErrors: true } obstacles)
         {
             throw new DiagnosticException(obstacles);
         }
         int debug = beside?.Debug.Count ?? 0;
+        search ??= new TilingSearch();
         for (int share = residentShare; ; share = share >= SmallestShare ? 0 : share * 2)
         {
             TilingContext context = NewContext(graph, steps, chip, precision, limits, beside);
-            var tiler = new Tiler(context);
+            var tiler = new Tiler(context, search);
             List<TileItem> items = TileItem.Partition(steps, context.Storage);
             long[] budgets = share switch
             {
@@ -103,7 +109,7 @@ public sealed class Tiler
     }
 
     /// <summary>How many of the values that operators hand on do not stay in ASP.</summary>
-    /// <inheritdoc cref="Lower(Graph, IReadOnlyList{LoweringStep}, ChipDescription, Precision, IReadOnlyDictionary{string, long}?, TileProgram?, int)"/>
+    /// <inheritdoc cref="Lower(Graph, IReadOnlyList{LoweringStep}, ChipDescription, Precision, IReadOnlyDictionary{string, long}?, TileProgram?, int, TilingSearch?)"/>
     internal static int ValuesInDram(Graph graph, IReadOnlyList<LoweringStep> steps, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long> limits, int residentShare)
     {
         TilingContext context = NewContext(graph, steps, chip, precision, limits, null);
@@ -120,7 +126,7 @@ public sealed class Tiler
     /// <param name="context">Of a program that nobody keeps.</param>
     private static long[] Budgets(TilingContext context, List<TileItem> items, int share)
     {
-        var tiler = new Tiler(context);
+        var tiler = new Tiler(context, new TilingSearch());
         long asp = context.Chip.Memory.AspBytes;
         var budgets = new long[items.Count];
         for (int i = 0; i < items.Count; i++)
@@ -129,7 +135,7 @@ public sealed class Tiler
             {
                 context.Storage.Enter(run);
             }
-            TilingContext? fits = (items[i].Region is { } region ? Sizes(region, Largest(region)) : Sizes(items[i].Nodes[0])).Select(tiler.Tried).FirstOrDefault(t => t.Fits && t.AspPeak <= asp / TileShare);
+            TilingContext? fits = (items[i].Region is { } region ? tiler.Sizes(region, Largest(region)) : Sizes(items[i].Nodes[0])).Select(c => tiler.Tried(c.Lower)).FirstOrDefault(t => t.Fits && t.AspPeak <= asp / TileShare);
             // Plans are not perfect: something stays free, the more the less the attempt before could be placed.
             budgets[i] = long.Max(asp / share, asp - (asp * share / SpareShare) - (fits?.AspPeak ?? asp));
             context.Storage.Leave();
@@ -274,7 +280,7 @@ public sealed class Tiler
 
     private void LowerRegion(RowRegion region)
     {
-        if (FirstThatFits(Sizes(region, Largest(region))))
+        if (Lower([.. region.Members.Select(m => m.Node)], Sizes(region, Largest(region))))
         {
             return;
         }
@@ -283,7 +289,7 @@ public sealed class Tiler
             LowerRegion(first);
             LowerRegion(second);
         }
-        else if (region.Flattened() is not { } flat || !FirstThatFits(Sizes(flat, MaxFlatRows)))
+        else if (region.Flattened() is not { } flat || !Lower([.. flat.Members.Select(m => m.Node)], Sizes(flat, MaxFlatRows)))
         {
             Fail(region.Members[0].Node, context => RowRegionLowering.Lower(context, region, 1));
         }
@@ -291,7 +297,7 @@ public sealed class Tiler
 
     private void LowerAlone(Node node)
     {
-        if (!FirstThatFits(Sizes(node)))
+        if (!Lower([node], Sizes(node)))
         {
             Fail(node, context => LowerAlone(context, node, MaxShrink));
         }
@@ -334,27 +340,35 @@ public sealed class Tiler
 
     private static int Largest(RowRegion region) => region.Members.Exists(m => m.Node.Op is Linear) ? MaxWeightTileRows : MaxTileRows;
 
-    /// <summary>The lowerings of a region, from large tiles to small.</summary>
-    private static IEnumerable<Action<TilingContext>> Sizes(RowRegion region, int largest)
+    /// <summary>The cuts of a region, from large tiles to small; what has no more rows than a tile has one less.</summary>
+    private IEnumerable<TilingCandidate> Sizes(RowRegion region, int largest)
     {
-        for (int rows = largest; rows >= 1; rows = int.PopCount(rows) > 1 ? rows * 2 / 3 : rows > FineRows ? rows * 3 / 4 : rows / 2)
+        long bound = long.Max(1, _context.Bound(region.Groups()[^1].Length));
+        for (int rows = largest; rows >= 1; rows = Smaller(rows))
         {
+            if (rows >= bound && Smaller(rows) >= bound)
+            {
+                continue;
+            }
             int tile = rows;
-            yield return context => RowRegionLowering.Lower(context, region, tile);
+            yield return new TilingCandidate(string.Create(CultureInfo.InvariantCulture, $"{long.Min(rows, bound)} rows"), context => RowRegionLowering.Lower(context, region, tile));
         }
+
+        static int Smaller(int rows) => int.PopCount(rows) > 1 ? rows * 2 / 3 : rows > FineRows ? rows * 3 / 4 : rows / 2;
     }
 
     /// <inheritdoc cref="Sizes(RowRegion, int)"/>
-    private static IEnumerable<Action<TilingContext>> Sizes(Node node) =>
-        Enumerable.Range(0, MaxShrink + 1).Select<int, Action<TilingContext>>(shrink => context => LowerAlone(context, node, shrink));
+    private static IEnumerable<TilingCandidate> Sizes(Node node) =>
+        Enumerable.Range(0, MaxShrink + 1).Select(shrink => new TilingCandidate(string.Create(CultureInfo.InvariantCulture, $"tile / {1 << shrink}"), context => LowerAlone(context, node, shrink),
+            IsLastResort: node.Op is Attention && shrink > AttentionLowering.QueryShrink));
 
-    private bool FirstThatFits(IEnumerable<Action<TilingContext>> sizes)
+    private bool Lower(IReadOnlyList<Node> nodes, IEnumerable<TilingCandidate> candidates)
     {
-        if (sizes.FirstOrDefault(lower => Tried(lower).Fits) is not { } fitting)
+        if (_search.Lower(_context, nodes, candidates) is not { } choice)
         {
             return false;
         }
-        fitting(_context);
+        _context.Builder.Program.Choices.Add(choice);
         return true;
     }
 

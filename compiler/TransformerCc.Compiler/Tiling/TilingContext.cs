@@ -56,7 +56,7 @@ internal sealed class TilingContext
     public TilingContext Trial()
     {
         var program = new TileProgram { Chip = Chip, Dimensions = Builder.Program.Dimensions, Weights = new WeightStream(), Ring = Ring };
-        return new TilingContext(Chip, Graph, program, Storage, _convolutionWeights) { ReservedAsp = ReservedAsp + _integers.Values.Sum(b => b.Bytes) };
+        return new TilingContext(Chip, Graph, program, Storage, _convolutionWeights) { ReservedAsp = TakenAsp };
     }
 
     /// <summary>
@@ -74,6 +74,9 @@ internal sealed class TilingContext
 
     /// <summary>Bytes of resident values that are alive and not buffers of this program's own.</summary>
     public long ReservedAsp { get; set; }
+
+    /// <summary>Bytes of ASP that an item finds taken.</summary>
+    public long TakenAsp => ReservedAsp + _integers.Values.Sum(b => b.Bytes);
 
     /// <summary>What is known of the experts that a tile of tokens chose, made once for all products of the same block that ask for it.</summary>
     public (TileBuffer Ids, TileBuffer Idle, TileBuffer Order) ExpertOrder(Value ids, long capacity, Func<(TileBuffer, TileBuffer, TileBuffer)> make)

@@ -28,14 +28,10 @@ internal sealed class TimingSimulation
     private readonly SharedBandwidth _dram;
     private readonly double _dramLatency;
 
-    /// <summary>Per array: when it has streamed everything given to it, and when its last tile began, which frees the other bank.</summary>
-    private readonly double[] _arrayFree, _bankFree;
+    private readonly ArrayClocks _arrays;
 
     private readonly PriorityQueue<(EngineQueue? Engine, DmaTransfer? Transfer), (double Time, long Order)> _events = new();
     private long _order;
-
-    /// <summary>When the first weights of the last product entered: products enter in order, on disjoint arrays side by side.</summary>
-    private double _lastLoad;
 
     private int _pc;
     private double _time;
@@ -53,8 +49,7 @@ internal sealed class TimingSimulation
         _scalar = new ScalarUnit(_registers, parameters, load => known.Value(load, _registers));
         _dram = new SharedBandwidth(TransferCost.BytesPerCycle(chip));
         _dramLatency = TransferCost.Latency(chip);
-        _arrayFree = new double[chip.Matrix.Arrays];
-        _bankFree = new double[chip.Matrix.Arrays];
+        _arrays = new ArrayClocks(chip.Matrix.Arrays);
     }
 
     public IReadOnlyList<EngineQueue> Queues => _engines;
@@ -213,7 +208,7 @@ internal sealed class TimingSimulation
             double ready = double.Max(double.Max(head.Arrival, engine.LastStart), double.Max(wait.Time, now));
             double start = engine.Engine switch
             {
-                Engine.Matrix => MatrixStart(head.Cost.Matrix, ready, double.Max(double.Max(head.Arrival, _lastLoad), wait.Weights)),
+                Engine.Matrix => _arrays.Start(head.Cost.Matrix, ready, double.Max(head.Arrival, wait.Weights)),
                 Engine.Vector or Engine.Copy => double.Max(ready, engine.LastEnd),
                 _ => ready,
             };
@@ -274,33 +269,15 @@ internal sealed class TimingSimulation
         End(engine, head, start, end);
     }
 
-    /// <summary>The first weights may enter the arrays before the activations are there.</summary>
-    private double MatrixStart(MatrixCost cost, double ready, double weightsReady)
-    {
-        double start = ready;
-        for (int a = cost.FirstArray; cost.TilesPerArray > 0 && a < cost.FirstArray + cost.ArrayCount; a++)
-        {
-            start = double.Max(start, double.Max(_arrayFree[a], double.Max(weightsReady, _bankFree[a]) + cost.Load));
-        }
-        return start;
-    }
-
     private double RunMatrix(EngineQueue engine, MatrixCost cost, double start)
     {
         if (cost.TilesPerArray == 0)
         {
             return start;
         }
-        _lastLoad = start - cost.Load;
-        double lastTile = start + ((cost.TilesPerArray - 1) * cost.Occupancy);
-        for (int a = cost.FirstArray; a < cost.FirstArray + cost.ArrayCount; a++)
-        {
-            _bankFree[a] = lastTile;
-            _arrayFree[a] = lastTile + cost.Stream;
-        }
-        engine.Busy += (lastTile + cost.Stream - start) * cost.ArrayCount / _arrayFree.Length;
-        engine.IdleSince = double.Max(engine.IdleSince, lastTile + cost.Stream);
-        return lastTile + cost.Drain;
+        engine.Busy += cost.Busy * cost.ArrayCount / _chip.Matrix.Arrays;
+        engine.IdleSince = double.Max(engine.IdleSince, start + cost.Busy);
+        return _arrays.Run(cost, start);
     }
 
     /// <summary>Transfers end in order.</summary>

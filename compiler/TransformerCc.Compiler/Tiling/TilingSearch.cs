@@ -1,0 +1,117 @@
+using System.Globalization;
+using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Isa.Symbolic;
+
+namespace TransformerCc.Compiler.Tiling;
+
+/// <summary>One way to cut an item into tiles.</summary>
+/// <param name="Cut">What it is called: "256 rows".</param>
+/// <param name="IsLastResort">It is for small scratchpads only: considered where nothing before it fits.</param>
+internal sealed record TilingCandidate(string Cut, Action<TilingContext> Lower, bool IsLastResort = false);
+
+/// <summary>How an item was cut.</summary>
+/// <param name="Item">The result of its first operator.</param>
+/// <param name="Cut">See <see cref="TilingCandidate.Cut"/>.</param>
+/// <param name="Cycles">Estimated, at the sizes the program is planned for.</param>
+/// <param name="Others">The cuts that were weighed against it, with theirs.</param>
+public sealed record TilingChoice(string Item, string Cut, double Cycles, IReadOnlyList<(string Cut, double Cycles)> Others)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Item}: {Cut}, {Cycles:N0} cycles") + string.Concat(Others.Select(o => string.Create(CultureInfo.InvariantCulture, $"; {o.Cut} {o.Cycles:N0}")));
+}
+
+/// <summary>
+/// Chooses how an item is cut: every candidate is lowered on an empty program, those whose buffers do not fit are dropped,
+/// and of the others the one that <see cref="TileEstimate"/> finds fastest is taken. Candidates come from large to small.
+/// A larger one reads weights less often, so a smaller one must be faster by a margin. Items that are the same problem
+/// are searched once.
+/// </summary>
+/// <param name="only">The cuts to choose from, by name, for items that have one of them; null for all.</param>
+internal sealed class TilingSearch(Func<string, bool>? only = null)
+{
+    /// <summary>By so much a smaller cut has to be faster: estimates are not better than that.</summary>
+    private const double Margin = 0.02;
+
+    /// <summary>Cuts that are weighed for an item.</summary>
+    private const int MaxWeighed = 5;
+
+    /// <summary>Sizes are no larger than this where a model has no bounds: products of them must not overflow.</summary>
+    private const long LargestSize = 1 << 20;
+
+    private readonly Dictionary<string, (int Candidate, TilingChoice Choice)> _known = new(StringComparer.Ordinal);
+
+    /// <summary>Lowers an item by the best of its candidates that fit; null where none does.</summary>
+    public TilingChoice? Lower(TilingContext context, IReadOnlyList<Node> nodes, IEnumerable<TilingCandidate> candidates)
+    {
+        TilingCandidate[] all = [.. candidates];
+        if (only is not null && Array.Exists(all, c => only(c.Cut)))
+        {
+            all = [.. all.Where(c => only(c.Cut))];
+        }
+        string problem = TilingProblem.Of(context, nodes) + string.Join(',', all.Select(c => c.Cut));
+        if (!_known.TryGetValue(problem, out (int Candidate, TilingChoice Choice) found))
+        {
+            if (Search(context, nodes[0].Output.Name, all) is not { } choice)
+            {
+                return null;
+            }
+            _known[problem] = found = choice;
+        }
+        all[found.Candidate].Lower(context);
+        return found.Choice with { Item = nodes[0].Output.Name };
+    }
+
+    private static (int, TilingChoice)? Search(TilingContext context, string item, TilingCandidate[] candidates)
+    {
+        IReadOnlyDictionary<string, long>[] sizes = [.. Sizes(context)];
+        var weighed = new List<(int Candidate, TilingCost[] Costs, double Score)>();
+        for (int i = 0; i < candidates.Length && weighed.Count < MaxWeighed; i++)
+        {
+            if (weighed.Count > 0 && candidates[i].IsLastResort)
+            {
+                break;
+            }
+            TilingContext trial = context.Trial();
+            candidates[i].Lower(trial);
+            if (!trial.Fits)
+            {
+                continue;
+            }
+            TilingCost[] costs = [.. sizes.Select(s => TileEstimate.Of(trial.Builder.Program, s))];
+            weighed.Add((i, costs, weighed.Count == 0 ? 1 : costs.Zip(weighed[0].Costs).Average(c => c.First.Cycles / double.Max(1, c.Second.Cycles))));
+            if (Array.TrueForAll(costs, c => c.Cycles <= c.Busiest * (1 + Margin)))
+            {
+                // An engine, or DRAM, is busy all the time, and a smaller cut has no less to do.
+                break;
+            }
+        }
+        if (weighed.Count == 0)
+        {
+            return null;
+        }
+        int best = 0;
+        for (int i = 1; i < weighed.Count; i++)
+        {
+            best = weighed[i].Score < weighed[best].Score - Margin ? i : best;
+        }
+        return (weighed[best].Candidate, new TilingChoice(item, candidates[weighed[best].Candidate].Cut, weighed[best].Costs[0].Cycles, [.. weighed.Where((_, i) => i != best).Select(w => (candidates[w.Candidate].Cut, w.Costs[0].Cycles))]));
+    }
+
+    /// <summary>
+    /// Sizes at which cuts are weighed, all alike: the upper bounds, which a program is planned for, one sequence of the
+    /// longest, and one that is an eighth as long. Inputs have the sequences in front.
+    /// </summary>
+    public static IEnumerable<IReadOnlyDictionary<string, long>> Sizes(TilingContext context)
+    {
+        var sequences = context.Graph.Inputs.Where(i => i.Type.Shape.Count > 0).Select(i => i.Type.Shape[0].SymbolName).ToHashSet();
+        SortedDictionary<string, DimInterval> dimensions = context.Builder.Program.Dimensions;
+        yield return Of((_, d) => d.Upper);
+        if (dimensions.Count > 0)
+        {
+            yield return Of((name, d) => sequences.Contains(name) ? 1 : d.Upper);
+            yield return Of((name, d) => sequences.Contains(name) ? 1 : d.Upper / 8);
+        }
+
+        Dictionary<string, long> Of(Func<string, DimInterval, long> size) =>
+            dimensions.ToDictionary(d => d.Key, d => long.Clamp(size(d.Key, d.Value), d.Value.Lower, long.Max(d.Value.Lower, long.Min(d.Value.Upper, LargestSize))), StringComparer.Ordinal);
+    }
+}
