@@ -1,4 +1,5 @@
 using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Costs;
 
 namespace TransformerCc.Compiler.Tiling;
 
@@ -13,7 +14,8 @@ internal readonly record struct ArrayPart(long FirstTile, long Tiles, int Splits
     /// anyway, and one product over all columns loads them once.
     /// </summary>
     /// <param name="rows">Rows of a full tile.</param>
-    public static IReadOnlyList<ArrayPart> Of(long tiles, long rows, MatrixDescription matrix)
+    /// <param name="kind">Of the multiply-adds.</param>
+    public static IReadOnlyList<ArrayPart> Of(long tiles, long rows, MatrixDescription matrix, MacClass kind)
     {
         ArrayPart[] whole = [new ArrayPart(0, tiles, 1)];
         if (tiles >= matrix.Arrays)
@@ -30,9 +32,9 @@ internal readonly record struct ArrayPart(long FirstTile, long Tiles, int Splits
             }
             parts.Add(new ArrayPart(first, width, (int)(matrix.Arrays / width)));
         }
-        // A tile of weights occupies its array for as long as its rows stream, or as the next tile loads.
-        long load = (matrix.K + matrix.WeightLoadRowsPerCycle - 1) / matrix.WeightLoadRowsPerCycle;
-        long split = parts.Sum(p => long.Max(load, (rows + p.Splits - 1) / p.Splits));
-        return split < long.Max(load, rows) ? parts : whole;
+        double split = parts.Sum(p => Occupancy((rows + p.Splits - 1) / p.Splits, p.Tiles));
+        return split < Occupancy(rows, tiles) ? parts : whole;
+
+        double Occupancy(long m, long width) => MatrixCost.Of(matrix, kind, m, matrix.K, width * matrix.N, 0, (int)width).Occupancy;
     }
 }

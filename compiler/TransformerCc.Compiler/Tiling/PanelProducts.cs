@@ -1,4 +1,5 @@
 using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa.Costs;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Symbolic;
@@ -28,7 +29,7 @@ internal sealed class PanelProducts(TilingContext context, Tile x, DimExpr rows,
     /// </summary>
     public void Multiply(IReadOnlyList<BlockProduct> blocks)
     {
-        IReadOnlyList<ArrayPart>[] parts = [.. blocks.Select(b => blocks.Count > 1 ? [new ArrayPart(0, Tiles(b.Width, context), 1)] : ArrayPart.Of(Tiles(b.Width, context), tileRows, context.Chip.Matrix))];
+        IReadOnlyList<ArrayPart>[] parts = [.. blocks.Select(b => blocks.Count > 1 ? [new ArrayPart(0, Tiles(b.Width, context), 1)] : ArrayPart.Of(Tiles(b.Width, context), tileRows, context.Chip.Matrix, MatrixCost.ClassOf(x.Format, b.Geometry.Format)))];
         for (int i = 0; i < blocks.Max(b => b.Panels.Count); i++)
         {
             int array = 0;
