@@ -1,3 +1,4 @@
+using TransformerCc.Compiler.Scheduling;
 using TransformerCc.Compiler.TileIR;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Costs;
@@ -25,12 +26,12 @@ internal sealed class StatementCost
         _statement = statement;
         _lengths = [.. statement.Operands.Select(o => o.Value switch { DimOperand d => d.Value, VectorTile v => v.RowStride, _ => null }).OfType<DimExpr>().Where(d => !d.IsConstant).Distinct()];
         _values = new long[_lengths.Length];
-        Buffers = [.. statement.Operands.Select(o => (Buffer: o.Value switch { ScratchOperand s => s.Buffer, VectorTile v => v.Buffer, _ => null }, Writes: TileStatement.IsWritten(o.Name))).Where(o => o.Buffer is not null)
-            .Select(o => (o.Buffer!, o.Writes)).Distinct()];
+        Buffers = [.. statement.Operands.Select(o => (Buffer: o.Value switch { ScratchOperand s => s.Buffer, VectorTile v => v.Buffer, _ => null }, Columns: AccessedColumns.Of(statement, o), Writes: TileStatement.IsWritten(o.Name)))
+            .Where(o => o.Buffer is not null).Select(o => (o.Buffer!, o.Columns, o.Writes)).Distinct()];
     }
 
-    /// <summary>Buffers that the statement reads or writes.</summary>
-    public IReadOnlyList<(TileBuffer Buffer, bool Writes)> Buffers { get; }
+    /// <summary>Buffers that the statement reads or writes, and in which columns.</summary>
+    public IReadOnlyList<(TileBuffer Buffer, AccessedColumns Columns, bool Writes)> Buffers { get; }
 
     /// <param name="symbols">Values of dimensions, loop variables and names.</param>
     public InstructionCost Of(ChipDescription chip, IReadOnlyDictionary<string, long> symbols)

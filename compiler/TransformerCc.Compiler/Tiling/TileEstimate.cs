@@ -1,3 +1,4 @@
+using TransformerCc.Compiler.Scheduling;
 using TransformerCc.Compiler.TileIR;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Costs;
@@ -31,7 +32,7 @@ internal sealed class TileEstimate
     private readonly double _bytesPerCycle, _latency;
     private readonly Dictionary<string, long> _symbols;
     private readonly Dictionary<TileStatement, StatementCost> _costs = [];
-    private readonly Dictionary<TileBuffer, BufferClock> _buffers = [];
+    private readonly Dictionary<TileBuffer, List<BufferClock>> _buffers = [];
     private readonly Dictionary<TileChannel, Queue<double>> _channels = [];
     private readonly HashSet<TileBuffer> _ordered = [];
     private readonly ArrayClocks _arrays;
@@ -137,24 +138,29 @@ internal sealed class TileEstimate
         {
             _costs[statement] = known = new StatementCost(statement);
         }
-        foreach ((TileBuffer buffer, bool writes) in known.Buffers)
+        foreach ((TileBuffer buffer, AccessedColumns columns, bool writes) in known.Buffers)
         {
-            if (!_ordered.Contains(buffer) && _buffers.TryGetValue(buffer, out BufferClock? clock))
+            foreach (BufferClock clock in Clocks(buffer).Where(c => !c.Columns.AreApartFrom(columns)))
             {
                 ready = double.Max(ready, clock.Free(engine, writes));
                 weights = double.Max(weights, clock.Written(Engine.WeightDma));
             }
         }
         double end = engine == Engine.Sequencer ? Scalar(statement, ready) : Execute(engine, known.Of(_chip, _symbols), ready, weights);
-        foreach ((TileBuffer buffer, bool writes) in known.Buffers)
+        foreach ((TileBuffer buffer, AccessedColumns columns, bool writes) in known.Buffers.Where(b => !_ordered.Contains(b.Buffer)))
         {
-            if (!_ordered.Contains(buffer))
+            List<BufferClock> clocks = Clocks(buffer);
+            BufferClock? clock = clocks.Find(c => c.Columns == columns);
+            if (clock is null)
             {
-                (_buffers.TryGetValue(buffer, out BufferClock? clock) ? clock : _buffers[buffer] = new BufferClock()).Use(engine, writes, end + DispatchCost.SemaphoreHandOff);
+                clocks.Add(clock = new BufferClock(columns));
             }
+            clock.Use(engine, writes, end + DispatchCost.SemaphoreHandOff);
         }
         Give(statement, end);
     }
+
+    private List<BufferClock> Clocks(TileBuffer buffer) => _buffers.TryGetValue(buffer, out List<BufferClock>? clocks) ? clocks : _buffers[buffer] = [];
 
     private void Give(TileStatement statement, double end)
     {
@@ -215,7 +221,7 @@ internal sealed class TileEstimate
             _end[e] += cycles;
             _data[e] += cycles;
         }
-        foreach (BufferClock clock in _buffers.Values)
+        foreach (BufferClock clock in _buffers.Values.SelectMany(c => c))
         {
             clock.Shift(cycles);
         }
@@ -225,14 +231,16 @@ internal sealed class TileEstimate
         }
     }
 
-    /// <summary>When the engines have done with a buffer; a channel hands it on to another engine.</summary>
-    private sealed class BufferClock
+    /// <summary>When the engines have done with columns of a buffer; a channel hands them on to another engine.</summary>
+    private sealed class BufferClock(AccessedColumns columns)
     {
+        public AccessedColumns Columns => columns;
+
         private readonly double[] _written = Never(), _used = Never();
 
         public double Written(Engine by) => _written[(int)by];
 
-        /// <summary>When an engine may read or write the buffer after all others.</summary>
+        /// <summary>When an engine may read or write them after all others.</summary>
         public double Free(Engine engine, bool toWrite)
         {
             double free = double.NegativeInfinity;
