@@ -45,6 +45,8 @@ internal sealed record OutputDocument(string Name, bool Passed, double MaxAbsErr
     NewLine = "\n")]
 [JsonSerializable(typeof(FailureDocument))]
 [JsonSerializable(typeof(VerificationDocument))]
+[JsonSerializable(typeof(NodeAccuracyDocument))]
+[JsonSerializable(typeof(BisectDocument))]
 [JsonSerializable(typeof(CompilationDocument))]
 [JsonSerializable(typeof(BinaryDocument))]
 [JsonSerializable(typeof(ModelDocument))]

@@ -16,13 +16,15 @@ internal static class VerifyVerb
     public static Verb Create(ToolContext tool)
     {
         var file = CommonOptions.File("FILE", "The model, or a binary");
-        var cases = new Option<string?>("--cases") { Description = "Folder of cases with golden outputs; without it, the reference evaluator on seeded inputs", HelpName = "DIR" };
+        var cases = new Option<string?>("--cases") { Description = "Folder of cases with golden outputs; without it, every stage of the compilation against the one before, and the reference evaluator on seeded inputs", HelpName = "DIR" };
         Option<double?> atol = NonNegative("--atol", "A", "Absolute tolerance: |error| <= A + R x |golden|"), rtol = NonNegative("--rtol", "R", "Relative tolerance");
         var seed = new Option<ulong>("--seed") { Description = "Seed of the inputs without --cases", HelpName = "S" };
         var check = new Option<bool>("--check") { Description = "Look for races, reads of uninitialised memory and deadlocks as well; slower" };
+        var accuracy = new AccuracyArguments();
         var compilation = new CompilationArguments();
         Option<bool> json = CommonOptions.Json(), verbose = CommonOptions.Verbose();
         var verb = new Verb("verify", "Compare a model or a binary with golden outputs or the reference evaluator.", "tcc verify model.onnx --cases . --precision f32") { file, cases, atol, rtol, seed, check };
+        accuracy.AddTo(verb);
         compilation.AddTo(verb);
         verb.Add(json);
         verb.Add(verbose);
@@ -40,6 +42,10 @@ internal static class VerifyVerb
                 Stages = parse.GetValue(cases) is null,
                 Progress = progress,
             };
+            if (accuracy.IsAsked(parse))
+            {
+                return accuracy.Run(tool, parse, path, compilation.Read(parse) with { Progress = progress }, options, parse.GetValue(json));
+            }
             var diagnostics = new DiagnosticList();
             VerificationResult result = ProgramFile.IsProgram(path)
                 ? ModelVerifier.VerifyBinary(path, image => CommonOptions.Chip(compilation.GivenChip(parse), image), options, diagnostics)

@@ -20,13 +20,12 @@ public static class NodeValues
     /// <param name="graph">After the passes; unchanged when this returns.</param>
     /// <param name="lower">Tiling.</param>
     /// <param name="outputs">The model's outputs in this run.</param>
-    /// <returns>
-    /// By value, for each that has a place of its own on the chip: reshapes have that of their operand, and appends that of a cache.
-    /// </returns>
+    /// <returns>By value, inputs included.</returns>
     public static IReadOnlyDictionary<Value, Tensor> OfChip(
         Graph graph, Func<Graph, TileProgram> lower, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> dimensions, out IReadOnlyDictionary<string, Tensor> outputs)
     {
         GraphOutput[] own = [.. graph.Outputs];
+        // A value that shares its place with an output of the model, or with a cache, is known with it.
         var roots = new HashSet<Value>(graph.Results.Select(Root));
         foreach (Value value in graph.Nodes.SelectMany(n => n.Outputs).Where(v => ReferenceEquals(Root(v), v) && roots.Add(v)))
         {
@@ -42,25 +41,33 @@ public static class NodeValues
             graph.Outputs.RemoveRange(own.Length, graph.Outputs.Count - own.Length);
         }
         outputs = own.ToDictionary(o => o.Name, o => results[o.Name], StringComparer.Ordinal);
-        var values = new Dictionary<Value, Tensor>();
-        foreach (GraphOutput output in own)
+        return Complete(graph, own, results, inputs, dimensions);
+    }
+
+    /// <summary>Adds what has no place of its own: a reshape is its operand, and an append what it appends, in the cache's format.</summary>
+    private static Dictionary<Value, Tensor> Complete(
+        Graph graph, GraphOutput[] outputs, IReadOnlyDictionary<string, Tensor> results, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> dimensions)
+    {
+        var values = graph.Inputs.ToDictionary(v => v, v => GraphEvaluator.Input(graph, v, inputs, dimensions));
+        foreach (GraphOutput output in outputs.Where(o => !o.Value.IsConstant))
         {
             values[output.Value] = results[output.Name];
         }
-        foreach (Value value in graph.Nodes.SelectMany(n => n.Outputs))
+        foreach (Node node in graph.Nodes)
         {
-            if (results.TryGetValue(Prefix + value.Name, out Tensor? tensor))
+            foreach (Value value in node.Outputs)
             {
-                values[value] = tensor;
-            }
-            else if (value.Producer is { Op: Reshape } reshape && Known(reshape.Inputs[0]) is { } same)
-            {
-                values[value] = same.Reshape(TensorMath.Evaluate(value.Type.Shape, dimensions));
+                if (results.TryGetValue(Prefix + value.Name, out Tensor? tensor))
+                {
+                    values[value] = tensor;
+                }
+                else if (node.Op is Reshape or CacheAppend && node.Inputs.TrueForAll(v => v.IsConstant || values.ContainsKey(v)))
+                {
+                    values.TryAdd(value, GraphEvaluator.EvaluateNode(node, [.. node.Inputs.Select(v => v.ConstantData ?? values[v])], dimensions)[0]);
+                }
             }
         }
         return values;
-
-        Tensor? Known(Value value) => value.ConstantData ?? values.GetValueOrDefault(value) ?? inputs.GetValueOrDefault(value.Producer is null ? value.Name : "");
     }
 
     /// <summary>The first node, in the graph's order, whose result differs from what its definition makes of the same operands.</summary>
