@@ -15,7 +15,7 @@ internal sealed class AccuracyArguments
 
     private readonly Option<double?> _minimum = new("--min-snr")
     {
-        Description = $"With --per-node: name the first node below so many dB, and fail if there is one [default: name it below {Numbers.Fixed(NodeAccuracyAnalysis.DefaultLeastSignalToNoise, 0)}, never fail]",
+        Description = $"With --per-node: name the first node below so many dB, and fail if there is one [default: name it below {Numbers.Fixed(NodeAccuracyAnalysis.DefaultLeastSignalToNoise, 0)}]",
         HelpName = "DB",
     };
 
@@ -25,7 +25,6 @@ internal sealed class AccuracyArguments
     {
         Description = "With --bisect: the groups [default: layers where names tell them, else nodes]",
         HelpName = "node|layer|operator",
-        DefaultValueFactory = _ => NodeGrouping.Auto,
     };
 
     public void AddTo(Command verb)

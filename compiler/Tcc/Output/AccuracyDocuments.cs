@@ -22,5 +22,5 @@ internal sealed record BisectDocument(string Case, BisectRowDocument Base, Bisec
 
 internal sealed record BisectRowDocument(string? Group, int Nodes, double GainDb, double SnrDb, double MaxAbsError)
 {
-    public static BisectRowDocument Of(BisectRow r) => new(r.Group, r.Nodes, r.Gain, r.Errors.SignalToNoise, r.Errors.MaxAbsolute);
+    public static BisectRowDocument Of(BisectRow r) => new(r.Group, r.Nodes, r.Gain, r.SignalToNoise, r.MaxAbsolute);
 }

@@ -11,10 +11,10 @@ internal static class AccuracyText
 
     public static void Write(TextWriter output, NodeAccuracyReport report)
     {
-        var table = new TextTable("node", "operator", ">added SNR dB", ">SNR dB", ">cosine", ">max abs error", ">saturated", "cause");
+        var table = new TextTable("node", "operator", ">added SNR dB", ">SNR dB", ">cosine", ">max abs error", ">saturated", "cause", "model nodes");
         foreach (NodeAccuracy n in report.Nodes.Where(n => n.Cause != ErrorCause.None).Take(Rows))
         {
-            table.Add(n.Value, n.Operator, StageText.SignalToNoise(n.Added), StageText.SignalToNoise(n.Total), Numbers.Fixed(n.Total.Cosine, 6), Numbers.Short(n.Total.MaxAbsolute), Numbers.Count(n.Saturated), Cause(n.Cause));
+            table.Add(n.Value, n.Operator, StageText.SignalToNoise(n.Added), StageText.SignalToNoise(n.Total), Numbers.Fixed(n.Total.Cosine, 6), Numbers.Short(n.Total.MaxAbsolute), Numbers.Count(n.Saturated), Cause(n.Cause), Sources(n));
         }
         table.Write(output);
         int rest = report.Nodes.Count(n => n.Cause != ErrorCause.None) - Rows;
@@ -30,10 +30,10 @@ internal static class AccuracyText
         var table = new TextTable("in f32", ">nodes", ">gain dB", ">SNR dB", ">max abs error");
         foreach (BisectRow row in report.Groups.Prepend(report.All).Prepend(report.Base))
         {
-            table.Add(row.Group ?? "nothing", Numbers.Count(row.Nodes), double.IsFinite(row.Gain) ? Numbers.Fixed(row.Gain, 1) : "-", StageText.SignalToNoise(row.Errors), Numbers.Short(row.Errors.MaxAbsolute));
+            table.Add(row.Group ?? "nothing", Numbers.Count(row.Nodes), double.IsFinite(row.Gain) ? Numbers.Fixed(Math.Round(row.Gain, 1) + 0, 1) : "-", StageText.SignalToNoise(row.SignalToNoise), Numbers.Short(row.MaxAbsolute));
         }
         table.Write(output);
-        output.WriteLine($"the output that is least exact, against the reference evaluator; {report.Case}");
+        output.WriteLine($"all outputs alike, against the reference evaluator; {report.Case}");
     }
 
     public static string Cause(ErrorCause cause) => cause switch
@@ -53,5 +53,5 @@ internal static class AccuracyText
         output.WriteLine($"against reference evaluator, {name}; {Verbs.VerifyVerb.RuleText(rule)}");
     }
 
-    private static string Sources(NodeAccuracy node) => node.Sources.Count == 0 ? "the compiler" : string.Join(", ", node.Sources.Take(3).Select(s => $"\"{s}\"")) + (node.Sources.Count > 3 ? ", …" : "");
+    private static string Sources(NodeAccuracy node) => node.Sources.Count == 0 ? "(made by the compiler)" : string.Join(", ", node.Sources.Take(2)) + (node.Sources.Count > 2 ? ", …" : "");
 }

@@ -28,5 +28,7 @@ internal static class StageText
         output.WriteLine();
     }
 
-    public static string SignalToNoise(ErrorMeasures errors) => double.IsPositiveInfinity(errors.SignalToNoise) ? "exact" : Numbers.Fixed(errors.SignalToNoise, 1);
+    public static string SignalToNoise(ErrorMeasures errors) => SignalToNoise(errors.SignalToNoise);
+
+    public static string SignalToNoise(double decibels) => double.IsPositiveInfinity(decibels) ? "exact" : Numbers.Fixed(decibels, 1);
 }

@@ -19,8 +19,10 @@ public static class MixedPrecision
     /// <param name="wide">The nodes that compute in f32.</param>
     public static IReadOnlyDictionary<string, Tensor> Outputs(AccuracyRun run, IReadOnlySet<Node> wide) => Outputs(run, wide, wide);
 
+    /// <inheritdoc cref="Outputs(AccuracyRun, IReadOnlySet{Node})"/>
     /// <param name="cut">The nodes before and behind which the graph is cut.</param>
-    internal static IReadOnlyDictionary<string, Tensor> Outputs(AccuracyRun run, IReadOnlySet<Node> cut, IReadOnlySet<Node> wide)
+    /// <param name="wide">Those of them that compute in f32.</param>
+    public static IReadOnlyDictionary<string, Tensor> Outputs(AccuracyRun run, IReadOnlySet<Node> cut, IReadOnlySet<Node> wide)
     {
         List<List<Node>> parts = Parts(run.Graph, cut);
         // Up to the first cut nothing differs from the run that has no cut.

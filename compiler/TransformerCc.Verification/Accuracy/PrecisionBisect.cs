@@ -7,9 +7,10 @@ namespace TransformerCc.Verification.Accuracy;
 /// <summary>What the model's outputs would be with a group of nodes in f32.</summary>
 /// <param name="Group">Null: none.</param>
 /// <param name="Nodes">Of the group.</param>
-/// <param name="Errors">Of the worst output, against the reference.</param>
+/// <param name="SignalToNoise">dB: of the mean over the outputs of Σ error² / Σ reference², so that each counts alike.</param>
+/// <param name="MaxAbsolute">Largest error of any output.</param>
 /// <param name="Gain">dB of signal-to-noise more than with none.</param>
-public sealed record BisectRow(string? Group, int Nodes, ErrorMeasures Errors, double Gain);
+public sealed record BisectRow(string? Group, int Nodes, double SignalToNoise, double MaxAbsolute, double Gain);
 
 /// <summary>What raising the precision of each group would buy.</summary>
 /// <param name="Case">Which inputs.</param>
@@ -21,7 +22,7 @@ public sealed record BisectReport(string Case, BisectRow Base, BisectRow All, IR
 /// <summary>Raises one group of nodes at a time to f32 and looks at the outputs.</summary>
 public static class PrecisionBisect
 {
-    /// <exception cref="DiagnosticException">TCC6037: the model is compiled for f32 already.</exception>
+    /// <exception cref="DiagnosticException">TCC6037: the model is compiled for f32 already. TCC6038: nodes that share a cache are in different groups.</exception>
     public static BisectReport Run(AccuracyRun run, NodeGrouping grouping, IProgress<string>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(run);
@@ -29,25 +30,21 @@ public static class PrecisionBisect
         {
             throw new DiagnosticException(Diagnostic.Error("TCC6037", "all nodes compute in f32 already: there is nothing to raise", help: "choose the precision that is in question (--precision bf16)"), FailureKind.Usage);
         }
-        ErrorMeasures least = Worst(run, run.ChipOutputs);
+        BisectRow least = Row(null, 0, run.ChipOutputs, null);
         var rows = new List<BisectRow>();
         foreach (NodeGroup group in NodeGroups.Of(run.Graph, grouping))
         {
             progress?.Report($"{group.Name} in f32");
-            rows.Add(Row(group.Name, group.Nodes.Count, MixedPrecision.Outputs(run, group.Nodes.ToHashSet())));
+            rows.Add(Row(group.Name, group.Nodes.Count, MixedPrecision.Outputs(run, group.Nodes.ToHashSet()), least));
         }
-        BisectRow all = Row("all nodes", run.Graph.Nodes.Count, MixedPrecision.Outputs(run, run.Graph.Nodes.ToHashSet()));
-        return new BisectReport(run.Name, new BisectRow(null, 0, least, 0), all, [.. rows.OrderByDescending(r => r.Gain)]);
+        BisectRow all = Row("all nodes", run.Graph.Nodes.Count, MixedPrecision.Outputs(run, run.Graph.Nodes.ToHashSet()), least);
+        return new BisectReport(run.Name, least, all, [.. rows.OrderByDescending(r => r.Gain)]);
 
-        BisectRow Row(string name, int nodes, IReadOnlyDictionary<string, Tensor> outputs)
+        BisectRow Row(string? name, int nodes, IReadOnlyDictionary<string, Tensor> outputs, BisectRow? before)
         {
-            ErrorMeasures errors = Worst(run, outputs);
-            double gain = errors.SignalToNoise.Equals(least.SignalToNoise) ? 0 : errors.SignalToNoise - least.SignalToNoise;
-            return new BisectRow(name, nodes, errors, gain);
+            ErrorMeasures[] errors = [.. run.Compare(outputs, null).Select(o => o.Errors)];
+            double noise = -10 * Math.Log10(errors.Average(e => Math.Pow(10, -e.SignalToNoise / 10)));
+            return new BisectRow(name, nodes, noise, errors.Max(e => e.MaxAbsolute), before is null || noise.Equals(before.SignalToNoise) ? 0 : noise - before.SignalToNoise);
         }
     }
-
-    /// <summary>Of the output with the lowest signal-to-noise ratio.</summary>
-    private static ErrorMeasures Worst(AccuracyRun run, IReadOnlyDictionary<string, Tensor> outputs) =>
-        run.Compare(outputs, null).Select(o => o.Errors).MinBy(e => double.IsNaN(e.SignalToNoise) ? double.NegativeInfinity : e.SignalToNoise);
 }

@@ -10,7 +10,7 @@ namespace TransformerCc.Verification.Stages;
 /// <summary>
 /// What the chip computes for every node of a graph. The graph is lowered with the value of every node as an output, and
 /// evaluated as tiles: bits depend neither on tiling nor on what else is stored, and tiles and binary agree to the bit, so
-/// these are the values behind the binary's outputs. (One exception is seen and told: where it does depend.) A value that
+/// these are the values behind the binary's outputs. A value that
 /// the chip keeps in 16 bits for products alone appears as it was before that rounding, which every reader then does.
 /// </summary>
 public static class NodeValues

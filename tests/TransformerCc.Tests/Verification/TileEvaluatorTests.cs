@@ -14,6 +14,7 @@ using TransformerCc.Runtime;
 using TransformerCc.Runtime.Loader;
 using TransformerCc.Tests.Tiling;
 using TransformerCc.Verification;
+using TransformerCc.Verification.Stages;
 using TransformerCc.Verification.TileEvaluation;
 
 namespace TransformerCc.Tests.Verification;
@@ -48,6 +49,9 @@ public sealed class TileEvaluatorTests
         ChannelAssignment.Run(tiles, plan);
         ProgramImage image = CodeGenerator.Emit(tiles, plan, chip, ChipDescriptions.Fingerprint(chip), []);
         using LoadedProgram program = LoadedProgram.Load(image, chip);
+        // Bits depend on neither tiling nor what is stored: with every value as an output, the outputs are the same.
+        NodeValues.OfChip(graph, g => Tiler.Lower(g, chip, Enum.Parse<Precision>(precision)), runs[0].Inputs, runs[0].Dimensions, out IReadOnlyDictionary<string, Tensor> beside);
+        AssertSame(runs[0].Tiled, beside);
         foreach (Run run in runs)
         {
             IReadOnlyDictionary<string, Tensor> binary = new Session(program).Run(run.Given, new RunOptions { Set = run.Size }).Outputs;
