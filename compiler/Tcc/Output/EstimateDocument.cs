@@ -16,7 +16,7 @@ internal sealed record EstimateDocument(
     IReadOnlyList<NodeTimeDocument> Nodes, IReadOnlyList<WaitDocument> Waits, IReadOnlyList<TimedSourceDocument> Sources, IReadOnlyList<DiagnosticDocument> Diagnostics)
 {
     public static EstimateDocument Of(string path, ChipDescription chip, TimingReport report, IReadOnlyList<DiagnosticDocument> diagnostics) => new(
-        path, chip.Name, report.EntryPoint, report.Cycles, report.Seconds, report.Tokens, report.Tokens / report.Seconds, report.Energy.Total / report.Tokens,
+        path, chip.Name, report.EntryPoint, report.Cycles, report.Seconds, report.Tokens, report.Tokens / report.Seconds, report.Tokens is > 0 and { } tokens ? report.Energy.Total / tokens : null,
         report.Bound is { } bound ? RooflineDocument.Of(bound, report.Cycles) : null,
         report.Instructions, report.MultiplyAdds, report.Bytes.ToDictionary(b => b.Key.ToString().ToLowerInvariant(), b => b.Value),
         report.Bytes[MemorySpace.Dram] / (chip.Memory.SustainedBytesPerSecond * report.Seconds), report.Engines.Single(e => e.Engine == Engine.Matrix).Busy / report.Cycles,

@@ -51,14 +51,29 @@ internal sealed class PagePool
     /// <summary>Gives the pages of a sequence back.</summary>
     public void Release(int sequence) => Keep(sequence, 0);
 
+    /// <summary>The host says which pages the sequences have: those of the pool are free again, and what they hold stays.</summary>
+    public void Disown()
+    {
+        foreach (List<long> pages in _pages)
+        {
+            _returned.UnionWith(pages);
+            pages.Clear();
+        }
+    }
+
     /// <summary>A table for a run that appends: every sequence gets the pages that it needs, and no more.</summary>
-    /// <returns>Null where there are too few.</returns>
+    /// <returns>Null where there are too few, or where the host knows the pages of what is past.</returns>
     public long[]? Assign(ReadOnlySpan<long> past, long length, DiagnosticList diagnostics)
     {
         long needed = 0;
-        foreach (long p in past)
+        for (int b = 0; b < past.Length; b++)
         {
-            needed += Count(p + length);
+            needed += Count(past[b] + length);
+            if (_pages[b].Count < Count(past[b]))
+            {
+                diagnostics.Add(Diagnostic.Error("TCC5040", FormattableString.Invariant($"the pages of sequence {b} came with the input '{StateDescription.PageTable}' of an earlier run"), null, "give the table with every run that continues it"));
+                return null;
+            }
         }
         if (needed > _held.Length)
         {

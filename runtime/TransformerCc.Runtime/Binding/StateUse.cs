@@ -72,6 +72,10 @@ internal sealed class StateUse
         {
             pool.Check(Table, past, length, diagnostics);
         }
+        if (given && !diagnostics.HasErrors)
+        {
+            pool.Disown();
+        }
     }
 
     /// <summary>All paged states append the same positions.</summary>

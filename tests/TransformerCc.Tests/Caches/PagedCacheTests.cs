@@ -100,6 +100,35 @@ public class PagedCacheTests
         }
     }
 
+    /// <summary>The session does not know the pages of a table that was given: it would take others, of other sequences.</summary>
+    [Fact]
+    public void WhatAHostLaidOutOnlyTheHostContinues()
+    {
+        var graphs = new CacheGraphs(Page: 128);
+        using var program = new CachedProgram(graphs, TestChips.Default, Precision.F32);
+        Dictionary<string, Tensor> sequences = graphs.Sequences(new Random(3), 2, Context);
+        SessionState state = SessionState.Create(program.Program, 2, Context);
+        Run(0, 100, null);
+        Run(0, 100, [1, 2, 3, 0, 4, 5]);
+        Assert.Equal(0, state.Pages);
+        Assert.Equal("TCC5040", Assert.Throws<DiagnosticException>(() => Run(100, 1, null)).Diagnostics[0].Code);
+        Run(100, 1, [1, 2, 3, 0, 4, 5]);
+        Run(0, 100, null);
+        Run(100, 100, null);
+        Assert.Equal(4, state.Pages);
+
+        void Run(long past, long length, long[]? pages)
+        {
+            Dictionary<string, Tensor> inputs = CacheGraphs.Positions(sequences, past, length);
+            inputs["past"] = CacheGraphs.Past(past, past);
+            if (pages is not null)
+            {
+                inputs[StateDescription.PageTable] = CacheGraphs.Table(2, pages);
+            }
+            Assert.Empty(new Session(program.Program).Run(inputs, new RunOptions { State = state, Check = true }).Findings);
+        }
+    }
+
     [Fact]
     public void PagesThatAreNotThereAreRefused()
     {
