@@ -49,6 +49,7 @@ internal sealed record OutputDocument(string Name, bool Passed, double MaxAbsErr
 [JsonSerializable(typeof(BisectDocument))]
 [JsonSerializable(typeof(CompilationDocument))]
 [JsonSerializable(typeof(BinaryDocument))]
+[JsonSerializable(typeof(SoundnessDocument))]
 [JsonSerializable(typeof(ModelDocument))]
 [JsonSerializable(typeof(ConformanceDocument))]
 [JsonSerializable(typeof(EstimateDocument))]

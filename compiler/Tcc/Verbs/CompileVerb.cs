@@ -64,7 +64,7 @@ internal static class CompileVerb
             {
                 // No binary leaves the tool that the static check has not passed.
                 tool.BeginPhase("check", parse.GetValue(verbose));
-                DeadlockCheck.Run(result.Image);
+                ImageVerifier.Prove(result.Image, options.Chip);
             }
             if (result.Image is not null && verifier is not null)
             {

@@ -5,7 +5,9 @@ using TransformerCc.Compiler.Importers.Gguf;
 using TransformerCc.Compiler.Importers.Onnx;
 using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Runtime.Loader;
 using TransformerCc.Tool.Output;
+using TransformerCc.Verification;
 
 namespace TransformerCc.Tool.Verbs;
 
@@ -16,13 +18,19 @@ internal static class InspectVerb
     {
         var file = CommonOptions.File("FILE", "A binary, or a model");
         var compilation = new CompilationArguments();
+        var verify = new Option<bool>("--verify") { Description = "Of a binary: show that it is sound, without weights or inputs: semaphores and scratchpad accesses for all sizes, and every access at a sample of sizes" };
+        var chip = CommonOptions.ChipOfBinary();
         var json = CommonOptions.Json();
-        var verb = new Verb("inspect", "Show what a binary or a model holds.", "tcc inspect model.onnx --bind seq=..512") { file };
+        var verb = new Verb("inspect", "Show what a binary or a model holds.", "tcc inspect model.onnx --bind seq=..512") { file, verify, chip };
         compilation.AddModelOptionsTo(verb);
         verb.Add(json);
         verb.SetAction(parse =>
         {
             string path = parse.GetValue(file)!;
+            if (parse.GetValue(verify))
+            {
+                return Verify(tool, path, parse.GetValue(chip), parse.GetValue(json));
+            }
             if (ProgramFile.IsProgram(path))
             {
                 using ProgramFile program = ProgramFile.Open(path);
@@ -46,6 +54,15 @@ internal static class InspectVerb
             return 0;
         });
         return verb;
+    }
+
+    private static int Verify(ToolContext tool, string path, string? chipName, bool asJson)
+    {
+        using ProgramFile file = ProgramFile.Open(path);
+        using LoadedProgram program = LoadedProgram.Load(file.Image, CommonOptions.Chip(chipName, file.Image));
+        var document = SoundnessDocument.Of(path, file, ImageVerifier.Verify(file.Image, program.Chip, new PhaseProgress(tool, verbose: false)));
+        Print(tool.Output, asJson, document, ToolJson.Default.SoundnessDocument, document.WriteText);
+        return document.Sound ? 0 : (int)FailureKind.Failed;
     }
 
     private static (Graph Graph, SourceDocument? Source) Import(string path, ImportOptions options, GgufOptions gguf, DiagnosticList diagnostics)

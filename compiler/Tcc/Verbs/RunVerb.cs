@@ -60,7 +60,7 @@ internal static class RunVerb
 
             if (parse.GetValue(check))
             {
-                tool.Report(DeadlockCheck.Run(program.Image));
+                tool.Report(ImageVerifier.Prove(program.Image, loaded.Chip));
             }
 
             tool.BeginPhase("run", show);

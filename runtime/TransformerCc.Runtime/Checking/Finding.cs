@@ -16,6 +16,8 @@ public enum FindingKind
     ChannelEnds,
     /// <summary>Units of a semaphore are left over at the end: a channel has lost an end.</summary>
     Unbalanced,
+    /// <summary>An access leaves its scratchpad.</summary>
+    OutOfBounds,
     /// <summary>The static check can prove neither deadlock nor its absence.</summary>
     Undecided,
 }

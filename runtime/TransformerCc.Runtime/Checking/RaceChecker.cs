@@ -27,6 +27,7 @@ internal sealed unsafe class RaceChecker : ITableRowSink, IDisposable
     private readonly Shadow[] _scratch;
     private readonly Shadow?[] _dram;
     private readonly uint[] _clock = new uint[Engines.Count];
+    private readonly bool _wholeTables;
 
     private Engine _engine;
 
@@ -35,9 +36,14 @@ internal sealed unsafe class RaceChecker : ITableRowSink, IDisposable
     private int _index;
     private bool _isIndexed;
 
-    public RaceChecker(PreparedProgram program, Memories memories)
+    /// <param name="wholeTables">
+    /// No data says which rows of a table a scatter writes: it counts as writing all of them. What a gather reads of a table that the
+    /// program itself wrote is then not checked.
+    /// </param>
+    public RaceChecker(PreparedProgram program, Memories memories, bool wholeTables = false)
     {
         _program = program;
+        _wholeTables = wholeTables;
         _memories = memories;
         _findings = new FindingList(program);
         _scratch = [new Shadow("asp", memories.Size(MemorySpace.Asp)), new Shadow("acc", memories.Size(MemorySpace.Acc)), new Shadow("wsp", memories.Size(MemorySpace.Wsp))];
@@ -82,7 +88,7 @@ internal sealed unsafe class RaceChecker : ITableRowSink, IDisposable
     {
         Shadow? shadow = segment is null ? _scratch[(int)space] : _dram[segment.Index];
         // Which rows of its table a gather reads or a scatter writes is data: they report them one by one.
-        if (shadow is null || (_isIndexed && segment is not null))
+        if (shadow is null || (_isIndexed && segment is not null && !(_wholeTables && isWrite)))
         {
             return;
         }

@@ -24,14 +24,17 @@ internal sealed class Machine
     private readonly LoopStack _loops;
     private readonly Statistics _statistics = new();
     private readonly RaceChecker? _checker;
+    private readonly KnownScalars? _known;
     private readonly CancellationToken _cancellation;
     private readonly InstructionObservation? _observation;
     private AccessCheck _access;
 
-    public Machine(PreparedProgram program, ChipDescription chip, Memories memories, long[] parameters, RaceChecker? checker, IInstructionObserver? observer, CancellationToken cancellation)
+    /// <param name="known">Not null: no data moves, every access is checked, and this is what scalar loads find.</param>
+    public Machine(PreparedProgram program, ChipDescription chip, Memories memories, long[] parameters, RaceChecker? checker, IInstructionObserver? observer, CancellationToken cancellation, KnownScalars? known = null)
     {
         _program = program;
         _checker = checker;
+        _known = known;
         _cancellation = cancellation;
         _context = new EngineContext(memories, chip, _statistics, checker);
         _scalar = new ScalarUnit(_context.Registers, parameters, LoadInteger);
@@ -43,7 +46,9 @@ internal sealed class Machine
     public Statistics Statistics => _statistics;
 
     /// <summary>Runs from the first instruction to <c>halt</c>.</summary>
-    public void Run()
+    /// <param name="budget">Bytes accessed in all memories after which to stop.</param>
+    /// <returns>False when the budget ended it.</returns>
+    public bool Run(long budget = long.MaxValue)
     {
         int pc = 0;
         try
@@ -55,7 +60,11 @@ internal sealed class Machine
                 int next = Step(in p, pc);
                 if (next < 0)
                 {
-                    return;
+                    return true;
+                }
+                if (_statistics.Traffic > budget)
+                {
+                    return false;
                 }
                 pc = _loops.Advance(next);
             }
@@ -104,7 +113,14 @@ internal sealed class Machine
                 {
                     CheckCounts(in p);
                     instruction.Footprint(_context.Registers, ref _access);
-                    EngineDispatch.Execute(_context, instruction);
+                    if (_known is null)
+                    {
+                        EngineDispatch.Execute(_context, instruction);
+                    }
+                    else if (instruction is Load load)
+                    {
+                        _known.Loaded(load, _context.Registers);
+                    }
                     _observation?.Executed(instruction);
                 }
                 break;
@@ -119,6 +135,10 @@ internal sealed class Machine
 
     private unsafe long LoadInteger(LoadScalar i)
     {
+        if (_known is not null)
+        {
+            return _known.Value(i, _context.Registers);
+        }
         Span<long> value = stackalloc long[1];
         RowConversion.ReadIntegers(i.Format, _context.Pointer(i.Address), value);
         return value[0];

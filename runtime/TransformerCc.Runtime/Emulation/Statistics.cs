@@ -27,6 +27,9 @@ internal sealed class Statistics
 
     public long MultiplyAdds { get; set; }
 
+    /// <summary>Bytes read and written in all memories.</summary>
+    public long Traffic { get; private set; }
+
     public void Count(byte opcode, Engine engine)
     {
         _opcodes[opcode]++;
@@ -36,6 +39,7 @@ internal sealed class Statistics
     public void Count(MemorySpace space, long bytes, long end, bool isWrite)
     {
         (isWrite ? _written : _read)[(int)space] += bytes;
+        Traffic += bytes;
         _peak[(int)space] = long.Max(_peak[(int)space], end);
     }
 

@@ -5,6 +5,7 @@ using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime.Checking;
 
 namespace TransformerCc.Runtime.Loader;
 
@@ -54,10 +55,11 @@ public sealed class LoadedProgram : IDisposable
     }
 
     /// <summary>Checks an image against the chip and prepares it.</summary>
-    /// <exception cref="DiagnosticException">TCC5001–TCC5013: everything that is wrong with it.</exception>
-    public static LoadedProgram Load(ProgramImage image, ChipDescription chip) => Prepare(image, chip, null);
+    /// <exception cref="DiagnosticException">TCC5001–TCC5017: everything that is wrong with it.</exception>
+    /// <param name="prove">Also refuse what is shown to deadlock or to leave a scratchpad before it runs; else the machine traps.</param>
+    public static LoadedProgram Load(ProgramImage image, ChipDescription chip, bool prove = true) => Prepare(image, chip, null, prove);
 
-    private static LoadedProgram Prepare(ProgramImage image, ChipDescription chip, ProgramFile? file)
+    private static LoadedProgram Prepare(ProgramImage image, ChipDescription chip, ProgramFile? file, bool prove = true)
     {
         ArgumentNullException.ThrowIfNull(image);
         ArgumentNullException.ThrowIfNull(chip);
@@ -69,6 +71,10 @@ public sealed class LoadedProgram : IDisposable
         }
         CheckSymbols(image, diagnostics);
         CheckLimits(image, diagnostics);
+        if (prove && !diagnostics.HasErrors)
+        {
+            Prove(image, chip, diagnostics);
+        }
         if (diagnostics.HasErrors)
         {
             throw new DiagnosticException(diagnostics, fits ? FailureKind.InvalidInput : FailureKind.DoesNotFit);
@@ -165,6 +171,13 @@ public sealed class LoadedProgram : IDisposable
                 diagnostics.Add(Diagnostic.Error("TCC5013", $"tensor '{t.Name}' occurs twice or has unknown dimensions ({string.Join(", ", unknown)})"));
             }
         }
+    }
+
+    /// <summary>What a proof for all sizes refutes; what it cannot decide, the machine checks as it runs.</summary>
+    private static void Prove(ProgramImage image, ChipDescription chip, DiagnosticList diagnostics)
+    {
+        IEnumerable<Finding> findings = image.EntryPoints.SelectMany(e => StaticChecks.Run(e).Concat(ScratchBounds.Run(e, image, chip)));
+        diagnostics.AddRange(findings.Where(f => f.Kind != FindingKind.Undecided).Select(f => Diagnostic.Error("TCC5017", f.Message)));
     }
 
     private static void CheckLimits(ProgramImage image, DiagnosticList diagnostics)

@@ -14,9 +14,6 @@ namespace TransformerCc.Runtime.Timing;
 /// <summary>How long a program takes on its chip, without weights, inputs or results: only lengths and addresses matter.</summary>
 public static class TimingModel
 {
-    /// <summary>DRAM addresses of tensors start on one; nothing depends on where.</summary>
-    private const long Page = 4096;
-
     /// <param name="dimensions">Values of dimensions, and of inputs that may be left out; the others have their defaults.</param>
     /// <param name="entryPoint">Null: the one that a run of these sizes takes.</param>
     /// <param name="trace">Told of every instruction of an engine as it ends.</param>
@@ -34,14 +31,14 @@ public static class TimingModel
         {
             throw new DiagnosticException(structure);
         }
-        (long[] parameters, List<(long, long, long)> known) = Lay(image, values, dimensions);
+        VirtualDram dram = VirtualDram.Of(image, values, dimensions);
         Dictionary<string, long> symbols = new(values, StringComparer.Ordinal);
         foreach (TensorSymbol t in image.Tensors.Where(t => t.Fill is not null))
         {
             symbols.TryAdd(t.Name, InputFiller.Value(t, dimensions, values));
         }
         var recorder = new TimingRecorder(trace);
-        var simulation = new TimingSimulation(new PreparedProgram(entry.Name, entry.Instructions, image.Debug), chip, parameters, new KnownScalars(known), recorder, cancellation);
+        var simulation = new TimingSimulation(new PreparedProgram(entry.Name, entry.Instructions, image.Debug), chip, dram.Parameters, new KnownScalars(dram.Known), recorder, cancellation);
         double cycles = simulation.Run();
         recorder.Attribute(cycles);
         double seconds = cycles / (chip.ClockGhz * 1e9);
@@ -71,32 +68,5 @@ public static class TimingModel
         double charge = work.Cycles[(int)Engine.WeightDma] + work.Cycles[(int)Engine.DmaIn] + work.Cycles[(int)Engine.DmaOut];
         return new SourceTime(debug.Operation, debug.Node, debug.Source, work.Cycles[(int)Engine.Matrix], work.Cycles[(int)Engine.Vector], work.Cycles[(int)Engine.Copy],
             charge, work.Work.Bytes(MemorySpace.Dram), work.Work.AllMultiplyAdds, EnergyReport.Of(work.Work, 0, power).Total);
-    }
-
-    /// <summary>The parameter block, and where DRAM holds known integers.</summary>
-    private static (long[] Parameters, List<(long Start, long End, long Value)> Known) Lay(ProgramImage image, Dictionary<string, long> values, IReadOnlyDictionary<string, long> given)
-    {
-        var parameters = new long[image.ParameterCount];
-        var known = new List<(long, long, long)>();
-        long next = Page;
-        parameters[0] = next;
-        next += image.Weights.Length;
-        foreach (DimensionSymbol d in image.Dimensions)
-        {
-            parameters[d.ParameterIndex] = values[d.Name];
-        }
-        foreach (TensorSymbol t in image.Tensors)
-        {
-            next = (next + Page) / Page * Page;
-            long bytes = DramLayout.Bytes(t, DramLayout.Shape(t, values));
-            parameters[t.ParameterIndex] = next;
-            if (t.Fill is not null)
-            {
-                known.Add((next, next + bytes, InputFiller.Value(t, given, values)));
-            }
-            next = bytes <= AccessCheck.Limit - next ? next + bytes
-                : throw new DiagnosticException(Diagnostic.Error("TCC5032", $"weights and tensors take more than the {AccessCheck.Limit} bytes that DRAM has addresses for", t.Name), FailureKind.DoesNotFit);
-        }
-        return (parameters, known);
     }
 }

@@ -59,7 +59,7 @@ internal sealed class TestProgram
 
     public RunResult Run(IReadOnlyDictionary<string, Tensor>? inputs = null, RunOptions? options = null)
     {
-        using LoadedProgram program = LoadedProgram.Load(Image(), Chip);
+        using LoadedProgram program = LoadedProgram.Load(Image(), Chip, prove: false);
         return new Session(program).Run(inputs ?? new Dictionary<string, Tensor>(), options);
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
@@ -59,8 +60,8 @@ public sealed class FaultSeedingTests : IDisposable
         using ProgramFile file = Compile();
         byte semaphore = file.Image.EntryPoints[0].Instructions.OfType<MatMul>().First().Acquires[0];
         ToolRun run = RunWith(file.Image, (i, _) => i with { Releases = Without(i.Releases, semaphore) });
-        Assert.Equal(1, run.ExitCode);
-        Assert.Contains("error TCC6009", run.Error, StringComparison.Ordinal);
+        Assert.Equal((int)FailureKind.InvalidInput, run.ExitCode);
+        Assert.Contains("error TCC5017", run.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(Path.Combine(_folder, "results")));
     }
 

@@ -2,10 +2,10 @@ using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Isa.Tensors;
 
-namespace TransformerCc.Runtime.Timing;
+namespace TransformerCc.Runtime.Emulation;
 
 /// <summary>
-/// The values that scalar loads find while only time passes: those of integer inputs whose elements are all the same and
+/// The values that scalar loads find while no data moves: those of integer inputs whose elements are all the same and
 /// given (the past of every sequence), from where a load put them in ASP. Everything else reads as 0 (an expert's number).
 /// </summary>
 internal sealed class KnownScalars(IReadOnlyList<(long Start, long End, long Value)> dram)
