@@ -12,7 +12,7 @@ internal sealed record TilingCandidate(string Cut, Action<TilingContext> Lower, 
 /// <summary>How an item was cut.</summary>
 /// <param name="Item">The result of its first operator.</param>
 /// <param name="Cut">See <see cref="TilingCandidate.Cut"/>.</param>
-/// <param name="Cycles">Estimated, at the sizes the program is planned for.</param>
+/// <param name="Cycles">Estimated, at the sizes the program is planned for; infinite where those are no numbers.</param>
 /// <param name="Others">The cuts that were weighed against it, with theirs.</param>
 public sealed record TilingChoice(string Item, string Cut, double Cycles, IReadOnlyList<(string Cut, double Cycles)> Others)
 {
@@ -76,7 +76,10 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
             {
                 continue;
             }
-            TilingCost[] costs = [.. sizes.Select(s => TileEstimate.Of(trial.Builder.Program, s))];
+            if (Weigh(trial, sizes) is not { } costs)
+            {
+                return (i, new TilingChoice(item, candidates[i].Cut, double.PositiveInfinity, []));
+            }
             weighed.Add((i, costs, weighed.Count == 0 ? 1 : costs.Zip(weighed[0].Costs).Average(c => c.First.Cycles / double.Max(1, c.Second.Cycles))));
             if (Array.TrueForAll(costs, c => c.Cycles <= c.Busiest * (1 + Margin)))
             {
@@ -94,6 +97,19 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
             best = weighed[i].Score < weighed[best].Score - Margin ? i : best;
         }
         return (weighed[best].Candidate, new TilingChoice(item, candidates[weighed[best].Candidate].Cut, weighed[best].Costs[0].Cycles, [.. weighed.Where((_, i) => i != best).Select(w => (candidates[w.Candidate].Cut, w.Costs[0].Cycles))]));
+    }
+
+    /// <summary>Null where products of sizes are no numbers: bounds of several dimensions that nobody gave. The largest cut will do then.</summary>
+    private static TilingCost[]? Weigh(TilingContext trial, IReadOnlyDictionary<string, long>[] sizes)
+    {
+        try
+        {
+            return [.. sizes.Select(s => TileEstimate.Of(trial.Builder.Program, s))];
+        }
+        catch (OverflowException)
+        {
+            return null;
+        }
     }
 
     /// <summary>
