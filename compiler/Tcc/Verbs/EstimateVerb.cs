@@ -18,6 +18,13 @@ internal static class EstimateVerb
         var entry = new Option<string?>("--entry") { Description = "The entry point [default: the one that a run of these sizes takes]", HelpName = "NAME" };
         var trace = new Option<string?>("--trace") { Description = "Write every instruction's time for Perfetto or chrome://tracing", HelpName = "FILE.json" };
         var nodes = new Option<int>("--nodes") { Description = "Lines of the table of nodes, those with the most time beyond their bound first", HelpName = "N", DefaultValueFactory = _ => 12 };
+        nodes.Validators.Add(result =>
+        {
+            if (result.GetValue(nodes) < 0)
+            {
+                result.AddError("--nodes takes a number of lines, 0 or more");
+            }
+        });
         var compilation = new CompilationArguments();
         Option<bool> json = CommonOptions.Json(), verbose = CommonOptions.Verbose();
         var verb = new Verb("estimate", "Time a program on its chip, instruction by instruction: cycles, energy, what waits for what, and how far from the roofline. Weights are not read: models of tcc synth --shape-only will do.", "tcc estimate llama.gguf --chip tx1-edge --set batch=1 length=1 past=1024") { file, set.Option, entry, trace, nodes };
