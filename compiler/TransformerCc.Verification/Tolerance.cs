@@ -18,7 +18,7 @@ public abstract record Tolerance
     public virtual Tolerance For(ElementType output) => this;
 
     /// <summary>Whether one float output passes.</summary>
-    internal abstract bool Accepts(ErrorMeasures errors, ReadOnlySpan<double> actual, ReadOnlySpan<double> golden);
+    public abstract bool Accepts(ErrorMeasures errors, ReadOnlySpan<double> actual, ReadOnlySpan<double> golden);
 
     /// <summary>Integers and booleans are exact under every rule.</summary>
     public abstract override string ToString();
@@ -29,7 +29,7 @@ public sealed record ScaledTolerance(double Scale, double? Cosine) : Tolerance
 {
     public override Tolerance For(ElementType output) => output.IsFloat() && Of(output) is ScaledTolerance own && own.Scale > Scale ? own : this;
 
-    internal override bool Accepts(ErrorMeasures errors, ReadOnlySpan<double> actual, ReadOnlySpan<double> golden) =>
+    public override bool Accepts(ErrorMeasures errors, ReadOnlySpan<double> actual, ReadOnlySpan<double> golden) =>
         errors.MaxAbsolute <= Scale * errors.MaxGolden && (Cosine is not double least || errors.Cosine >= least);
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
@@ -39,7 +39,7 @@ public sealed record ScaledTolerance(double Scale, double? Cosine) : Tolerance
 /// <summary>|error| ≤ <paramref name="Absolute"/> + <paramref name="Relative"/> · |golden| for every element.</summary>
 public sealed record ElementTolerance(double Absolute, double Relative) : Tolerance
 {
-    internal override bool Accepts(ErrorMeasures errors, ReadOnlySpan<double> actual, ReadOnlySpan<double> golden)
+    public override bool Accepts(ErrorMeasures errors, ReadOnlySpan<double> actual, ReadOnlySpan<double> golden)
     {
         for (int i = 0; i < golden.Length; i++)
         {

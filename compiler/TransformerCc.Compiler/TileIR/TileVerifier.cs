@@ -89,6 +89,10 @@ public static class TileVerifier
 
         void VerifyStatement(TileStatement statement)
         {
+            if (statement.Operands.Select(o => o.Value).OfType<PanelOperand>().FirstOrDefault() is { } panel && statement.Operands.Select(o => o.Value).OfType<ScratchOperand>().FirstOrDefault() is { } slot && panel.Panel.Bytes > slot.Buffer.Bytes)
+            {
+                diagnostics.Add(Diagnostic.Error("TCC3006", $"{panel} of {panel.Panel.Bytes} bytes does not fit {slot.Buffer} of {slot.Buffer.Bytes}", program.Debug[statement.Tag].Node));
+            }
             foreach (NamedOperand operand in statement.Operands)
             {
                 switch (operand.Value)

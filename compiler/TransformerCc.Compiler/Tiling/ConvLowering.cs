@@ -131,7 +131,12 @@ internal static class ConvLowering
         var matrix = WeightMatrix.Of(weights);
         const int group = Isa.Instructions.MatMul.GroupSize;
         long block = long.Min(outputs, Math.Max(context.Chip.Matrix.N, context.Ring[0].Bytes / group / format.Size() / context.Chip.Matrix.N * context.Chip.Matrix.N));
-        long panelDepth = long.Max(group, context.Ring[0].Bytes / Lines.RoundUp(block * format.Size()) / group * group);
+        if (group * Lines.RoundUp(block * format.Size()) > context.Ring[0].Bytes)
+        {
+            // A ring so small that a block is less than an array.
+            block = PanelGeometry.Of(context, matrix).Columns;
+        }
+        long panelDepth = context.Ring[0].Bytes / Lines.RoundUp(block * format.Size()) / group * group;
         for (long n0 = 0; n0 < outputs; n0 += block)
         {
             for (long k0 = 0; k0 < depth; k0 += panelDepth)

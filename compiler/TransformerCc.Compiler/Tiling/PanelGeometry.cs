@@ -42,10 +42,10 @@ internal sealed record PanelGeometry(WeightMatrix Weights, WeightFormat Format, 
             columns -= array;
         }
         columns = long.Min(Lines.RoundUp(weights.Columns, array), columns);
-        if (Bytes(format, unit, columns) > slotBytes)
+        // Less than an array: long blocks on a small ring.
+        while (columns > 0 && Bytes(format, unit, columns) > slotBytes)
         {
-            // Less than an array: long blocks on a small ring.
-            columns = slotBytes / WeightPanel.ByteRows(format, unit) / Lines.Bytes * Lines.Bytes;
+            columns -= Lines.Bytes;
         }
         return columns == 0 ? null : new PanelGeometry(weights, format, columns, slotBytes, unit, chip.Matrix.K);
     }

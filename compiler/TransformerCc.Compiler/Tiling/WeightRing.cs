@@ -33,7 +33,7 @@ internal static class WeightRing
         var weights = graph.Nodes.Select(Weights).Where(w => w.Times > 0).GroupBy(w => (w.Matrix!.Depth, w.Matrix.Columns, w.Matrix.PanelFormat(matrixFormat)))
             .Select(g => (g.First().Matrix!, Times: g.Sum(w => w.Times))).ToList();
         long half = chip.Memory.WspBytes / 2;
-        int most = (int)long.Clamp(half / MinSlotBytes, MinSlots, int.Min(MaxSlots, chip.Dma.Outstanding + chip.Dma.QueueDepth));
+        int most = (int)long.Clamp(half / MinSlotBytes, MinSlots, int.Clamp(chip.Dma.Outstanding + chip.Dma.QueueDepth, MinSlots, MaxSlots));
         int slots = Enumerable.Range(MinSlots, most - MinSlots + 1).MaxBy(n => (Lead(weights, chip, matrixFormat, n, Bytes(n)), n));
         return [.. Enumerable.Range(0, slots).Select(i => new TileBuffer($"ring{i}", MemorySpace.Wsp, Bytes(slots)))];
 

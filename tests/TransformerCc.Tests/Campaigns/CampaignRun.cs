@@ -5,7 +5,7 @@ using System.Globalization;
 namespace TransformerCc.Tests.Campaigns;
 
 /// <summary>A range of seeds, divided over the cores; the verdicts depend on neither their number nor the order.</summary>
-internal static class CampaignRun
+internal sealed class CampaignRun
 {
     private const int MostReported = 20;
 
@@ -14,66 +14,109 @@ internal static class CampaignRun
 
     private static readonly TimeSpan s_sampling = TimeSpan.FromMilliseconds(20);
 
+    private readonly ConcurrentQueue<string> _problems = new();
+    private readonly ConcurrentQueue<string> _figures = new();
+    private readonly Worker[] _workers;
+    private readonly CampaignKind _kind;
+    private readonly bool _all;
+    private readonly ulong _first, _count;
+    private int _reached;
+
+    private CampaignRun(CampaignKind kind, bool all, ulong first, ulong count, int workers)
+    {
+        (_kind, _all, _first, _count) = (kind, all, first, count);
+        _workers = [.. Enumerable.Range(0, workers).Select(_ => new Worker())];
+    }
+
+    /// <summary>What a worker does, for whoever watches it.</summary>
+    private sealed class Worker
+    {
+        public ulong Seed { get; set; }
+
+        /// <summary>Tick count in milliseconds.</summary>
+        public long Began { get; set; } = long.MaxValue;
+
+        public long SlowestMilliseconds { get; set; }
+    }
+
+    /// <param name="all">With all the data there is.</param>
+    /// <param name="limit">Of one trial.</param>
     /// <param name="alone">Whether the process does nothing else, so that its memory is the campaign's.</param>
     /// <returns>The figures of the run, for people.</returns>
-    public static string Run(MutantSource source, TimeSpan limit, ulong first, ulong count, int workers, bool alone)
+    public static string Run(CampaignKind kind, bool all, TimeSpan limit, ulong first, ulong count, int workers, bool alone) =>
+        new CampaignRun(kind, all, first, count, workers).Run(limit, alone ? MemoryLimit : long.MaxValue);
+
+    private string Run(TimeSpan limit, long memory)
     {
-        var problems = new ConcurrentQueue<string>();
-        var current = new ulong[workers];
-        int compiled = 0;
-        long slowest = 0, peak = 0;
-        using var done = new CancellationTokenSource();
-        // The first sample that exceeds the limit names the seeds in flight.
-        var sampler = new Thread(() => peak = Sample(alone ? MemoryLimit : long.MaxValue, bytes => problems.Enqueue($"{bytes >> 20} MiB of memory at seeds {string.Join(", ", current)}"), done.Token));
-        sampler.Start();
         var clock = Stopwatch.StartNew();
         TimeSpan processor = Process.GetCurrentProcess().TotalProcessorTime;
-        Thread[] threads = [.. Enumerable.Range(0, workers).Select(worker => new Thread(() => Work(worker)))];
+        // In the background: a trial that hangs ends with the process, not the process with the trial.
+        Thread[] threads = [.. _workers.Select((_, i) => new Thread(() => Work(i)) { IsBackground = true })];
         Array.ForEach(threads, t => t.Start());
-        Array.ForEach(threads, t => t.Join());
-        done.Cancel();
-        sampler.Join();
+        long peak = Watch(threads, limit, memory);
         processor = Process.GetCurrentProcess().TotalProcessorTime - processor;
         string figures = string.Create(CultureInfo.InvariantCulture,
-            $"seeds {first} to {first + count - 1}: {compiled} compiled, {problems.Count} problems; {clock.Elapsed.TotalSeconds:F0} s on {workers} threads, {processor.TotalSeconds:F0} s of processor, slowest {TimeSpan.FromTicks(slowest).TotalSeconds:F1} s, {peak >> 20} MiB");
-        Assert.True(problems.IsEmpty, $"{figures}\n{string.Join("\n\n", problems)}");
-        Assert.True(compiled > (int)(count / 20), $"{figures}: the mutations are too coarse to reach the later stages");
+            $"{_kind.Name}, seeds {_first} to {_first + _count - 1}: {_reached} went all the way, {_problems.Count} problems; {clock.Elapsed.TotalSeconds:F0} s on {_workers.Length} threads, {processor.TotalSeconds:F0} s of processor, slowest {_workers.Max(w => w.SlowestMilliseconds) / 1000.0:F1} s, {peak >> 20} MiB{string.Concat(_figures.Select(f => $"; {f}"))}");
+        Assert.True(_problems.IsEmpty, $"{figures}\n{string.Join("\n\n", _problems)}");
+        Assert.True(_reached >= _kind.LeastReached * _count, $"{figures}: the trials are too coarse to reach the later stages");
         return figures;
-
-        void Work(int worker)
-        {
-            using var campaign = new ModelCampaign(source, limit);
-            for (ulong seed = first + (ulong)worker; seed < first + count && problems.Count < MostReported; seed += (ulong)workers)
-            {
-                current[worker] = seed;
-                if (campaign.Problem(seed) is { } problem)
-                {
-                    problems.Enqueue(problem);
-                }
-            }
-            Interlocked.Add(ref compiled, campaign.Compiled);
-            InterlockedMax(ref slowest, campaign.Slowest.Ticks);
-        }
     }
 
-    private static void InterlockedMax(ref long target, long value)
+    private void Work(int index)
     {
-        for (long seen = Interlocked.Read(ref target); value > seen; seen = Interlocked.Read(ref target))
+        Worker worker = _workers[index];
+        using ICampaign campaign = _kind.Make(_all);
+        for (ulong seed = _first + (ulong)index; seed < _first + _count && _problems.Count < MostReported; seed += (ulong)_workers.Length)
         {
-            Interlocked.CompareExchange(ref target, value, seen);
+            worker.Seed = seed;
+            worker.Began = Environment.TickCount64;
+            string? problem;
+            try
+            {
+                problem = campaign.Problem(seed);
+            }
+#pragma warning disable CA1031 // A campaign looks for exceptions of every type.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                problem = e.ToString();
+            }
+            long took = Environment.TickCount64 - worker.Began;
+            worker.SlowestMilliseconds = long.Max(worker.SlowestMilliseconds, took);
+            if (problem is not null)
+            {
+                _problems.Enqueue(string.Create(CultureInfo.InvariantCulture, $"seed {seed} ({took / 1000.0:F1} s): {problem}"));
+            }
+        }
+        worker.Began = long.MaxValue;
+        Interlocked.Add(ref _reached, campaign.Reached);
+        if (campaign.Figures.Length > 0)
+        {
+            _figures.Enqueue(campaign.Figures);
         }
     }
 
-    private static long Sample(long limit, Action<long> exceeded, CancellationToken done)
+    /// <summary>Until all are done, or one of them has hung.</summary>
+    /// <returns>The most memory seen.</returns>
+    private long Watch(Thread[] threads, TimeSpan limit, long memory)
     {
         long peak = 0;
-        for (bool told = false; !done.WaitHandle.WaitOne(s_sampling);)
+        bool told = false;
+        foreach (Thread thread in threads)
         {
-            peak = long.Max(peak, Anonymous());
-            if (peak > limit && !told)
+            while (!thread.Join(s_sampling))
             {
-                exceeded(peak);
-                told = true;
+                peak = long.Max(peak, Anonymous());
+                if (peak > memory && !told)
+                {
+                    _problems.Enqueue($"{peak >> 20} MiB of memory at seeds {string.Join(", ", _workers.Select(w => w.Seed))}");
+                    told = true;
+                }
+                if (_workers.FirstOrDefault(w => Environment.TickCount64 - w.Began > limit.TotalMilliseconds) is { } hung)
+                {
+                    _problems.Enqueue($"seed {hung.Seed}: still running after {limit}");
+                    return peak;
+                }
             }
         }
         return peak;
