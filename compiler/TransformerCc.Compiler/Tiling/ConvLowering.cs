@@ -133,8 +133,7 @@ internal static class ConvLowering
         long block = long.Min(outputs, Math.Max(context.Chip.Matrix.N, context.Ring[0].Bytes / group / format.Size() / context.Chip.Matrix.N * context.Chip.Matrix.N));
         if (group * Lines.RoundUp(block * format.Size()) > context.Ring[0].Bytes)
         {
-            // A ring so small that a block is less than an array.
-            block = PanelGeometry.Of(context, matrix).Columns;
+            throw PanelGeometry.TooSmall(context.Ring[0].Bytes, $"{block} columns of {format.Name()}");
         }
         long panelDepth = context.Ring[0].Bytes / Lines.RoundUp(block * format.Size()) / group * group;
         for (long n0 = 0; n0 < outputs; n0 += block)

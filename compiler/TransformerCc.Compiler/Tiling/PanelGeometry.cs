@@ -25,9 +25,12 @@ internal sealed record PanelGeometry(WeightMatrix Weights, WeightFormat Format, 
     public static PanelGeometry Of(TilingContext context, WeightMatrix weights)
     {
         long slot = context.Ring[0].Bytes;
-        return Find(context.Chip, context.Storage.MatrixFormat, slot, weights) ?? throw new DiagnosticException(Diagnostic.Error("TCC3111",
-            $"a slot of the weight ring ({slot} bytes) is too small for {Lines.Bytes} columns of blocks of {weights.PanelFormat(context.Storage.MatrixFormat)}", help: "choose a chip with a larger weight scratchpad"), FailureKind.DoesNotFit);
+        return Find(context.Chip, context.Storage.MatrixFormat, slot, weights) ?? throw TooSmall(slot, $"{Lines.Bytes} columns of blocks of {weights.PanelFormat(context.Storage.MatrixFormat)}");
     }
+
+    /// <summary>What a compilation ends with when a slot of the ring cannot hold the smallest panel.</summary>
+    public static DiagnosticException TooSmall(long slot, string panel) =>
+        new(Diagnostic.Error("TCC3111", $"a slot of the weight ring ({slot} bytes) is too small for {panel}", help: "choose a chip with a larger weight scratchpad"), FailureKind.DoesNotFit);
 
     /// <summary>The cut for slots of so many bytes; null where they are too small.</summary>
     public static PanelGeometry? Find(ChipDescription chip, ElementType matrixFormat, long slotBytes, WeightMatrix weights)
