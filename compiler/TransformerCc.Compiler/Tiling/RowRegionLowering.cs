@@ -192,10 +192,22 @@ internal sealed class RowRegionLowering
         (Value value, Value result) = (ValueStorage.Root(node.Inputs[operand]), node.Output);
         RowOperand o = form.Operands[operand];
         // What is read outside the region has been stored; a resident value is its readers' own memory.
-        bool isRead = node.Inputs.Where((_, i) => i != operand).Concat(_region.Members.SkipWhile(m => m.Node != node).Skip(1).SelectMany(m => m.Node.Inputs)).Any(v => ValueStorage.Root(v) == value);
+        IEnumerable<Node> others = _region.Members.SkipWhile(m => m.Node != node).Skip(1).Select(m => m.Node);
+        if (node.Op is Linear)
+        {
+            // Blocks of a group's linears are computed in an order of their own.
+            others = others.Concat(Group(node).Linears.Select(m => m.Node).Where(n => n != node));
+        }
+        bool isRead = node.Inputs.Where((_, i) => i != operand).Concat(others.SelectMany(n => n.Inputs)).Any(v => ValueStorage.Root(v) == value);
         bool mayOverwrite = o.Kind == RowOperandKind.Full && o.Columns == form.Columns && !isRead && _context.Storage.Resident(value) is null && _context.Storage.Resident(result) is null;
         Tile? tile = mayOverwrite ? Use(node, form, operand) : null;
-        return tile is not null && tile.Format == _context.Storage.Format(result) ? _tiles[ValueStorage.Root(result)] = tile : Define(node, form);
+        if (tile is null || tile.Format != _context.Storage.Format(result))
+        {
+            return Define(node, form);
+        }
+        // Its copy for the matrix engine is of the operand.
+        _matrixTiles.Remove(tile);
+        return _tiles[ValueStorage.Root(result)] = tile;
     }
 
     /// <summary>The table of a gather: any row may be read from it.</summary>

@@ -1,4 +1,5 @@
 using TransformerCc.Tests.Campaigns.Models;
+using TransformerCc.Tests.Campaigns.Readers;
 
 namespace TransformerCc.Tests.Campaigns;
 
@@ -16,5 +17,13 @@ internal sealed record CampaignKind(string Name, Func<bool, ICampaign> Make, ulo
         new("models", _ => new RandomModelCampaign(), 60, 1) { Limit = TimeSpan.FromMinutes(5) },
         new("onnx", all => new ModelCampaign(new MutantSource("model.onnx", all ? OnnxSeeds.All() : OnnxSeeds.Small, OnnxMutator.Mutate)), 2000, 0.05),
         new("gguf", _ => new ModelCampaign(GgufSeeds.Source), 1000, 0.05),
+        new("onnx-import", _ => ReaderSeeds.OnnxFiles(), 2000, 0.05),
+        new("gguf-import", _ => new GgufImportCampaign(), 2000, 0.05),
+        new("bin", _ => new BinaryCampaign(), 2000, 0.2),
+        new("tasm", _ => ReaderSeeds.Assembly(), 2000, 0.05),
+        new("npy", _ => ReaderSeeds.Tensors(), 5000, 0.05),
+        new("chip", _ => ReaderSeeds.Chips(), 2000, 0.05),
+        new("ir", _ => ReaderSeeds.Graphs(), 2000, 0.05),
+        new("tokens", all => new TokenizerCampaign(all), 5000, 1),
     ];
 }

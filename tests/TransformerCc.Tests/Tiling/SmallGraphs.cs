@@ -29,6 +29,41 @@ internal static class SmallGraphs
             %y : f32[n, 48] = linear(%h, %w2, %x) {residual} from "/ffn/down"
             output "y" = %y
             """),
+        // A residual that is updated in place after a product has read it, and is read by another: rows of one element, and of many.
+        new("residual_twice", "n=1; n=7", """
+            dim n in 1..64
+            input %x : f32[n, 1]
+            input %z : f32[n, 48]
+            const %a : f32[1, 8] = #a
+            const %b : f32[8, 1] = #b
+            const %c : f32[1, 2] = #c
+            const %up : f32[48, 80] = #up
+            const %down : f32[80, 48] = #down
+            const %head : f32[48, 5] = #head
+            %x1 : f32[n, 1] = binary(%x, %x) {function = add}
+            %h : f32[n, 8] = linear(%x1, %a) {activation = relu}
+            %x2 : f32[n, 1] = linear(%h, %b, %x1) {residual}
+            %y : f32[n, 2] = linear(%x2, %c)
+            %z1 : f32[n, 48] = binary(%z, %z) {function = add}
+            %g : f32[n, 80] = linear(%z1, %up) {activation = relu}
+            %z2 : f32[n, 48] = linear(%g, %down, %z1) {residual}
+            %w : f32[n, 5] = linear(%z2, %head)
+            output "y" = %y
+            output "w" = %w
+            """),
+        // Two products of one input with one residual: neither may overwrite what the other still adds.
+        new("residual_shared", "n=1; n=7; n=300", """
+            dim n in 1..512
+            input %x : f32[n, 48]
+            input %r : f32[n, 200]
+            const %a : f32[48, 200] = #a
+            const %b : f32[48, 200] = #b
+            %s : f32[n, 200] = binary(%r, %r) {function = add}
+            %y : f32[n, 200] = linear(%x, %a, %s) {residual}
+            %z : f32[n, 200] = linear(%x, %b, %s) {residual}
+            output "y" = %y
+            output "z" = %z
+            """),
         new("wide_linear", "n=1; n=33", """
             dim n in 1..1024
             input %x : f32[n, 700]
