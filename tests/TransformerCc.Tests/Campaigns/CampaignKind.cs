@@ -21,9 +21,9 @@ internal sealed record CampaignKind(string Name, Func<bool, ICampaign> Make, ulo
         new("gguf-import", _ => new GgufImportCampaign(), 2000, 0.05),
         new("bin", _ => new BinaryCampaign(), 2000, 0.2),
         new("tasm", _ => ReaderSeeds.Assembly(), 2000, 0.05),
-        new("npy", _ => ReaderSeeds.Tensors(), 5000, 0.05),
-        new("chip", _ => ReaderSeeds.Chips(), 2000, 0.05),
-        new("ir", _ => ReaderSeeds.Graphs(), 2000, 0.05),
+        new("npy", _ => ReaderSeeds.Tensors(), 5000, 0.02),
+        new("chip", _ => ReaderSeeds.Chips(), 2000, 0.02),
+        new("ir", _ => ReaderSeeds.Graphs(), 2000, 0.02),
         new("tokens", all => new TokenizerCampaign(all), 5000, 1),
     ];
 }

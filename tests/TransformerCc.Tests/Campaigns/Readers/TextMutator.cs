@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -23,7 +24,7 @@ internal static partial class TextMutator
             return ByteMutator.Mutate(bytes, random);
         }
         string text = Encoding.UTF8.GetString(bytes);
-        for (int changes = 1 + random.Below(MaximumChanges); changes > 0; changes--)
+        for (int changes = random.OneIn(3) ? 1 + random.Below(MaximumChanges) : 1; changes > 0; changes--)
         {
             text = Change(text, random);
         }
@@ -34,7 +35,7 @@ internal static partial class TextMutator
     {
         List<string> lines = [.. text.Split('\n')];
         int i = random.Below(lines.Count), j = random.Below(lines.Count);
-        switch (random.Below(10))
+        switch (random.Below(16))
         {
             case 0:
                 lines.RemoveAt(i);
@@ -60,8 +61,18 @@ internal static partial class TextMutator
             case 6:
                 lines[i] = Within(lines[i], random, _ => "");
                 break;
-            default:
+            case 7 or 8:
                 lines[i] = Within(lines[i], random, _ => random.Pick(s_words));
+                break;
+            default: // a number becomes another, not an absurd one
+                string[] numbered = [.. lines.Where(l => Number().IsMatch(l))];
+                if (numbered.Length > 0)
+                {
+                    int line = lines.IndexOf(random.Pick(numbered));
+                    Match number = random.Pick(Number().Matches(lines[line]));
+                    ulong value = ulong.TryParse(number.Value, CultureInfo.InvariantCulture, out ulong v) ? v : 0, other = random.Below(5) switch { 0 => value * 2, 1 => value / 2, 2 => value + 1, 3 => value - 1, _ => random.Next() % 1000 };
+                    lines[line] = lines[line][..number.Index] + other.ToString(CultureInfo.InvariantCulture) + lines[line][(number.Index + number.Length)..];
+                }
                 break;
         }
         return string.Join('\n', lines);
@@ -81,4 +92,7 @@ internal static partial class TextMutator
 
     [GeneratedRegex("[A-Za-z_0-9.]+|[^\\sA-Za-z_0-9.]", RegexOptions.CultureInvariant)]
     private static partial Regex Words();
+
+    [GeneratedRegex("[0-9]+", RegexOptions.CultureInvariant)]
+    private static partial Regex Number();
 }
