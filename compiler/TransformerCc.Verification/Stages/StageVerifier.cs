@@ -26,7 +26,7 @@ public sealed class StageVerifier(CompileOptions options, ulong seed, IReadOnlyD
     private static readonly StageTolerance s_pass = new(Tolerance.Of(ElementType.F32));
 
     private readonly List<StageResult> _results = [];
-    private readonly Dictionary<string, (IReadOnlyDictionary<string, Tensor> Outputs, WriteTrace Trace)> _programs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ProgramRun> _programs = new(StringComparer.Ordinal);
     private IReadOnlyDictionary<string, long> _sizes = new Dictionary<string, long>();
     private IReadOnlyDictionary<string, Tensor> _inputs = new Dictionary<string, Tensor>();
     private IReadOnlyDictionary<string, Tensor> _outputs = new Dictionary<string, Tensor>();
@@ -61,14 +61,7 @@ public sealed class StageVerifier(CompileOptions options, ulong seed, IReadOnlyD
         {
             return;
         }
-        var values = new Dictionary<Value, Tensor>();
-        IReadOnlyDictionary<string, Tensor> outputs = GraphEvaluator.Evaluate(graph, _inputs, _sizes, (node, results) =>
-        {
-            for (int i = 0; i < results.Count; i++)
-            {
-                values[node.Outputs[i]] = results[i];
-            }
-        });
+        (IReadOnlyDictionary<string, Tensor> outputs, Dictionary<Value, Tensor> values) = Evaluate(graph, _inputs, _sizes);
         if (_snapshot is null)
         {
             _results.Add(new StageResult(pass, null, null, StageTolerance.Exact, []));
@@ -86,37 +79,42 @@ public sealed class StageVerifier(CompileOptions options, ulong seed, IReadOnlyD
     /// <exception cref="DiagnosticException">TCC6033: tiling computes something else. TCC6034: scheduling changed a bit.</exception>
     public void AfterTiles(string stage, string program, TileProgram tiles)
     {
-        IReadOnlyDictionary<string, long> dimensions = DimensionBinding.Bind(_graph!, _inputs, _sizes);
-        if (tiles.Dimensions.Any(d => dimensions[d.Key] > d.Value.Upper))
+        bool isTiled = !_programs.ContainsKey(program);
+        if (isTiled && SampleFor(tiles) is { } fitting)
+        {
+            _programs[program] = new ProgramRun(fitting, fitting.Outputs, new WriteTrace());
+        }
+        if (!_programs.TryGetValue(program, out ProgramRun? before))
         {
             return;
         }
-        IReadOnlyDictionary<string, Tensor> inputs = GraphEvaluator.Inputs(_graph!, _inputs, dimensions);
+        Sample sample = before.Sample;
         var trace = new WriteTrace();
         IReadOnlyDictionary<string, Tensor> outputs;
         try
         {
-            outputs = TileEvaluator.Evaluate(tiles, inputs, dimensions, trace);
+            outputs = TileEvaluator.Evaluate(tiles, sample.AllInputs, sample.Dimensions, trace);
         }
         catch (DiagnosticException e)
         {
-            Fail(new StageResult(stage, program, null, StageTolerance.Exact, [.. e.Diagnostics.Select(d => d with { Message = $"after {stage} of {program}: {d.Message}" })]));
+            Fail(stage, program, e);
+            _programs.Remove(program);
             return;
         }
-        if (_programs.TryGetValue(program, out var before))
+        if (isTiled)
         {
-            Compare(stage, program, before.Outputs, outputs, StageTolerance.Exact, "TCC6034", () => FirstWritten(before.Trace, trace, tiles.Debug));
+            var tolerance = new StageTolerance(rule ?? ModelVerifier.RuleOf(options.Precision, _graph!));
+            Compare(stage, program, before.Outputs, outputs, tolerance, "TCC6033", () => FirstWrongNode(sample, tolerance));
         }
         else
         {
-            var tolerance = new StageTolerance(rule ?? ModelVerifier.RuleOf(options.Precision, _graph!));
-            Compare(stage, program, _outputs, outputs, tolerance, "TCC6033", () => FirstWrongNode(inputs, dimensions, tolerance));
+            Compare(stage, program, before.Outputs, outputs, StageTolerance.Exact, "TCC6034", () => FirstWritten(before.Trace, trace, tiles.Debug));
         }
-        _programs[program] = (outputs, trace);
+        _programs[program] = new ProgramRun(sample, outputs, trace);
     }
 
     /// <summary>The binary on the emulator, written to a file and read again.</summary>
-    /// <exception cref="DiagnosticException">TCC6035: it gives other bits than the tile program.</exception>
+    /// <exception cref="DiagnosticException">TCC6035: it gives other bits than the tile program. Traps keep their own codes.</exception>
     public void AfterBinary(ProgramImage image)
     {
         using var folder = new TemporaryFolder();
@@ -130,13 +128,59 @@ public sealed class StageVerifier(CompileOptions options, ulong seed, IReadOnlyD
     /// <inheritdoc cref="AfterBinary(ProgramImage)"/>
     public void AfterBinary(LoadedProgram program)
     {
-        var set = _sizes.Where(s => program.Image.Dimensions.Any(d => d.Name == s.Key)).ToDictionary();
-        foreach (EntryPoint entry in program.Image.EntryPoints.Where(e => _programs.ContainsKey(e.Name)))
+        ArgumentNullException.ThrowIfNull(program);
+        foreach (EntryPoint entry in program.Image.EntryPoints)
         {
+            if (!_programs.TryGetValue(entry.Name, out ProgramRun? before))
+            {
+                continue;
+            }
+            var set = before.Sample.Sizes.Where(s => program.Image.Dimensions.Any(d => d.Name == s.Key)).ToDictionary();
             var trace = new WriteTrace();
-            RunResult run = new Session(program).Run(_inputs, new RunOptions { Set = set, EntryPoint = entry.Name, Observer = trace });
-            Compare("binary", entry.Name, _programs[entry.Name].Outputs, run.Outputs, StageTolerance.Exact, "TCC6035", () => FirstWritten(_programs[entry.Name].Trace, trace, program.Image.Debug));
+            RunResult run;
+            try
+            {
+                run = new Session(program).Run(before.Sample.Inputs, new RunOptions { Set = set, EntryPoint = entry.Name, Observer = trace });
+            }
+            catch (DiagnosticException e)
+            {
+                Fail("binary", entry.Name, e);
+                continue;
+            }
+            Compare("binary", entry.Name, before.Outputs, run.Outputs, StageTolerance.Exact, "TCC6035", () => FirstWritten(before.Trace, trace, program.Image.Debug));
         }
+    }
+
+    /// <summary>Inputs that a program is planned for: those of the graph, or of as much of their sizes as it takes; null when given ones are too large.</summary>
+    private Sample? SampleFor(TileProgram tiles)
+    {
+        SortedDictionary<string, long> dimensions = DimensionBinding.Bind(_graph!, _inputs, _sizes);
+        if (tiles.Dimensions.All(d => dimensions[d.Key] <= d.Value.Upper))
+        {
+            return new Sample(_sizes, _inputs, GraphEvaluator.Inputs(_graph!, _inputs, dimensions), dimensions, _outputs, _values);
+        }
+        if (given is not null)
+        {
+            return null;
+        }
+        SortedDictionary<string, long> sizes = new(_sizes.ToDictionary(s => s.Key, s => long.Min(s.Value, tiles.Dimensions[s.Key].Upper)), StringComparer.Ordinal);
+        IReadOnlyDictionary<string, Tensor> inputs = RandomInputs.Create(_graph!, sizes, seed);
+        dimensions = DimensionBinding.Bind(_graph!, inputs, sizes);
+        (IReadOnlyDictionary<string, Tensor> outputs, Dictionary<Value, Tensor> values) = Evaluate(_graph!, inputs, sizes);
+        return new Sample(sizes, inputs, GraphEvaluator.Inputs(_graph!, inputs, dimensions), dimensions, outputs, values);
+    }
+
+    private static (IReadOnlyDictionary<string, Tensor> Outputs, Dictionary<Value, Tensor> Values) Evaluate(Graph graph, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> sizes)
+    {
+        var values = new Dictionary<Value, Tensor>();
+        IReadOnlyDictionary<string, Tensor> outputs = GraphEvaluator.Evaluate(graph, inputs, sizes, (node, results) =>
+        {
+            for (int i = 0; i < results.Count; i++)
+            {
+                values[node.Outputs[i]] = results[i];
+            }
+        });
+        return (outputs, values);
     }
 
     private void Compare(
@@ -165,6 +209,10 @@ public sealed class StageVerifier(CompileOptions options, ulong seed, IReadOnlyD
         _results.Add(new StageResult(stage, program, worst, tolerance, []));
     }
 
+    /// <summary>A stage whose result cannot be executed at all.</summary>
+    private void Fail(string stage, string program, DiagnosticException e) =>
+        Fail(new StageResult(stage, program, null, StageTolerance.Exact, [.. e.Diagnostics.Select(d => d with { Message = $"after {stage} of {program}: {d.Message}" })]));
+
     private void Fail(StageResult result)
     {
         _results.Add(result);
@@ -192,27 +240,36 @@ public sealed class StageVerifier(CompileOptions options, ulong seed, IReadOnlyD
         return null;
     }
 
-    private string? FirstWrongNode(IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> dimensions, StageTolerance tolerance)
+    private string? FirstWrongNode(Sample sample, StageTolerance tolerance)
     {
         IReadOnlyDictionary<Value, Tensor> chip;
         try
         {
-            chip = NodeValues.OfChip(_graph!, Lower, inputs, dimensions, out _);
+            chip = NodeValues.OfChip(_graph!, Lower, sample.AllInputs, sample.Dimensions, out _);
         }
         catch (DiagnosticException e)
         {
             return e.Diagnostics[0].ToString();
         }
-        var operands = new Dictionary<Value, Tensor>(_values);
+        var operands = new Dictionary<Value, Tensor>(sample.Values);
         foreach (Value input in _graph!.Inputs)
         {
-            operands[input] = GraphEvaluator.Input(_graph, input, inputs, dimensions);
+            operands[input] = GraphEvaluator.Input(_graph, input, sample.AllInputs, sample.Dimensions);
         }
-        return NodeValues.FirstWrong(_graph, chip, operands, dimensions, tolerance.Rule!) is var (node, expected, actual)
+        return NodeValues.FirstWrong(_graph, chip, operands, sample.Dimensions, tolerance.Rule!) is var (node, expected, actual)
             ? $"node {GraphVerifier.Describe(node)}: {TensorDifference.Find(expected, actual, tolerance)}"
             : "no node alone: with the values of all nodes as outputs the difference is gone, so it lies in what nodes hand to each other on the chip";
     }
 
     private static string? FirstWritten(WriteTrace before, WriteTrace after, IReadOnlyList<DebugEntry> debug) =>
         WriteTrace.FirstDifference(before, after) is var (tag, mnemonic) ? $"node {debug[tag].Node} ({debug[tag].Operation}): {mnemonic} writes something else" : null;
+
+    /// <summary>Inputs, and what the graph makes of them.</summary>
+    /// <param name="AllInputs">Those that may be left out too.</param>
+    private sealed record Sample(
+        IReadOnlyDictionary<string, long> Sizes, IReadOnlyDictionary<string, Tensor> Inputs, IReadOnlyDictionary<string, Tensor> AllInputs, IReadOnlyDictionary<string, long> Dimensions,
+        IReadOnlyDictionary<string, Tensor> Outputs, Dictionary<Value, Tensor> Values);
+
+    /// <summary>What the stage before made of a program.</summary>
+    private sealed record ProgramRun(Sample Sample, IReadOnlyDictionary<string, Tensor> Outputs, WriteTrace Trace);
 }

@@ -101,7 +101,7 @@ internal sealed class TileMemory
     private WeightPiece Piece(WeightPiece named, DimExpr shift)
     {
         long offset = named.Offset + Value(shift);
-        return _pieces.GetValueOrDefault(offset) ?? throw new InvalidOperationException($"no piece of weights begins at {offset}");
+        return _pieces.GetValueOrDefault(offset) ?? throw new InstructionFaultException(FormattableString.Invariant($"no piece of the weights begins at {offset}"), readsUnwritten: false);
     }
 
     /// <summary>A tensor's bytes; null where a byte was never written.</summary>

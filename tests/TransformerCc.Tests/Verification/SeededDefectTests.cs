@@ -22,7 +22,7 @@ namespace TransformerCc.Tests.Verification;
 /// Defects that a compiler could have, put into programs that were right, and the first tool that finds each: opening the
 /// file, loading (proofs for all sizes), `inspect --verify` (a sample of sizes, no data), a run with `--check`, and
 /// comparing results with the reference, which is what is left for wrong numbers. Defects of graphs, tiles, schedules and
-/// plans, with the node that is named, are in <see cref="StageVerifierTests"/>; those of plans alone in PlanCheckerTests.
+/// plans, with the node that is named, are in <see cref="StageFaultTests"/>; those of plans alone in PlanCheckerTests.
 /// </summary>
 public sealed class SeededDefectTests : IDisposable
 {
