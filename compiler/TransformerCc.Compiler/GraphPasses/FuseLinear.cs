@@ -81,6 +81,6 @@ public sealed class FuseLinear : RewritePass
     private static Node? LinearBehind(Value value, Node user, GraphEditor editor) =>
         editor.Uses(value) == 1 && value.Type == user.Output.Type && value.Producer is { Op: Linear } linear ? linear : null;
 
-    private static bool IsActivation(UnaryOp function) =>
+    internal static bool IsActivation(UnaryOp function) =>
         function is UnaryOp.Relu or UnaryOp.Tanh or UnaryOp.Sigmoid or UnaryOp.Silu or UnaryOp.GeluErf or UnaryOp.GeluTanh or UnaryOp.GeluQuick;
 }

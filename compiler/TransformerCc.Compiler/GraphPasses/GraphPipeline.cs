@@ -23,6 +23,7 @@ public static class GraphPipeline
             "attention and rotation take layouts as attributes now; masks and tables that patterns replaced go away"),
         new(new CanonicalizeAxes(), "no pattern is looked for any more; the transposes it makes are the tiler's to lower"),
         new(new FuseLinear(), "last: it consumes what the others leave beside a product with a constant"),
+        new(new FuseConvolution(), "beside linears, whose sums and activations are not a convolution's"),
         new(new FixedPoint("tidy", new MergeDuplicates(), new RemoveDeadNodes()), "the tiler sees no dead node and nothing twice"),
     ];
 

@@ -66,6 +66,7 @@ public sealed record GraphSummary
     {
         Unary unary => unary.Function,
         Linear linear => linear.Activation,
+        Conv conv => conv.Activation,
         Gated gated => gated.Activation,
         _ => null,
     };

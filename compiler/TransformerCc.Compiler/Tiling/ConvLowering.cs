@@ -14,7 +14,8 @@ namespace TransformerCc.Compiler.Tiling;
 /// </summary>
 internal static class ConvLowering
 {
-    private const int TilePositions = 256;
+    /// <summary>Output positions of a tile, largest first: each tile reads all weights.</summary>
+    private static readonly int[] s_tilePositions = [1024, 512, 384, 256, 128, 32, 8, 1];
 
     /// <summary>Named values keep their registers to the end of the tile; those of more taps are computed again where they are used.</summary>
     private const int MaximumNamedTaps = 8;
@@ -23,24 +24,37 @@ internal static class ConvLowering
     {
         TileBuilder builder = context.Builder;
         EquatableArray<DimExpr> y = node.Output.Type.Shape;
+        var conv = (Conv)node.Op;
         var shape = ConvShape.Of(context, node);
         ValuePlace target = context.Storage.Place(node.Output);
         DimExpr[] to = ByteStrides.Of(y, target.Format.Size());
-        DimExpr lines = shape.IsPlanar ? y[2] : DimExpr.One;
-        long tile = long.Min(long.Max(1, TilePositions >> shrink), context.Bound(y.Last));
+        (int column, int channel) = conv.ChannelsLast ? (y.Count - 2, y.Count - 1) : (y.Count - 1, 1);
+        (DimExpr lines, DimExpr line) = shape.IsPlanar ? (y[column - 1], to[column - 1]) : (DimExpr.One, DimExpr.Zero);
+        int most = s_tilePositions[shrink];
+        long tile = long.Min(most, context.Bound(y[column]));
         // Short lines share a tile.
-        long tileLines = y.Last.ConstantValue is { } width and > 0 && width == tile ? long.Clamp((TilePositions >> shrink) / width, 1, context.Bound(lines)) : 1;
+        long tileLines = y[column].ConstantValue is { } width and > 0 && width == tile ? long.Clamp(most / width, 1, context.Bound(lines)) : 1;
         context.SetSource("conv/constants", node);
         Tensor weights = context.ConvolutionWeights(node.Inputs[1].ConstantData!);
-        TileBuffer? bias = ((Conv)node.Op).HasBias ? LoadBias(context, node.Inputs[2], weights.Shape[1]) : null;
-        builder.Loop("batch", y[0], b => context.Tiles("lines", lines, tileLines, (l0, count) => context.Tiles("positions", y.Last, tile, (p0, positions) =>
+        VectorTile? bias = conv.HasBias ? new(LoadBias(context, node.Inputs[2], weights.Shape[1]), DimExpr.Zero, DimExpr.Zero, ElementType.F32) : null;
+        builder.Loop("batch", y[0], b => context.Tiles("lines", lines, tileLines, (l0, count) => context.Tiles("positions", y[column], tile, (p0, positions) =>
         {
-            context.SetSource("conv/patches", node);
             ElementType format = context.Storage.MatrixFormat;
             (long depth, long outputs) = (weights.Shape[0], weights.Shape[1]);
             long patchStride = Lines.RoundUp(depth * format.Size()), accumulatorStride = Lines.RoundUp(outputs * sizeof(float), Lines.AccumulatorRowBytes), resultStride = Lines.RoundUp(outputs * target.Format.Size());
             long capacity = tile * tileLines;
             DimExpr rows = count * positions;
+            var box = new Extent3(DimExpr.One, rows, outputs);
+            VectorTile? residual = null;
+            if (conv.HasResidual)
+            {
+                context.SetSource("conv/residual", node);
+                Value added = node.Inputs[^1];
+                ValuePlace addend = context.Storage.Place(added);
+                DimExpr row = outputs * addend.Format.Size();
+                residual = Rows(context, addend, (added.Type.Rank == y.Count ? b * lines * y[column] * row : DimExpr.Zero) + (((l0 * y[column]) + p0) * row), row, box, capacity);
+            }
+            context.SetSource("conv/patches", node);
             TileBuffer patches = builder.Buffer("patches", MemorySpace.Asp, patchStride * capacity);
             if (shape.IsPadded)
             {
@@ -55,20 +69,67 @@ internal static class ConvLowering
             TileBuffer accumulator = builder.Buffer("product", MemorySpace.Acc, accumulatorStride * capacity);
             Product(context, weights, patches, patchStride, accumulator, accumulatorStride, rows, format);
             context.SetSource("conv/store", node);
-            TileBuffer result = builder.Buffer("result", MemorySpace.Asp, resultStride * capacity);
-            VectorTile sum = new(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32), resultTile = new(result, DimExpr.Zero, resultStride, target.Format);
-            if (bias is null)
+            VectorTile sum = new(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32);
+            DimExpr place = (b * to[0]) + (l0 * line) + (p0 * to[column]);
+            if (conv.ChannelsLast)
             {
-                builder.Unary(UnaryOp.Copy, resultTile, sum, rows, outputs);
+                PlaceBox result = target.From(place, new Extent3(DimExpr.Zero, to[column], to[channel]));
+                if (result.InPlace(DimExpr.One, rows) is { } there)
+                {
+                    Finish(builder, conv, there, sum, bias, residual, rows, outputs);
+                    return;
+                }
+                TileBuffer tileOfRows = builder.Buffer("result", MemorySpace.Asp, resultStride * capacity);
+                Finish(builder, conv, new(tileOfRows, DimExpr.Zero, resultStride, target.Format), sum, bias, residual, rows, outputs);
+                result.Write(builder, new StridedTile(tileOfRows, DimExpr.Zero, target.Format, new Extent3(DimExpr.Zero, resultStride, target.Format.Size())), box);
+                return;
             }
-            else
-            {
-                builder.Binary(BinaryOp.Add, resultTile, sum, new VectorTile(bias, DimExpr.Zero, DimExpr.Zero, ElementType.F32), rows, outputs);
-            }
+            TileBuffer resultTile = builder.Buffer("result", MemorySpace.Asp, resultStride * capacity);
+            Finish(builder, conv, new(resultTile, DimExpr.Zero, resultStride, target.Format), sum, bias, residual, rows, outputs);
             // Channels are rows of the result and columns here: the transfer transposes.
-            target.From((b * to[0]) + (shape.IsPlanar ? l0 * to[2] : DimExpr.Zero) + (p0 * to[^1]), new Extent3(DimExpr.Zero, to[1], to[^1]))
-                .Write(builder, new StridedTile(result, DimExpr.Zero, target.Format, new Extent3(DimExpr.Zero, target.Format.Size(), resultStride)), new Extent3(DimExpr.One, outputs, rows));
+            target.From(place, new Extent3(DimExpr.Zero, to[channel], to[column]))
+                .Write(builder, new StridedTile(resultTile, DimExpr.Zero, target.Format, new Extent3(DimExpr.Zero, target.Format.Size(), resultStride)), new Extent3(DimExpr.One, outputs, rows));
         })));
+    }
+
+    /// <summary>Rows of a value, where they lie or brought.</summary>
+    private static VectorTile Rows(TilingContext context, ValuePlace place, DimExpr offset, DimExpr rowBytes, Extent3 box, long capacity)
+    {
+        PlaceBox rows = place.Rows(offset, rowBytes);
+        if (rows.InPlace(box.Outer, box.Middle) is { } there)
+        {
+            return there;
+        }
+        long stride = Lines.RoundUp(context.Bound(rowBytes));
+        TileBuffer buffer = context.Builder.Buffer("residual", MemorySpace.Asp, stride * capacity);
+        rows.Read(context.Builder, new StridedTile(buffer, DimExpr.Zero, place.Format, new Extent3(DimExpr.Zero, stride, place.Format.Size())), box);
+        return new VectorTile(buffer, DimExpr.Zero, stride, place.Format);
+    }
+
+    /// <summary>Bias, activation and residual on the way out of the accumulators.</summary>
+    private static void Finish(TileBuilder builder, Conv conv, VectorTile result, VectorTile sum, VectorTile? bias, VectorTile? residual, DimExpr rows, long outputs)
+    {
+        var steps = new List<Action<VectorTile>>();
+        if (bias is not null)
+        {
+            steps.Add(dst => builder.Binary(BinaryOp.Add, dst, sum, bias, rows, outputs));
+        }
+        if (conv.Activation is { } activation)
+        {
+            steps.Add(dst => builder.Unary(activation, dst, sum, rows, outputs));
+        }
+        if (residual is not null)
+        {
+            steps.Add(dst => builder.Binary(BinaryOp.Add, dst, sum, residual, rows, outputs));
+        }
+        if (steps.Count == 0)
+        {
+            steps.Add(dst => builder.Unary(UnaryOp.Copy, dst, sum, rows, outputs));
+        }
+        for (int i = 0; i < steps.Count; i++)
+        {
+            steps[i](i == steps.Count - 1 ? result : sum);
+        }
     }
 
     /// <summary>The patches under a line of positions, a row each: taps outside, channels inside.</summary>

@@ -10,7 +10,8 @@ namespace TransformerCc.Compiler.Tiling;
 /// <remarks>
 /// Values that save the most bytes of DRAM traffic come first; each is kept where the sum of those alive stays within the
 /// budget of every item between. A value is planned with all its rows at the upper bounds of its
-/// dimensions, so programs for large bounds keep nothing.
+/// dimensions, so programs for large bounds keep nothing. Last come results of attentions over the queries' place: each tile
+/// writes where it alone has read.
 /// </remarks>
 internal sealed class Residency
 {
@@ -20,7 +21,8 @@ internal sealed class Residency
     private Residency(int items) => _live = new long[items];
 
     /// <param name="budgets">Bytes of ASP that resident values may take at each item.</param>
-    public static Residency Choose(TilingContext context, IReadOnlyList<TileItem> items, long[] budgets)
+    /// <param name="most">The same for what saves four transfers at once.</param>
+    public static Residency Choose(TilingContext context, IReadOnlyList<TileItem> items, long[] budgets, long[] most)
     {
         var residency = new Residency(items.Count);
         var excluded = context.Graph.Outputs.Select(o => context.Storage.Holder(o.Value)).ToHashSet();
@@ -29,16 +31,20 @@ internal sealed class Residency
         {
             residency.TryKeep(c, budgets);
         }
+        foreach ((Candidate queries, Candidate result) in OverQueries(context, items, candidates))
+        {
+            residency.TryKeepOver(queries, result, most);
+        }
         residency._kept.Sort((a, b) => a.First.CompareTo(b.First));
         residency.InDram = candidates.Length - residency._kept.Count;
         return residency;
     }
 
-    /// <summary>Values that an item produces and that stay in ASP, with their sizes.</summary>
-    public IEnumerable<(Value Root, long Bytes)> ProducedBy(int item) => _kept.Where(k => k.First == item && !k.IsAroundLoop).Select(k => (k.Root, k.Bytes));
+    /// <summary>Values that an item produces and that stay in ASP, with their sizes, or with the value whose place they take.</summary>
+    public IEnumerable<(Value Root, long Bytes, Value? Over)> ProducedBy(int item) => _kept.Where(k => k.First == item && !k.IsAroundLoop).Select(k => (k.Root, k.Bytes, k.Over?.Root));
 
     /// <summary>Those that outlive the iterations of the loop that begins with an item.</summary>
-    public IEnumerable<(Value Root, long Bytes)> AroundLoop(int first) => _kept.Where(k => k.First == first && k.IsAroundLoop).Select(k => (k.Root, k.Bytes));
+    public IEnumerable<(Value Root, long Bytes, Value? Over)> AroundLoop(int first) => _kept.Where(k => k.First == first && k.IsAroundLoop).Select(k => (k.Root, k.Bytes, k.Over?.Root));
 
     /// <summary>Values that could stay in ASP but for their size.</summary>
     public int InDram { get; private set; }
@@ -110,20 +116,53 @@ internal sealed class Residency
 
     private void TryKeep(Candidate c, long[] budgets)
     {
-        long bytes = TileIR.Lines.RoundUp(long.Max(1, c.Elements * c.ElementBytes));
-        for (int i = c.First; i <= c.Last; i++)
+        if (TryReserve(c, c.Last, budgets))
         {
-            if (_live[i] + bytes > budgets[i])
-            {
-                return;
-            }
+            _kept.Add(c);
         }
-        for (int i = c.First; i <= c.Last; i++)
+    }
+
+    /// <summary>Keeps queries, and the result of the attention that reads them last in their place.</summary>
+    private void TryKeepOver(Candidate queries, Candidate result, long[] budgets)
+    {
+        if (!_kept.Contains(queries) && !_kept.Contains(result) && TryReserve(queries, result.Last, budgets))
+        {
+            (result.Bytes, result.Over) = (queries.Bytes, queries);
+            _kept.Add(queries);
+            _kept.Add(result);
+        }
+    }
+
+    private bool TryReserve(Candidate c, int last, long[] budgets)
+    {
+        long bytes = TileIR.Lines.RoundUp(long.Max(1, c.Elements * c.ElementBytes));
+        if (Enumerable.Range(c.First, last - c.First + 1).Any(i => _live[i] + bytes > budgets[i]))
+        {
+            return false;
+        }
+        for (int i = c.First; i <= last; i++)
         {
             _live[i] += bytes;
         }
         c.Bytes = bytes;
-        _kept.Add(c);
+        return true;
+    }
+
+    /// <summary>Queries that nothing reads after an attention, and its result, where that is laid out like them.</summary>
+    private static IEnumerable<(Candidate Queries, Candidate Result)> OverQueries(TilingContext context, IReadOnlyList<TileItem> items, Candidate[] candidates)
+    {
+        var byRoot = candidates.ToDictionary(c => c.Root);
+        for (int i = 0; i < items.Count; i++)
+        {
+            if (items[i].Nodes is [{ Op: Attention attention } node] && attention.Query == attention.Result && node.Inputs[0].Type.Shape == node.Output.Type.Shape
+                && byRoot.GetValueOrDefault(context.Storage.Holder(node.Inputs[0])) is { IsAroundLoop: false } queries && queries.Last == i
+                && byRoot.GetValueOrDefault(context.Storage.Holder(node.Output)) is { IsAroundLoop: false } result && result.First == i && ReferenceEquals(queries.Run, result.Run)
+                && queries.ElementBytes == result.ElementBytes && context.Storage.Format(queries.Root) == context.Storage.Format(result.Root)
+                && !node.Inputs.Skip(1).Any(v => ReferenceEquals(context.Storage.Holder(v), queries.Root)))
+            {
+                yield return (queries, result);
+            }
+        }
     }
 
     /// <summary>What an operator reads or writes in DRAM only.</summary>
@@ -151,6 +190,11 @@ internal sealed class Residency
         public long Reads { get; private set; }
 
         public long Bytes { get; set; }
+
+        public LayerRun? Run => run;
+
+        /// <summary>The value whose place it takes.</summary>
+        public Candidate? Over { get; set; }
 
         /// <summary>The first item of the loop that produces it.</summary>
         public required int Start { get; init; }

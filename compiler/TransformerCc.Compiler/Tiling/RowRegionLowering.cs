@@ -25,10 +25,15 @@ internal sealed class RowRegionLowering
     private readonly Dictionary<Node, LinearGroup> _linears;
     private readonly HashSet<DramTensor> _ownRows = [], _repeated = [];
     private readonly TileBlock _around;
+    private readonly bool _bringsAhead;
+
+    /// <summary>Operands of which each tile brings the rows of the next, as soon as its own are used.</summary>
+    private readonly Dictionary<(Value, DimExpr), (Tile Tile, Node Reader)> _ahead = [];
     private DimExpr[] _position = [];
 
-    private RowRegionLowering(TilingContext context, RowRegion region, int tileRows)
+    private RowRegionLowering(TilingContext context, RowRegion region, int tileRows, bool bringsAhead)
     {
+        _bringsAhead = bringsAhead;
         _context = context;
         _region = region;
         _groups = region.Groups();
@@ -48,7 +53,24 @@ internal sealed class RowRegionLowering
 
     public TilingContext Context => _context;
 
-    public static void Lower(TilingContext context, RowRegion region, int tileRows) => new RowRegionLowering(context, region, tileRows).Lower();
+    /// <param name="bringsAhead">Whether rows are brought from DRAM a tile ahead: see <see cref="CanBringAhead"/>.</param>
+    public static void Lower(TilingContext context, RowRegion region, int tileRows, bool bringsAhead = false) => new RowRegionLowering(context, region, tileRows, bringsAhead).Lower();
+
+    /// <summary>
+    /// Whether a region of several tiles reads rows from DRAM that it does not write: with a buffer that lives through all
+    /// tiles, the next tile's rows come while this one computes with what it made of its own.
+    /// </summary>
+    public static bool CanBringAhead(TilingContext context, RowRegion region, int tileRows) =>
+        region.Members.Exists(m => m.Node.Op is Linear) && region.Groups() is [var rows] && context.Bound(rows.Length) > tileRows && FromDram(context, region).Any();
+
+    private static IEnumerable<(Node Node, Value Value, DimExpr Columns)> FromDram(TilingContext context, RowRegion region)
+    {
+        ValueStorage storage = context.Storage;
+        var written = region.Members.SelectMany(m => m.Node.Outputs).Select(storage.Holder).ToHashSet();
+        return region.Members.SelectMany(m => m.Node.Inputs.Select((v, i) => (m.Node, Value: v, Operand: m.Form.Operands[i])))
+            .Where(x => x.Operand.Kind == RowOperandKind.Full && !region.Produces(x.Value) && !written.Contains(storage.Holder(x.Value)) && storage.Resident(x.Value) is null)
+            .Select(x => (x.Node, x.Value, x.Operand.Columns));
+    }
 
     private void Lower()
     {
@@ -89,7 +111,27 @@ internal sealed class RowRegionLowering
             return;
         }
         bool peel = _context.Chip.Memory.ProgramBytes >= LargeProgram;
-        _context.EvenTiles("tile", _groups[group].Length, TileRows, peel, (start, length) => LowerTile([.. outer, start], length));
+        if (!_bringsAhead)
+        {
+            _context.EvenTiles("tile", _groups[group].Length, TileRows, peel, (start, length) => LowerTile([.. outer, start], length));
+            return;
+        }
+        foreach ((Node reader, Value value, DimExpr columns) in FromDram(_context, _region))
+        {
+            _ahead.TryAdd((ValueStorage.Root(value), columns), (NewTile(value.Name, columns, _context.Storage.Format(value)), reader));
+        }
+        _context.EvenTiles("tile", _groups[group].Length, TileRows, peel, (start, length) => LowerTile([.. outer, start], length), Bring);
+    }
+
+    /// <summary>Brings the rows of a tile, of which there may be none.</summary>
+    private void Bring(DimExpr start, DimExpr length)
+    {
+        foreach (((Value value, DimExpr columns), (Tile tile, Node reader)) in _ahead)
+        {
+            _context.SetSource($"{reader.Op.Name}/ahead", reader);
+            DimExpr rowBytes = columns * tile.Format.Size();
+            _context.Storage.Place(value).Rows(start * rowBytes, rowBytes).Read(Builder, tile.Box(), new Extent3(DimExpr.One, length, columns));
+        }
     }
 
     private void LowerTile(DimExpr[] position, DimExpr length)
@@ -225,7 +267,8 @@ internal sealed class RowRegionLowering
         return new Tile(Builder.Buffer(hint, MemorySpace.Asp, stride * TileRows), stride, format, columns, DimExpr.Zero);
     }
 
-    private Tile LoadFull(Value value, DimExpr columns) => LoadRows(value, columns, TileRows, Rows, Flat(), 1);
+    private Tile LoadFull(Value value, DimExpr columns) =>
+        _ahead.TryGetValue((ValueStorage.Root(value), columns), out (Tile Tile, Node) ahead) ? ahead.Tile : LoadRows(value, columns, TileRows, Rows, Flat(), 1);
 
     private Tile LoadPartial(Value value, RowOperand operand)
     {

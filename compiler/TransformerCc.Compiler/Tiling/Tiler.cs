@@ -88,13 +88,13 @@ public sealed class Tiler
             TilingContext context = NewContext(graph, steps, chip, precision, limits, beside);
             var tiler = new Tiler(context, search);
             List<TileItem> items = TileItem.Partition(steps, context.Storage);
-            long[] budgets = share switch
+            (long[] budgets, long[] most) = share switch
             {
-                0 => new long[items.Count],
+                0 => (new long[items.Count], new long[items.Count]),
                 < SmallestShare => Budgets(NewContext(graph, steps, chip, precision, limits, null), items, share),
-                _ => Even(items, chip, share),
+                _ => (Even(items, chip, share), Even(items, chip, share)),
             };
-            tiler.Lower(items, Residency.Choose(context, items, budgets));
+            tiler.Lower(items, Residency.Choose(context, items, budgets, most));
             if (share == 0 && tiler._failures.HasErrors)
             {
                 throw new DiagnosticException(tiler._failures, FailureKind.DoesNotFit);
@@ -114,7 +114,12 @@ public sealed class Tiler
     {
         TilingContext context = NewContext(graph, steps, chip, precision, limits, null);
         List<TileItem> items = TileItem.Partition(steps, context.Storage);
-        return residentShare == 0 ? 0 : Residency.Choose(context, items, Budgets(NewContext(graph, steps, chip, precision, limits, null), items, residentShare)).InDram;
+        if (residentShare == 0)
+        {
+            return 0;
+        }
+        (long[] budgets, long[] most) = Budgets(NewContext(graph, steps, chip, precision, limits, null), items, residentShare);
+        return Residency.Choose(context, items, budgets, most).InDram;
     }
 
     private static long[] Even(List<TileItem> items, ChipDescription chip, int share) => [.. items.Select(_ => chip.Memory.AspBytes / share)];
@@ -124,23 +129,39 @@ public sealed class Tiler
     /// values pass through DRAM, if that is more.
     /// </summary>
     /// <param name="context">Of a program that nobody keeps.</param>
-    private static long[] Budgets(TilingContext context, List<TileItem> items, int share)
+    /// <returns>Besides, what tiles of half that size leave.</returns>
+    private static (long[] Budgets, long[] Most) Budgets(TilingContext context, List<TileItem> items, int share)
     {
         var tiler = new Tiler(context, new TilingSearch());
         long asp = context.Chip.Memory.AspBytes;
-        var budgets = new long[items.Count];
+        (long[] budgets, long[] most) = (new long[items.Count], new long[items.Count]);
         for (int i = 0; i < items.Count; i++)
         {
             if (items[i].Run is { } run)
             {
                 context.Storage.Enter(run);
             }
-            TilingContext? fits = (items[i].Region is { } region ? tiler.Sizes(region, Largest(region)) : Sizes(items[i].Nodes[0])).Select(c => tiler.Tried(c.Lower)).FirstOrDefault(t => t.Fits && t.AspPeak <= asp / TileShare);
+            (long moderate, long small) = (asp, asp);
+            foreach (TilingCandidate size in items[i].Region is { } region ? tiler.Sizes(region, tiler.Largest(region)) : Sizes(items[i].Nodes[0]))
+            {
+                TilingContext trial = tiler.Tried(size.Lower);
+                if (!trial.Fits || trial.AspPeak > asp / TileShare)
+                {
+                    continue;
+                }
+                moderate = moderate == asp ? trial.AspPeak : moderate;
+                if (trial.AspPeak <= asp / TileShare / 2)
+                {
+                    small = trial.AspPeak;
+                    break;
+                }
+            }
             // Plans are not perfect: something stays free, the more the less the attempt before could be placed.
-            budgets[i] = long.Max(asp / share, asp - (asp * share / SpareShare) - (fits?.AspPeak ?? asp));
+            long planned = asp - (asp * share / SpareShare);
+            (budgets[i], most[i]) = (long.Max(asp / share, planned - moderate), long.Max(asp / share, planned - small));
             context.Storage.Leave();
         }
-        return budgets;
+        return (budgets, most);
     }
 
     private static TilingContext NewContext(Graph graph, IReadOnlyList<LoweringStep> steps, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long>? limits, TileProgram? beside)
@@ -270,17 +291,17 @@ public sealed class Tiler
         }
     }
 
-    private void Keep(IEnumerable<(Value Value, long Bytes)> values)
+    private void Keep(IEnumerable<(Value Value, long Bytes, Value? Over)> values)
     {
-        foreach ((Value value, long bytes) in values)
+        foreach ((Value value, long bytes, Value? over) in values)
         {
-            _context.Storage.Keep(value, _context.Builder.Buffer(value.Name, MemorySpace.Asp, bytes));
+            _context.Storage.Keep(value, over is null ? _context.Builder.Buffer(value.Name, MemorySpace.Asp, bytes) : _context.Storage.Resident(over)!.Buffer!);
         }
     }
 
     private void LowerRegion(RowRegion region)
     {
-        if (Lower([.. region.Members.Select(m => m.Node)], Sizes(region, Largest(region))))
+        if (Lower([.. region.Members.Select(m => m.Node)], Sizes(region, Largest(region), bringAhead: true)))
         {
             return;
         }
@@ -338,10 +359,20 @@ public sealed class Tiler
         }
     }
 
-    private static int Largest(RowRegion region) => region.Members.Exists(m => m.Node.Op is Linear) ? MaxWeightTileRows : MaxTileRows;
+    /// <summary>With weights: as many rows as leave room for two blocks of accumulators, one of which is read out while the other fills.</summary>
+    private int Largest(RowRegion region)
+    {
+        if (!region.Members.Exists(m => m.Node.Op is Linear))
+        {
+            return MaxTileRows;
+        }
+        long stride = region.Members.Where(m => m.Node.Op is Linear).Max(m => PanelGeometry.Of(_context, LinearLowering.Matrix(m.Node, (Linear)m.Node.Op)).AccumulatorStride);
+        return 1 << (int)long.Log2(long.Clamp(_context.Chip.Memory.AccBytes / 2 / stride, FineRows, MaxWeightTileRows));
+    }
 
     /// <summary>The cuts of a region, from large tiles to small; what has no more rows than a tile has one less.</summary>
-    private IEnumerable<TilingCandidate> Sizes(RowRegion region, int largest)
+    /// <param name="bringAhead">Whether cuts that bring rows a tile ahead are among them, each before the same without.</param>
+    private IEnumerable<TilingCandidate> Sizes(RowRegion region, int largest, bool bringAhead = false)
     {
         long bound = long.Max(1, _context.Bound(region.Groups()[^1].Length));
         for (int rows = largest; rows >= 1; rows = Smaller(rows))
@@ -351,13 +382,17 @@ public sealed class Tiler
                 continue;
             }
             int tile = rows;
+            if (bringAhead && RowRegionLowering.CanBringAhead(_context, region, tile))
+            {
+                yield return new TilingCandidate(string.Create(CultureInfo.InvariantCulture, $"{rows} rows ahead"), context => RowRegionLowering.Lower(context, region, tile, bringsAhead: true));
+            }
             yield return new TilingCandidate(string.Create(CultureInfo.InvariantCulture, $"{long.Min(rows, bound)} rows"), context => RowRegionLowering.Lower(context, region, tile));
         }
 
         static int Smaller(int rows) => int.PopCount(rows) > 1 ? rows * 2 / 3 : rows > FineRows ? rows * 3 / 4 : rows / 2;
     }
 
-    /// <inheritdoc cref="Sizes(RowRegion, int)"/>
+    /// <inheritdoc cref="Sizes(RowRegion, int, bool)"/>
     private static IEnumerable<TilingCandidate> Sizes(Node node) =>
         Enumerable.Range(0, MaxShrink + 1).Select(shrink => new TilingCandidate(string.Create(CultureInfo.InvariantCulture, $"tile / {1 << shrink}"), context => LowerAlone(context, node, shrink),
             IsLastResort: node.Op is Attention && shrink > AttentionLowering.QueryShrink));

@@ -144,24 +144,34 @@ internal sealed class TilingContext
     /// stands before the loop where code is cheap, so that its weights can be loaded while something else computes.
     /// </summary>
     /// <param name="size">Rows at most.</param>
-    public void EvenTiles(string hint, DimExpr length, long size, bool peel, Action<DimExpr, DimExpr> body)
+    /// <param name="bring">Comes before the first tile, and after each for the next one, which may have no rows.</param>
+    public void EvenTiles(string hint, DimExpr length, long size, bool peel, Action<DimExpr, DimExpr> body, Action<DimExpr, DimExpr>? bring = null)
     {
         if (Bound(length) <= size || LowerBound(length) < 1 || size % RowStep != 0)
         {
-            Tiles(hint, length, size, body);
+            Tiles(hint, length, size, (start, rows) =>
+            {
+                bring?.Invoke(start, rows);
+                body(start, rows);
+            });
             return;
         }
         DimExpr rows = Builder.Let($"{hint}.rows", DimExpr.CeilDiv(length, RowStep * DimExpr.CeilDiv(length, size)) * RowStep, new DimInterval(1, size)), count = DimExpr.CeilDiv(length, rows);
+        bring?.Invoke(DimExpr.Zero, DimExpr.Min(rows, length));
         if (peel)
         {
             body(DimExpr.Zero, Builder.Let($"{hint}.length", DimExpr.Min(rows, length), new DimInterval(1, size)));
+            BringNext(DimExpr.Zero);
             count -= 1;
         }
         Builder.Loop(hint, count, index =>
         {
             DimExpr start = Builder.Let($"{hint}.start", (peel ? index + 1 : index) * rows);
             body(start, Builder.Let($"{hint}.length", DimExpr.Min(rows, length - start), new DimInterval(1, size)));
+            BringNext(start);
         });
+
+        void BringNext(DimExpr start) => bring?.Invoke(start + rows, DimExpr.Max(DimExpr.Zero, DimExpr.Min(rows, length - start - rows)));
     }
 
     /// <summary>Bytes of a row of a tile: padded to lines, except that single elements are packed.</summary>

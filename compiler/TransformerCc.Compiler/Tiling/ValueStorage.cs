@@ -282,7 +282,7 @@ internal sealed class ValueStorage
                     Attention => !user.Inputs.Skip(3).Any(i => ReferenceEquals(i, alias)),
                     CachedAttention => ReferenceEquals(user.Inputs[0], alias),
                     CacheAppend => ReferenceEquals(user.Inputs[1], alias) && user.Output.Type.Element == MatrixFormat,
-                    Conv => ReferenceEquals(user.Inputs[0], alias),
+                    Conv => ReferenceEquals(user.Inputs[0], alias) && !user.Inputs.Skip(1).Any(i => ReferenceEquals(i, alias)),
                     Reshape => true,
                     Transpose or Slice or Concat or Broadcast => Format(user.Output) == MatrixFormat,
                     _ => false,

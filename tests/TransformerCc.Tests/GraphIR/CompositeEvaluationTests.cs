@@ -117,6 +117,17 @@ public sealed class CompositeEvaluationTests
         %t : f32[2, 5, 4] = transpose(%y) {permutation = [0, 2, 1]}
         %plain : f32[2, 5, 2, 2] = reshape(%t) {shape = [2, 5, 2, 2]}
         """)]
+    [InlineData("a convolution with epilogue adds its residual after activation and transpose", """
+        const %x : f32[2, 3, 7] = #x
+        const %w : f32[5, 3, 3] = #w
+        const %b : f32[5] = #b
+        const %r : f32[4, 5] = #r
+        %fused : f32[2, 4, 5] = conv(%x, %w, %b, %r) {strides = [2], pads_before = [1], pads_after = [1], dilations = [1], bias, activation = gelu_erf, channels_last, residual}
+        %c : f32[2, 5, 4] = conv(%x, %w, %b) {strides = [2], pads_before = [1], pads_after = [1], dilations = [1], bias}
+        %g : f32[2, 5, 4] = unary(%c) {function = gelu_erf}
+        %t : f32[2, 4, 5] = transpose(%g) {permutation = [0, 2, 1]}
+        %plain : f32[2, 4, 5] = binary(%t, %r) {function = add}
+        """)]
     public void Composite_equals_its_decomposition(string name, string statements)
     {
         Assert.NotEmpty(name);

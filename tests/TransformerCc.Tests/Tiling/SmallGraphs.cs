@@ -425,6 +425,26 @@ internal static class SmallGraphs
             output "y" = %y
             output "z" = %z
             """),
+        new("conv_stem", "batch=1 length=3; batch=2 length=10; batch=1 length=301", """
+            dim batch in 1..8
+            dim length in 3..512
+            input %x : f32[batch, 6, length]
+            input %p : f32[batch, length, 32]
+            input %q : f32[floordiv(length - 1, 2) + 1, 8]
+            input %image : f32[batch, 3, 24, 32]
+            const %w : f32[32, 6, 3] = #w
+            const %b : f32[32] = #b
+            const %w2 : f32[8, 32, 3] = #w2
+            const %w3 : f32[40, 3, 8, 8] = #w3
+            %y : f32[batch, length, 32] = conv(%x, %w, %b, %p) {strides = [1], pads_before = [1], pads_after = [1], dilations = [1], bias, activation = gelu_erf, channels_last, residual} from "/conv1"
+            %z : f32[batch, 32, length] = conv(%x, %w) {strides = [1], pads_before = [1], pads_after = [1], dilations = [1], activation = relu} from "/conv2"
+            %s : f32[batch, floordiv(length - 1, 2) + 1, 8] = conv(%z, %w2, %q) {strides = [2], pads_before = [1], pads_after = [1], dilations = [1], channels_last, residual} from "/conv3"
+            %patches : f32[batch, 3, 4, 40] = conv(%image, %w3) {strides = [8, 8], pads_before = [0, 0], pads_after = [0, 0], dilations = [1, 1], channels_last} from "/patch"
+            %twice : f32[batch, length, 32] = binary(%y, %y) {function = add} from "/twice"
+            output "y" = %twice
+            output "s" = %s
+            output "patches" = %patches
+            """),
         new("empty", "n=3 past=0; n=1 past=4", """
             dim n in 1..16
             dim past in 0..16

@@ -26,6 +26,7 @@ public sealed class TilerTests
     [InlineData("matmul")]
     [InlineData("conv1d")]
     [InlineData("conv2d")]
+    [InlineData("conv_stem")]
     public void Tiles(string name) => Snapshot.Match(TilePrinter.Print(Tiler.Lower(SmallGraphs.Named(name).Parse(), TestChips.Edge, Precision.BF16)), name);
 
     /// <summary>Tile sizes follow the chip: the same graph with smaller scratchpads.</summary>

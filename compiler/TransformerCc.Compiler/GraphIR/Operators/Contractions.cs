@@ -90,18 +90,22 @@ public sealed record MatMul : Operator, IOperator<MatMul>
 }
 
 /// <summary>
-/// Convolution over one or two spatial dimensions, one group: x [B, C, spatial...], w [O, C, k...], bias [O] to
-/// [B, O, out...] with out = ⌊(in + before + after − dilation·(k − 1) − 1) / stride⌋ + 1.
+/// activation(convolution + bias) + residual, over one or two spatial dimensions, one group: x [B, C, spatial...], w [O, C, k...],
+/// bias [O] to [B, O, out...] with out = ⌊(in + before + after − dilation·(k − 1) − 1) / stride⌋ + 1. Imported convolutions
+/// have neither activation nor residual; passes add them and put the channels last.
 /// </summary>
-public sealed record Conv(EquatableArray<long> Strides, EquatableArray<long> PadsBefore, EquatableArray<long> PadsAfter, EquatableArray<long> Dilations, bool HasBias)
-    : Operator, IOperator<Conv>
+/// <param name="ChannelsLast">The result is [B, out..., O].</param>
+/// <param name="HasResidual">The last operand is added: [B, out..., O], or [out..., O] for all of the batch. Channels are last.</param>
+public sealed record Conv(EquatableArray<long> Strides, EquatableArray<long> PadsBefore, EquatableArray<long> PadsAfter, EquatableArray<long> Dilations, bool HasBias,
+    UnaryOp? Activation = null, bool ChannelsLast = false, bool HasResidual = false) : Operator, IOperator<Conv>
 {
     public static string OperatorName => "conv";
 
     public override string Name => OperatorName;
 
     public static Conv Read(IAttributeReader reader) =>
-        new(reader.Integers("strides"), reader.Integers("pads_before"), reader.Integers("pads_after"), reader.Integers("dilations"), reader.Flag("bias"));
+        new(reader.Integers("strides"), reader.Integers("pads_before"), reader.Integers("pads_after"), reader.Integers("dilations"), reader.Flag("bias"),
+            reader.Has("activation") ? reader.Word<UnaryOp>("activation") : null, reader.Flag("channels_last"), reader.Flag("residual"));
 
     public override void Attributes(IAttributeVisitor visitor)
     {
@@ -110,11 +114,17 @@ public sealed record Conv(EquatableArray<long> Strides, EquatableArray<long> Pad
         visitor.Integers("pads_after", PadsAfter);
         visitor.Integers("dilations", Dilations);
         visitor.Flag("bias", HasBias);
+        if (Activation is { } activation)
+        {
+            visitor.Word("activation", activation);
+        }
+        visitor.Flag("channels_last", ChannelsLast);
+        visitor.Flag("residual", HasResidual);
     }
 
     public override EquatableArray<TensorType> Infer(EquatableArray<TensorType> inputs)
     {
-        ShapeRules.ExpectOperands(inputs, HasBias ? 3 : 2, HasBias ? "x, w, bias" : "x, w");
+        ShapeRules.ExpectOperands(inputs, 2 + (HasBias ? 1 : 0) + (HasResidual ? 1 : 0), $"x, w{(HasBias ? ", bias" : "")}{(HasResidual ? ", residual" : "")}");
         TensorType x = inputs[0], w = inputs[1];
         ShapeRules.ExpectFloat(x, "x");
         ShapeRules.ExpectSameElement(x, w, "x", "w");
@@ -132,11 +142,19 @@ public sealed record Conv(EquatableArray<long> Strides, EquatableArray<long> Pad
             ShapeRules.ExpectRank(inputs[2], 1, "bias");
             ShapeRules.ExpectEqual(inputs[2].Shape[0], w.Shape[0], "the width of bias", "the output channels of w");
         }
-        var shape = new List<DimExpr> { x.Shape[0], w.Shape[0] };
+        var shape = new List<DimExpr> { x.Shape[0] };
         for (int d = 0; d < spatial; d++)
         {
             DimExpr reach = x.Shape[d + 2] + PadsBefore[d] + PadsAfter[d] - (Dilations[d] * (w.Shape[d + 2] - 1)) - 1;
             shape.Add(DimExpr.FloorDiv(reach, Strides[d]) + 1);
+        }
+        shape.Insert(ChannelsLast ? shape.Count : 1, w.Shape[0]);
+        if (HasResidual)
+        {
+            TensorType residual = inputs[inputs.Count - 1];
+            ShapeRules.ExpectSameElement(x, residual, "x", "residual");
+            ShapeRules.Expect(ChannelsLast, "with a residual, channels are last");
+            ShapeRules.Expect(residual.Shape.SequenceEqual(shape) || residual.Shape.SequenceEqual(shape.Skip(1)), $"residual {residual} must have the shape of the result, [{string.Join(", ", shape)}], or of one of its batch");
         }
         return ShapeRules.One(x.Element, shape.ToEquatableArray());
     }
@@ -148,7 +166,8 @@ public sealed record Conv(EquatableArray<long> Strides, EquatableArray<long> Pad
         long[] shape = TensorMath.Evaluate(type.Shape, dimensions), input = x.Shape.ToArray(), kernel = w.Shape.ToArray();
         long[] inputStrides = Strided.RowMajor(input), kernelStrides = Strided.RowMajor(kernel);
         double[] values = TensorMath.Doubles(x), weights = TensorMath.Doubles(w), result = new double[Strided.Count(shape)];
-        double[]? bias = HasBias ? TensorMath.Doubles(inputs[2]) : null;
+        double[]? bias = HasBias ? TensorMath.Doubles(inputs[2]) : null, residual = HasResidual ? TensorMath.Doubles(inputs[inputs.Count - 1]) : null;
+        int channel = ChannelsLast ? shape.Length - 1 : 1, column = ChannelsLast ? shape.Length - 2 : shape.Length - 1;
         // One spatial dimension is two with a first one of size 1.
         bool flat = input.Length == 3;
         long height = flat ? 1 : input[2], width = input[^1], kernelHeight = flat ? 1 : kernel[2], kernelWidth = kernel[^1];
@@ -157,7 +176,7 @@ public sealed record Conv(EquatableArray<long> Strides, EquatableArray<long> Pad
         var walk = new StridedWalk(shape, new long[shape.Length]);
         for (int i = 0; i < result.Length; i++, walk.Next())
         {
-            long b = walk.Index[0], o = walk.Index[1], oy = flat ? 0 : walk.Index[2], ox = walk.Index[^1];
+            long b = walk.Index[0], o = walk.Index[channel], oy = flat ? 0 : walk.Index[column - 1], ox = walk.Index[column];
             double sum = bias?[o] ?? 0;
             for (long c = 0; c < kernel[1]; c++)
             {
@@ -165,16 +184,17 @@ public sealed record Conv(EquatableArray<long> Strides, EquatableArray<long> Pad
                 {
                     for (long kx = 0; kx < kernelWidth; kx++)
                     {
-                        long y = (oy * stepY) - padY + (ky * spreadY), column = (ox * stepX) - padX + (kx * spreadX);
-                        if (y >= 0 && y < height && column >= 0 && column < width)
+                        long y = (oy * stepY) - padY + (ky * spreadY), at = (ox * stepX) - padX + (kx * spreadX);
+                        if (y >= 0 && y < height && at >= 0 && at < width)
                         {
-                            sum += values[(b * inputStrides[0]) + (c * inputStrides[1]) + (y * width) + column]
+                            sum += values[(b * inputStrides[0]) + (c * inputStrides[1]) + (y * width) + at]
                                 * weights[(o * kernelStrides[0]) + (c * kernelStrides[1]) + (ky * kernelWidth) + kx];
                         }
                     }
                 }
             }
-            result[i] = sum;
+            sum = Activation is { } activation ? ScalarFunctions.Apply(activation, sum) : sum;
+            result[i] = sum + (residual?[i % residual.Length] ?? 0);
         }
         return [TensorMath.FromDoubles(x.Type, shape, result)];
     }
