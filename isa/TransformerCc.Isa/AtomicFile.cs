@@ -10,6 +10,9 @@ public sealed class AtomicFile : IDisposable
 {
     private const int BufferBytes = 1 << 16;
 
+    /// <summary>Where Unix has its devices: whoever may do so would replace /dev/null for the whole system.</summary>
+    private const string Devices = "/dev";
+
     private readonly string _path;
     private readonly string _temporary;
     private readonly FileStream _stream;
@@ -20,6 +23,10 @@ public sealed class AtomicFile : IDisposable
     public AtomicFile(string path)
     {
         _path = Path.GetFullPath(path);
+        if (Path.GetDirectoryName(_path) == Devices)
+        {
+            throw CannotWrite(new IOException("a device cannot be replaced by a file"));
+        }
         _temporary = Path.Combine(Path.GetDirectoryName(_path) ?? ".", $".{Path.GetFileName(_path)}.{Path.GetRandomFileName()}");
         try
         {

@@ -28,7 +28,8 @@ internal sealed class WeightBuilder(AssemblyDiagnostics diagnostics, WeightSecti
                 AddHex(text);
                 break;
             case ("zero", { } count, null):
-                _runs.Add(([], diagnostics.Integer(count, 0, WeightText.MaxZeroBytes)));
+                // What is out of range has been reported; its sum with others must not overflow.
+                _runs.Add(([], long.Clamp(diagnostics.Integer(count, 0, WeightText.MaxZeroBytes), 0, WeightText.MaxZeroBytes)));
                 break;
             case ("external", { } count, { } digest):
                 _isExternal = true;

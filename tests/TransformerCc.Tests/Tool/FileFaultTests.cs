@@ -1,0 +1,99 @@
+using System.Diagnostics;
+using TransformerCc.Isa;
+
+namespace TransformerCc.Tests.Tool;
+
+/// <summary>Files and folders that are not as they should be: the old file or the whole new one, a message, and nothing beside it.</summary>
+public sealed class FileFaultTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-files").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static void Refused(string output, string? model = null)
+    {
+        ToolRun run = ToolRun.Of("compile", model ?? TestData.AdderModel, "-o", output);
+        Assert.True(run.ExitCode == 3, $"ended with {run.ExitCode}\n{run.Error}");
+        Assert.Contains("error TCC", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_output_that_is_a_folder_stays_one()
+    {
+        string output = Directory.CreateDirectory(Path.Combine(_folder, "out.bin")).FullName;
+        File.WriteAllText(Path.Combine(output, "kept"), "");
+        Refused(output);
+        Assert.Equal([output], Directory.GetFileSystemEntries(_folder));
+        Assert.Single(Directory.GetFileSystemEntries(output));
+    }
+
+    [Fact]
+    public void An_output_below_a_file_or_in_no_folder_is_refused()
+    {
+        string file = Path.Combine(_folder, "file");
+        File.WriteAllText(file, "kept");
+        Refused(Path.Combine(file, "out.bin"));
+        Refused(Path.Combine(_folder, "none", "out.bin"));
+        Assert.Equal([file], Directory.GetFileSystemEntries(_folder));
+        Assert.Equal("kept", File.ReadAllText(file));
+    }
+
+    /// <summary>The proc file system lets nobody create files, not even root, for whom no folder is read-only.</summary>
+    [Theory]
+    [InlineData("/proc/out.bin")]
+    [InlineData("/dev/full")]
+    [InlineData("/dev/null")]
+    public void What_is_no_place_for_a_file_is_refused(string output)
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            Refused(output);
+        }
+    }
+
+    [Fact]
+    public void A_disk_that_is_full_leaves_the_old_file_and_nothing_beside_it()
+    {
+        string path = Path.Combine(_folder, "out.bin");
+        File.WriteAllBytes(path, [1, 2, 3]);
+        var e = Assert.Throws<DiagnosticException>(() => AtomicFile.Write(path, stream =>
+        {
+            stream.Write(new byte[1 << 20]);
+            throw new IOException("No space left on device");
+        }));
+        Assert.Equal("TCC4002", e.Diagnostics[0].Code);
+        Assert.Equal([1, 2, 3], File.ReadAllBytes(path));
+        Assert.Equal([path], Directory.GetFileSystemEntries(_folder));
+    }
+
+    [Fact]
+    public void A_model_that_is_a_folder_or_gone_is_refused_and_the_old_binary_stays()
+    {
+        string path = Path.Combine(_folder, "out.bin");
+        File.WriteAllBytes(path, [1, 2, 3]);
+        Refused(path, _folder);
+        Refused(path, Path.Combine(_folder, "gone.onnx"));
+        Assert.Equal([1, 2, 3], File.ReadAllBytes(path));
+        Assert.Equal([path], Directory.GetFileSystemEntries(_folder));
+    }
+
+    [Fact]
+    public void Two_compilations_to_one_output_leave_the_whole_file_of_one()
+    {
+        string path = Path.Combine(_folder, "out.bin");
+        byte[][] alone = [.. new[] { "f32", "bf16" }.Select(precision =>
+        {
+            ToolRun.Good("compile", TestData.AdderModel, "-o", path, "--precision", precision);
+            return File.ReadAllBytes(path);
+        })];
+        Process[] both = [.. new[] { "f32", "bf16" }.Select(precision => ToolProcess.Start(["compile", TestData.AdderModel, "-o", path, "--precision", precision]))];
+        foreach (Process process in both)
+        {
+            (int exitCode, string error) = ToolProcess.End(process);
+            Assert.True(exitCode == 0, error);
+            process.Dispose();
+        }
+        Assert.Contains(alone, file => file.AsSpan().SequenceEqual(File.ReadAllBytes(path)));
+        Assert.Equal([path], Directory.GetFileSystemEntries(_folder));
+    }
+}
