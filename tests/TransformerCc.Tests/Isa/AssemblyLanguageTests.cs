@@ -124,6 +124,10 @@ public sealed class AssemblyLanguageTests
         }
     }
 
+    [Fact]
+    public void Lengths_of_weights_that_together_pass_64_bits_are_refused() =>
+        Assert.Throws<DiagnosticException>(() => Assembler.Assemble(".weights zero 9223372036854775807\n.weights zero 9223372036854775807\n", "test"));
+
     public static TheoryData<string, string, string> Mistakes => new()
     {
         { "halt", "hlt", "test:22:3 TCC4111 there is no instruction 'hlt'" },
