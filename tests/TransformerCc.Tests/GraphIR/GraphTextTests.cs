@@ -73,6 +73,10 @@ public sealed class GraphTextTests
         Assert.All(graph.Outputs[0].Value.ConstantData!.AsSpan<float>().ToArray(), v => Assert.InRange(v, -1, 1));
     }
 
+    [Fact]
+    public void A_constant_without_elements_has_no_place_for_its_number() =>
+        Assert.Equal(0, GraphTexts.Parse("const %c : f32[3, 0] = 1\noutput \"c\" = %c").Outputs[0].Value.ConstantData!.Count);
+
     [Theory]
     [InlineData("%y : f32[4] = unary(%x) {function = exp}\n%z : f32[4] = unary(%y) {function = exp}\n%z : f32[4] = nothing(%q)", "%x is not defined above", "%z is defined twice")]
     [InlineData("dim n in 1..2\ndim n in 1..2\nconst %c : f32[n] = 1", "dim n is declared twice", "must not hold symbols")]

@@ -27,6 +27,17 @@ public sealed class OnnxDiagnosticsTests
         Assert.Contains("com.example", errors[1].Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("TopK", "x k")]
+    [InlineData("Range", "k k k")]
+    [InlineData("Trilu", "x k")]
+    [InlineData("CumSum", "x k")]
+    public void Numbers_that_are_missing_are_named(string op, string inputs)
+    {
+        Diagnostic error = Assert.Single(new OnnxBuilder().Input("x", 1, 4, 8).Longs("k", [0]).Node(op, inputs, "y").Output("y").ImportErrors());
+        Assert.Contains("0 elements in place of one", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Unsupported_nodes_that_no_output_needs_do_not_matter()
     {

@@ -38,7 +38,7 @@ internal static class ConstantText
         ShapeRules.Expect(fill || numbers.Count == count, $"{numbers.Count} numbers for {count} elements");
         var bytes = new byte[count * type.Size()];
         int at = 0;
-        foreach (string number in numbers)
+        foreach (string number in count == 0 ? [] : numbers)
         {
             Element(type, number).Data.Span.CopyTo(bytes.AsSpan(at));
             at += type.Size();

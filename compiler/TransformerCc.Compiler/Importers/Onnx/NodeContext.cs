@@ -109,6 +109,14 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
         throw NotKnown(index, what);
     }
 
+    /// <summary>An input that must be one integer expression of the model's dimensions.</summary>
+    public DimExpr Dim(int index, string what) => One(Dims(index, what), what);
+
+    /// <summary>An input that must be one constant integer.</summary>
+    public long Integer(int index, string what) => One(Integers(index, what), what);
+
+    private static T One<T>(T[] elements, string what) => elements is [var one] ? one : throw ImportException.Invalid($"{what} has {elements.Length} elements in place of one");
+
     public long? OptionalInt(string name) => _attributes.TryGetValue(name, out AttributeProto? a) ? a.I : null;
 
     public long Int(string name, long otherwise) => OptionalInt(name) ?? otherwise;

@@ -25,7 +25,7 @@ internal static class MovementOperators
         new("SpaceToDepth", n => DepthAndSpace(n, toSpace: false)),
     ];
 
-    private static void Triangle(NodeContext n) => n.Return(n.Emit(new Trilu(n.Int("upper", 1) != 0, n.Optional(1) is null ? 0 : n.Integers(1, "the diagonal")[0]), n.Value(0)));
+    private static void Triangle(NodeContext n) => n.Return(n.Emit(new Trilu(n.Int("upper", 1) != 0, n.Optional(1) is null ? 0 : n.Integer(1, "the diagonal")), n.Value(0)));
 
     /// <summary>0 copies the input's dimension (unless allowzero), −1 takes what is left.</summary>
     private static DimExpr[] ReshapeTarget(NodeContext n)

@@ -106,7 +106,7 @@ internal static class PositionOperators
     private static void OneHot(NodeContext n)
     {
         // The depth may have any numeric type; of floats only its value is known.
-        DimExpr depth = n.Contents(1) is null && n.Scalar(1) is { } number ? DimExpr.Constant((long)number) : n.Dims(1, "the depth")[0];
+        DimExpr depth = n.Contents(1) is null && n.Scalar(1) is { } number ? DimExpr.Constant((long)number) : n.Dim(1, "the depth");
         Value indices = n.Cast(n.Value(0), ElementType.I64), values = n.Value(2);
         int axis = AxisRules.Normalize(n.Int("axis", -1), indices.Type.Rank + 1);
         Value column = n.Reshape(indices, [.. indices.Type.Shape.Take(axis), DimExpr.One, .. indices.Type.Shape.Skip(axis)]);
@@ -120,7 +120,7 @@ internal static class PositionOperators
     {
         Value x = n.Value(0);
         int rank = x.Type.Rank, axis = AxisRules.Normalize(n.Int("axis", -1), rank);
-        DimExpr count = n.OptionalInt("k") is { } k ? DimExpr.Constant(k) : n.Dims(1, "the number of elements")[0];
+        DimExpr count = n.OptionalInt("k") is { } k ? DimExpr.Constant(k) : n.Dim(1, "the number of elements");
         long[] swap = [.. Enumerable.Range(0, rank).Select(i => (long)(i == axis ? rank - 1 : i == rank - 1 ? axis : i))];
         bool moves = axis != rank - 1;
         Node best = n.EmitNode(new TopK(count, n.Int("largest", 1) != 0), moves ? n.Transpose(x, swap) : x);

@@ -30,7 +30,7 @@ internal static class ReductionOperators
         new("Softmax", n => n.Return(AlongAxis(n, Softmax))),
         new("LogSoftmax", n => n.Return(AlongAxis(n, LogSoftmax))),
         new("CumSum", n => n.Return(n.Emit(
-            new CumSum(AxisRules.Normalize(n.Integers(1, "the axis")[0], n.Rank(0)), n.Int("exclusive", 0) != 0, n.Int("reverse", 0) != 0), n.Value(0)))),
+            new CumSum(AxisRules.Normalize(n.Integer(1, "the axis"), n.Rank(0)), n.Int("exclusive", 0) != 0, n.Int("reverse", 0) != 0), n.Value(0)))),
     ];
 
     private static OperatorEntry Reduction(string name, ReduceOp function) => new(name, n => Reduce(n, x => x, function, y => y));

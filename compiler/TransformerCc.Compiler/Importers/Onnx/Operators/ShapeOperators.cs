@@ -106,8 +106,8 @@ internal static class ShapeOperators
             n.Return(n.Constant(TensorMath.FromDoubles(type, [values.Length], values)));
             return;
         }
-        DimExpr from = n.Dims(0, "the start")[0], to = n.Dims(1, "the limit")[0];
-        long step = n.Integers(2, "the step")[0];
+        DimExpr from = n.Dim(0, "the start"), to = n.Dim(1, "the limit");
+        long step = n.Integer(2, "the step");
         if (step == 0)
         {
             throw ImportException.Invalid("the step is 0");
