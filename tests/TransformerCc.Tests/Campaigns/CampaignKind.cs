@@ -19,7 +19,7 @@ internal sealed record CampaignKind(string Name, Func<bool, ICampaign> Make, ulo
         new("gguf", _ => new ModelCampaign(GgufSeeds.Source), 1000, 0.05),
         new("onnx-import", _ => ReaderSeeds.OnnxFiles(), 2000, 0.05),
         new("gguf-import", _ => new GgufImportCampaign(), 2000, 0.05),
-        new("bin", _ => new BinaryCampaign(), 2000, 0.2),
+        new("bin", _ => new BinaryCampaign(), 2000, 0.05),
         new("tasm", _ => ReaderSeeds.Assembly(), 2000, 0.05),
         new("npy", _ => ReaderSeeds.Tensors(), 5000, 0.02),
         new("chip", _ => ReaderSeeds.Chips(), 2000, 0.02),

@@ -6,6 +6,8 @@ namespace TransformerCc.Tests.Tool;
 /// <summary>Files and folders that are not as they should be: the old file or the whole new one, a message, and nothing beside it.</summary>
 public sealed class FileFaultTests : IDisposable
 {
+    private static readonly string[] s_precisions = ["f32", "bf16"];
+
     private readonly string _folder = Directory.CreateTempSubdirectory("tcc-files").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -81,12 +83,12 @@ public sealed class FileFaultTests : IDisposable
     public void Two_compilations_to_one_output_leave_the_whole_file_of_one()
     {
         string path = Path.Combine(_folder, "out.bin");
-        byte[][] alone = [.. new[] { "f32", "bf16" }.Select(precision =>
+        byte[][] alone = [.. s_precisions.Select(precision =>
         {
             ToolRun.Good("compile", TestData.AdderModel, "-o", path, "--precision", precision);
             return File.ReadAllBytes(path);
         })];
-        Process[] both = [.. new[] { "f32", "bf16" }.Select(precision => ToolProcess.Start(["compile", TestData.AdderModel, "-o", path, "--precision", precision]))];
+        Process[] both = [.. s_precisions.Select(precision => ToolProcess.Start(["compile", TestData.AdderModel, "-o", path, "--precision", precision]))];
         foreach (Process process in both)
         {
             (int exitCode, string error) = ToolProcess.End(process);

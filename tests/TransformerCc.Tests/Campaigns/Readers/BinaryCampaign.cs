@@ -178,7 +178,7 @@ internal sealed class BinaryCampaign : ICampaign
     }
 
     /// <summary>Binaries of graphs that together use the engines: products, attention, look-ups, row operators, caches.</summary>
-    private static IReadOnlyList<byte[]> Seeds()
+    private static List<byte[]> Seeds()
     {
         using var folder = new TemporaryFolder();
         string path = Path.Combine(folder.FullName, "seed.bin");

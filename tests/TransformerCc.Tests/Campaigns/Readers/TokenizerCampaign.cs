@@ -11,6 +11,8 @@ internal sealed class TokenizerCampaign : ICampaign
 {
     private const int MostPieces = 12, MostIds = 20;
 
+    private static readonly string[] s_pretrained = ["tokenizer/llama-bpe.gguf", "tokenizer/llama-spm.gguf", "tokenizer/bert-bge.gguf"];
+
     private readonly TemporaryFolder _folder = new();
     private readonly Tokenizer[] _tokenizers;
     private readonly string[] _tokens;
@@ -18,7 +20,7 @@ internal sealed class TokenizerCampaign : ICampaign
     /// <param name="all">Also the tokenizers of pretrained models, where they are.</param>
     public TokenizerCampaign(bool all)
     {
-        string[] real = all ? [.. new[] { "tokenizer/llama-bpe.gguf", "tokenizer/llama-spm.gguf", "tokenizer/bert-bge.gguf" }.Where(TestData.Has).Select(TestData.Get)] : [];
+        string[] real = all ? [.. s_pretrained.Where(TestData.Has).Select(TestData.Get)] : [];
         _tokenizers = [.. Small().Concat(real.Select(Read)).Select(Tokenizer.Create)];
         _tokens = [.. _tokenizers.SelectMany(t => t.Data.Tokens.Take(200).Concat(t.Data.Tokens.TakeLast(50))).Distinct()];
     }
