@@ -31,7 +31,10 @@ internal sealed record TrialCounts
 
     public static TrialCounts operator +(TrialCounts a, TrialCounts b) => new()
     {
-        Compilations = a.Compilations + b.Compilations, DidNotFit = a.DidNotFit + b.DidNotFit, Runs = a.Runs + b.Runs, Sensitive = a.Sensitive + b.Sensitive,
+        Compilations = a.Compilations + b.Compilations,
+        DidNotFit = a.DidNotFit + b.DidNotFit,
+        Runs = a.Runs + b.Runs,
+        Sensitive = a.Sensitive + b.Sensitive,
     };
 }
 
