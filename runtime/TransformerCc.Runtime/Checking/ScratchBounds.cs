@@ -4,8 +4,8 @@ using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
-using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime.Loader;
 
 namespace TransformerCc.Runtime.Checking;
 
@@ -168,18 +168,19 @@ public static class ScratchBounds
         private void Check(int i, ScalarRange[] s)
         {
             Instruction instruction = _code[i];
-            var operands = new ScratchOperands(new List<ScratchAddress>(), new List<byte>());
+            var operands = new OperandCollector();
             instruction.Visit(ref operands);
             if (operands.Addresses.Count == 0)
             {
                 return;
             }
-            bool isExact = operands.Registers.All(r => s[r].IsExact);
+            byte[] registers = [.. operands.DimRegisters, .. operands.Addresses.Select(a => a.Base.Index)];
+            bool isExact = registers.All(r => s[r].IsExact);
             if (operands.Addresses.Find(a => s[a.Base.Index].Lower < -(long)a.Offset) is { Base.Index: > 0 } early)
             {
                 Report(i, isExact, s[early.Base.Index].Upper < -(long)early.Offset ? $"begins before {early}" : $"may begin before {early}");
             }
-            if (operands.Registers.Exists(r => s[r].Upper >= Reach.Unknown))
+            if (Array.Exists(registers, r => s[r].Upper >= Reach.Unknown))
             {
                 Report(i, isExact: false, "goes where values in memory, or a relation between registers, send it");
                 return;
@@ -259,51 +260,5 @@ public static class ScratchBounds
                 Outside.Add(FormattableString.Invariant($"byte {end - 1} of {name}, which has {size}"));
             }
         }
-    }
-
-    /// <summary>Collects an instruction's places in scratchpads, and the registers that say where its accesses lie.</summary>
-    private readonly struct ScratchOperands(List<ScratchAddress> addresses, List<byte> registers) : IOperandVisitor
-    {
-        public List<ScratchAddress> Addresses => addresses;
-
-        public List<byte> Registers => registers;
-
-        public ScratchAddress Scratch(string name, ScratchAddress? value, params ReadOnlySpan<MemorySpace> allowed)
-        {
-            ScratchAddress a = value.GetValueOrDefault();
-            addresses.Add(a);
-            registers.Add(a.Base.Index);
-            return a;
-        }
-
-        public VectorOperand Vector(string name, VectorOperand? value)
-        {
-            VectorOperand o = value.GetValueOrDefault();
-            Scratch(name, o.Address);
-            Dim(name, o.RowStride);
-            return o;
-        }
-
-        public Dim Dim(string name, Dim? value)
-        {
-            Dim d = value.GetValueOrDefault();
-            if (d.IsRegister)
-            {
-                registers.Add(d.Register.Index);
-            }
-            return d;
-        }
-
-        public Reg Reg(string name, Reg? value) => value.GetValueOrDefault();
-        public byte Byte(string name, byte? value) => value.GetValueOrDefault();
-        public ushort UInt16(string name, ushort? value) => value.GetValueOrDefault();
-        public long Int64(string name, long? value) => value.GetValueOrDefault();
-        public int Offset(string name, int? value) => value.GetValueOrDefault();
-        public float Float(string name, float? value) => value.GetValueOrDefault();
-        public DramAddress Dram(string name, DramAddress? value) => value.GetValueOrDefault();
-        public ElementType Format(string name, ElementType? value) => value.GetValueOrDefault();
-        public WeightFormat Weights(string name, WeightFormat? value) => value.GetValueOrDefault();
-        public Engine Engine(string name, Engine? value) => value.GetValueOrDefault();
-        public TEnum Enum<TEnum>(string name, TEnum? value) where TEnum : struct, Enum => value.GetValueOrDefault();
     }
 }

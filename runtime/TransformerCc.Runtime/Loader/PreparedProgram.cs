@@ -13,12 +13,12 @@ internal readonly record struct PreparedInstruction(Instruction Instruction, byt
 {
     public static PreparedInstruction Of(Instruction instruction)
     {
-        var visitor = new DimRegisterVisitor(new List<byte>());
+        var visitor = new OperandCollector();
         if (instruction.Engine != Engine.Sequencer)
         {
             instruction.Visit(ref visitor);
         }
-        return new(instruction, instruction.Information.Opcode, instruction.Engine, [.. visitor.Registers.Distinct()]);
+        return new(instruction, instruction.Information.Opcode, instruction.Engine, [.. visitor.DimRegisters.Distinct()]);
     }
 }
 
@@ -32,17 +32,19 @@ internal sealed class PreparedProgram(string name, ImmutableArray<Instruction> i
     public DebugEntry? DebugOf(Instruction instruction) => instruction.Tag != 0 && instruction.Tag < debug.Length ? debug[instruction.Tag] : null;
 }
 
-/// <summary>Collects the registers that stand for dimensions.</summary>
-internal readonly struct DimRegisterVisitor(List<byte> registers) : IOperandVisitor
+/// <summary>Collects the registers that stand for dimensions, and the places in scratchpads.</summary>
+internal readonly struct OperandCollector() : IOperandVisitor
 {
-    public List<byte> Registers => registers;
+    public List<byte> DimRegisters { get; } = [];
+
+    public List<ScratchAddress> Addresses { get; } = [];
 
     public Dim Dim(string name, Dim? value)
     {
         Dim d = value.GetValueOrDefault();
         if (d.IsRegister)
         {
-            registers.Add(d.Register.Index);
+            DimRegisters.Add(d.Register.Index);
         }
         return d;
     }
@@ -50,8 +52,16 @@ internal readonly struct DimRegisterVisitor(List<byte> registers) : IOperandVisi
     public VectorOperand Vector(string name, VectorOperand? value)
     {
         VectorOperand o = value.GetValueOrDefault();
+        Scratch(name, o.Address);
         Dim(name, o.RowStride);
         return o;
+    }
+
+    public ScratchAddress Scratch(string name, ScratchAddress? value, params ReadOnlySpan<MemorySpace> allowed)
+    {
+        ScratchAddress a = value.GetValueOrDefault();
+        Addresses.Add(a);
+        return a;
     }
 
     public Reg Reg(string name, Reg? value) => value.GetValueOrDefault();
@@ -60,7 +70,6 @@ internal readonly struct DimRegisterVisitor(List<byte> registers) : IOperandVisi
     public long Int64(string name, long? value) => value.GetValueOrDefault();
     public int Offset(string name, int? value) => value.GetValueOrDefault();
     public float Float(string name, float? value) => value.GetValueOrDefault();
-    public ScratchAddress Scratch(string name, ScratchAddress? value, params ReadOnlySpan<MemorySpace> allowed) => value.GetValueOrDefault();
     public DramAddress Dram(string name, DramAddress? value) => value.GetValueOrDefault();
     public ElementType Format(string name, ElementType? value) => value.GetValueOrDefault();
     public WeightFormat Weights(string name, WeightFormat? value) => value.GetValueOrDefault();
