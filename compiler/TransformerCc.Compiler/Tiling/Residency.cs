@@ -20,20 +20,18 @@ internal sealed class Residency
 
     private Residency(int items) => _live = new long[items];
 
-    /// <param name="budgets">Bytes of ASP that resident values may take at each item.</param>
-    /// <param name="most">The same for what saves four transfers at once.</param>
-    public static Residency Choose(TilingContext context, IReadOnlyList<TileItem> items, long[] budgets, long[] most)
+    public static Residency Choose(TilingContext context, IReadOnlyList<TileItem> items, ResidentBudgets budgets)
     {
         var residency = new Residency(items.Count);
         var excluded = context.Graph.Outputs.Select(o => context.Storage.Holder(o.Value)).ToHashSet();
         Candidate[] candidates = [.. Candidates(context, items, excluded).Where(c => c.Last > c.First && !excluded.Contains(c.Root))];
-        foreach (Candidate c in candidates.Where(c => c.Elements <= budgets[c.First]).OrderByDescending(c => (double)(c.Reads + 1) * c.Elements * c.ElementBytes).ThenBy(c => c.First))
+        foreach (Candidate c in candidates.Where(c => c.Size <= context.Chip.Memory.AspBytes).OrderByDescending(c => (double)(c.Reads + 1) * c.Elements * c.ElementBytes).ThenBy(c => c.First))
         {
-            residency.TryKeep(c, budgets);
+            residency.TryKeep(c, budgets.Of);
         }
-        foreach ((Candidate queries, Candidate result) in OverQueries(context, items, candidates))
+        foreach ((Candidate queries, Candidate result) in OverQueries(context, items, candidates).Where(c => c.Queries.Size <= context.Chip.Memory.AspBytes))
         {
-            residency.TryKeepOver(queries, result, most);
+            residency.TryKeepOver(queries, result, budgets.Most);
         }
         residency._kept.Sort((a, b) => a.First.CompareTo(b.First));
         residency.InDram = candidates.Length - residency._kept.Count;
@@ -114,7 +112,7 @@ internal sealed class Residency
         _ => node.Inputs.TrueForAll(v => !ReferenceEquals(storage.Holder(v), place)),
     };
 
-    private void TryKeep(Candidate c, long[] budgets)
+    private void TryKeep(Candidate c, Func<int, long> budgets)
     {
         if (TryReserve(c, c.Last, budgets))
         {
@@ -123,7 +121,7 @@ internal sealed class Residency
     }
 
     /// <summary>Keeps queries, and the result of the attention that reads them last in their place.</summary>
-    private void TryKeepOver(Candidate queries, Candidate result, long[] budgets)
+    private void TryKeepOver(Candidate queries, Candidate result, Func<int, long> budgets)
     {
         if (!_kept.Contains(queries) && !_kept.Contains(result) && TryReserve(queries, result.Last, budgets))
         {
@@ -133,18 +131,20 @@ internal sealed class Residency
         }
     }
 
-    private bool TryReserve(Candidate c, int last, long[] budgets)
+    private bool TryReserve(Candidate c, int last, Func<int, long> budgets)
     {
-        long bytes = TileIR.Lines.RoundUp(long.Max(1, c.Elements * c.ElementBytes));
-        if (Enumerable.Range(c.First, last - c.First + 1).Any(i => _live[i] + bytes > budgets[i]))
+        for (int i = c.First; i <= last; i++)
         {
-            return false;
+            if (_live[i] + c.Size > budgets(i))
+            {
+                return false;
+            }
         }
         for (int i = c.First; i <= last; i++)
         {
-            _live[i] += bytes;
+            _live[i] += c.Size;
         }
-        c.Bytes = bytes;
+        c.Bytes = c.Size;
         return true;
     }
 
@@ -181,6 +181,9 @@ internal sealed class Residency
         public long Elements => elements;
 
         public int ElementBytes => elementBytes;
+
+        /// <summary>Bytes that it would take.</summary>
+        public long Size => TileIR.Lines.RoundUp(long.Max(1, elements * elementBytes));
 
         /// <summary>The item that produces it, or the first of the loop that it outlives.</summary>
         public int First { get; private set; } = first;

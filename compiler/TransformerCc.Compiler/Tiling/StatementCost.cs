@@ -10,6 +10,9 @@ using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Tiling;
 
+/// <summary>Columns of a buffer that a statement reads or writes.</summary>
+internal readonly record struct BufferAccess(TileBuffer Buffer, AccessedColumns Columns, bool Writes);
+
 /// <summary>
 /// What a statement costs where its lengths have values: that of the instruction it becomes, by the formulas that the
 /// timing model has. Addresses have no part in it.
@@ -24,14 +27,30 @@ internal sealed class StatementCost
     public StatementCost(TileStatement statement)
     {
         _statement = statement;
-        _lengths = [.. statement.Operands.Select(o => o.Value switch { DimOperand d => d.Value, VectorTile v => v.RowStride, _ => null }).OfType<DimExpr>().Where(d => !d.IsConstant).Distinct()];
-        _values = new long[_lengths.Length];
-        Buffers = [.. statement.Operands.Select(o => (Buffer: o.Value switch { ScratchOperand s => s.Buffer, VectorTile v => v.Buffer, _ => null }, Columns: AccessedColumns.Of(statement, o), Writes: TileStatement.IsWritten(o.Name)))
-            .Where(o => o.Buffer is not null).Select(o => (o.Buffer!, o.Columns, o.Writes)).Distinct()];
+        (List<DimExpr> lengths, List<BufferAccess> buffers) = ([], []);
+        foreach (NamedOperand operand in statement.Operands)
+        {
+            (DimExpr? length, TileBuffer? buffer) = operand.Value switch
+            {
+                DimOperand d => (d.Value, null),
+                VectorTile v => (v.RowStride, v.Buffer),
+                ScratchOperand s => (null, s.Buffer),
+                _ => ((DimExpr?)null, (TileBuffer?)null),
+            };
+            if (length is { IsConstant: false } && !lengths.Contains(length))
+            {
+                lengths.Add(length);
+            }
+            if (buffer is not null && new BufferAccess(buffer, AccessedColumns.Of(statement, operand), TileStatement.IsWritten(operand.Name)) is var access && !buffers.Contains(access))
+            {
+                buffers.Add(access);
+            }
+        }
+        (_lengths, _values, Buffers) = ([.. lengths], new long[lengths.Count], buffers);
     }
 
     /// <summary>Buffers that the statement reads or writes, and in which columns.</summary>
-    public IReadOnlyList<(TileBuffer Buffer, AccessedColumns Columns, bool Writes)> Buffers { get; }
+    public IReadOnlyList<BufferAccess> Buffers { get; }
 
     /// <param name="symbols">Values of dimensions, loop variables and names.</param>
     public InstructionCost Of(ChipDescription chip, IReadOnlyDictionary<string, long> symbols)

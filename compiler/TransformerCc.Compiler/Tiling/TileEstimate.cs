@@ -31,7 +31,7 @@ internal sealed class TileEstimate
     private readonly ChipDescription _chip;
     private readonly double _bytesPerCycle, _latency;
     private readonly Dictionary<string, long> _symbols;
-    private readonly Dictionary<TileStatement, StatementCost> _costs = [];
+    private readonly Dictionary<TileStatement, StatementCost> _costs;
     private readonly Dictionary<TileBuffer, List<BufferClock>> _buffers = [];
     private readonly Dictionary<TileChannel, Queue<double>> _channels = [];
     private readonly HashSet<TileBuffer> _ordered = [];
@@ -41,8 +41,9 @@ internal sealed class TileEstimate
     private readonly double[] _end = new double[Engines.Count], _data = new double[Engines.Count], _busy = new double[Engines.Count];
     private double _dispatch, _product, _dramBytes;
 
-    private TileEstimate(TileProgram program, IReadOnlyDictionary<string, long> sizes)
+    private TileEstimate(TileProgram program, IReadOnlyDictionary<string, long> sizes, Dictionary<TileStatement, StatementCost> costs)
     {
+        _costs = costs;
         _chip = program.Chip;
         _symbols = new Dictionary<string, long>(sizes, StringComparer.Ordinal);
         _bytesPerCycle = TransferCost.BytesPerCycle(_chip);
@@ -56,9 +57,10 @@ internal sealed class TileEstimate
     }
 
     /// <param name="sizes">Values of all symbolic dimensions.</param>
-    public static TilingCost Of(TileProgram program, IReadOnlyDictionary<string, long> sizes)
+    /// <param name="costs">Of the program's statements; it gets those it lacks, for other sizes of the same program.</param>
+    public static TilingCost Of(TileProgram program, IReadOnlyDictionary<string, long> sizes, Dictionary<TileStatement, StatementCost> costs)
     {
-        var estimate = new TileEstimate(program, sizes);
+        var estimate = new TileEstimate(program, sizes, costs);
         estimate.Run(program.Body);
         double dram = estimate._dramBytes / estimate._bytesPerCycle, busiest = double.Max(dram, estimate._busy.Max());
         return new TilingCost(double.Max(estimate._end.Max(), busiest), busiest, estimate._dramBytes);
@@ -138,26 +140,41 @@ internal sealed class TileEstimate
         {
             _costs[statement] = known = new StatementCost(statement);
         }
-        foreach ((TileBuffer buffer, AccessedColumns columns, bool writes) in known.Buffers)
+        foreach (BufferAccess access in known.Buffers)
         {
-            foreach (BufferClock clock in Clocks(buffer).Where(c => !c.Columns.AreApartFrom(columns)))
+            foreach (BufferClock clock in Clocks(access.Buffer))
             {
-                ready = double.Max(ready, clock.Free(engine, writes));
-                weights = double.Max(weights, clock.Written(Engine.WeightDma));
+                if (!clock.Columns.AreApartFrom(access.Columns))
+                {
+                    ready = double.Max(ready, clock.Free(engine, access.Writes));
+                    weights = double.Max(weights, clock.Written(Engine.WeightDma));
+                }
             }
         }
         double end = engine == Engine.Sequencer ? Scalar(statement, ready) : Execute(engine, known.Of(_chip, _symbols), ready, weights);
-        foreach ((TileBuffer buffer, AccessedColumns columns, bool writes) in known.Buffers.Where(b => !_ordered.Contains(b.Buffer)))
+        foreach (BufferAccess access in known.Buffers)
         {
-            List<BufferClock> clocks = Clocks(buffer);
-            BufferClock? clock = clocks.Find(c => c.Columns == columns);
-            if (clock is null)
+            if (!_ordered.Contains(access.Buffer))
             {
-                clocks.Add(clock = new BufferClock(columns));
+                Clock(access).Use(engine, access.Writes, end + DispatchCost.SemaphoreHandOff);
             }
-            clock.Use(engine, writes, end + DispatchCost.SemaphoreHandOff);
         }
         Give(statement, end);
+    }
+
+    private BufferClock Clock(BufferAccess access)
+    {
+        List<BufferClock> clocks = Clocks(access.Buffer);
+        foreach (BufferClock known in clocks)
+        {
+            if (known.Columns == access.Columns)
+            {
+                return known;
+            }
+        }
+        var clock = new BufferClock(access.Columns);
+        clocks.Add(clock);
+        return clock;
     }
 
     private List<BufferClock> Clocks(TileBuffer buffer) => _buffers.TryGetValue(buffer, out List<BufferClock>? clocks) ? clocks : _buffers[buffer] = [];

@@ -88,13 +88,13 @@ public sealed class Tiler
             TilingContext context = NewContext(graph, steps, chip, precision, limits, beside);
             var tiler = new Tiler(context, search);
             List<TileItem> items = TileItem.Partition(steps, context.Storage);
-            (long[] budgets, long[] most) = share switch
+            ResidentBudgets budgets = share switch
             {
-                0 => (new long[items.Count], new long[items.Count]),
+                0 => new ResidentBudgets(items.Count, _ => (0, 0)),
                 < SmallestShare => Budgets(NewContext(graph, steps, chip, precision, limits, null), items, share),
-                _ => (Even(items, chip, share), Even(items, chip, share)),
+                _ => new ResidentBudgets(items.Count, _ => (chip.Memory.AspBytes / share, chip.Memory.AspBytes / share)),
             };
-            tiler.Lower(items, Residency.Choose(context, items, budgets, most));
+            tiler.Lower(items, Residency.Choose(context, items, budgets));
             if (share == 0 && tiler._failures.HasErrors)
             {
                 throw new DiagnosticException(tiler._failures, FailureKind.DoesNotFit);
@@ -118,50 +118,50 @@ public sealed class Tiler
         {
             return 0;
         }
-        (long[] budgets, long[] most) = Budgets(NewContext(graph, steps, chip, precision, limits, null), items, residentShare);
-        return Residency.Choose(context, items, budgets, most).InDram;
+        return Residency.Choose(context, items, Budgets(NewContext(graph, steps, chip, precision, limits, null), items, residentShare)).InDram;
     }
-
-    private static long[] Even(List<TileItem> items, ChipDescription chip, int share) => [.. items.Select(_ => chip.Memory.AspBytes / share)];
 
     /// <summary>
     /// Bytes of ASP for resident values at each item: one part in so many, or what tiles of a moderate size leave when all
     /// values pass through DRAM, if that is more.
     /// </summary>
     /// <param name="context">Of a program that nobody keeps.</param>
-    /// <returns>Besides, what tiles of half that size leave.</returns>
-    private static (long[] Budgets, long[] Most) Budgets(TilingContext context, List<TileItem> items, int share)
+    private static ResidentBudgets Budgets(TilingContext context, List<TileItem> items, int share)
     {
         var tiler = new Tiler(context, new TilingSearch());
         long asp = context.Chip.Memory.AspBytes;
-        (long[] budgets, long[] most) = (new long[items.Count], new long[items.Count]);
-        for (int i = 0; i < items.Count; i++)
+        // Plans are not perfect: something stays free, the more the less the attempt before could be placed.
+        long planned = asp - (asp * share / SpareShare);
+        return new ResidentBudgets(items.Count, i =>
         {
             if (items[i].Run is { } run)
             {
                 context.Storage.Enter(run);
             }
-            (long moderate, long small) = (asp, asp);
-            foreach (TilingCandidate size in items[i].Region is { } region ? tiler.Sizes(region, tiler.Largest(region)) : Sizes(items[i].Nodes[0]))
-            {
-                TilingContext trial = tiler.Tried(size.Lower);
-                if (!trial.Fits || trial.AspPeak > asp / TileShare)
-                {
-                    continue;
-                }
-                moderate = moderate == asp ? trial.AspPeak : moderate;
-                if (trial.AspPeak <= asp / TileShare / 2)
-                {
-                    small = trial.AspPeak;
-                    break;
-                }
-            }
-            // Plans are not perfect: something stays free, the more the less the attempt before could be placed.
-            long planned = asp - (asp * share / SpareShare);
-            (budgets[i], most[i]) = (long.Max(asp / share, planned - moderate), long.Max(asp / share, planned - small));
+            (long moderate, long small) = tiler.AspPeaks(items[i]);
             context.Storage.Leave();
+            return (long.Max(asp / share, planned - moderate), long.Max(asp / share, planned - small));
+        });
+    }
+
+    /// <summary>Bytes of ASP that an item takes with the largest tiles that are moderate, and with the largest that take half as much; all of it where none do.</summary>
+    private (long Moderate, long Small) AspPeaks(TileItem item)
+    {
+        long asp = _context.Chip.Memory.AspBytes, moderate = asp;
+        foreach (TilingCandidate size in item.Region is { } region ? Sizes(region, Largest(region)) : Sizes(item.Nodes[0]))
+        {
+            TilingContext trial = Tried(size.Lower);
+            if (!trial.Fits || trial.AspPeak is var peak && peak > asp / TileShare)
+            {
+                continue;
+            }
+            moderate = moderate == asp ? peak : moderate;
+            if (peak <= asp / TileShare / 2)
+            {
+                return (moderate, peak);
+            }
         }
-        return (budgets, most);
+        return (moderate, asp);
     }
 
     private static TilingContext NewContext(Graph graph, IReadOnlyList<LoweringStep> steps, ChipDescription chip, Precision precision, IReadOnlyDictionary<string, long>? limits, TileProgram? beside)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.TileIR;
 using TransformerCc.Isa.Symbolic;
 
 namespace TransformerCc.Compiler.Tiling;
@@ -34,6 +35,12 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
     /// <summary>Cuts that are weighed for an item.</summary>
     private const int MaxWeighed = 5;
 
+    /// <summary>A cut that takes so many times as long as the best before it ends the search: what smaller tiles repeat, yet smaller ones repeat more often.</summary>
+    private const double Lost = 1.25;
+
+    /// <summary>So many cuts in a row at the same cost as the one before end it as well: the tiles are smaller than before in name only.</summary>
+    private const int MaxAlike = 2;
+
     /// <summary>Sizes are no larger than this where a model has no bounds: products of them must not overflow.</summary>
     private const long LargestSize = 1 << 20;
 
@@ -64,6 +71,7 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
     {
         IReadOnlyDictionary<string, long>[] sizes = [.. Sizes(context)];
         var weighed = new List<(int Candidate, TilingCost[] Costs, double Score)>();
+        (int best, int alike) = (0, 0);
         for (int i = 0; i < candidates.Length && weighed.Count < MaxWeighed; i++)
         {
             if (weighed.Count > 0 && candidates[i].IsLastResort)
@@ -80,21 +88,19 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
             {
                 return (i, new TilingChoice(item, candidates[i].Cut, double.PositiveInfinity, []));
             }
-            weighed.Add((i, costs, weighed.Count == 0 ? 1 : costs.Zip(weighed[0].Costs).Average(c => c.First.Cycles / double.Max(1, c.Second.Cycles))));
-            if (Array.TrueForAll(costs, c => c.Cycles <= c.Busiest * (1 + Margin)))
+            double score = weighed.Count == 0 ? 1 : costs.Zip(weighed[0].Costs).Average(c => c.First.Cycles / double.Max(1, c.Second.Cycles));
+            alike = weighed.Count > 0 && costs.AsSpan().SequenceEqual(weighed[^1].Costs) ? alike + 1 : 0;
+            weighed.Add((i, costs, score));
+            best = score < weighed[best].Score - Margin ? weighed.Count - 1 : best;
+            // Or an engine, or DRAM, is busy all the time, and a smaller cut has no less to do.
+            if (score > weighed[best].Score * Lost || alike == MaxAlike || Array.TrueForAll(costs, c => c.Cycles <= c.Busiest * (1 + Margin)))
             {
-                // An engine, or DRAM, is busy all the time, and a smaller cut has no less to do.
                 break;
             }
         }
         if (weighed.Count == 0)
         {
             return null;
-        }
-        int best = 0;
-        for (int i = 1; i < weighed.Count; i++)
-        {
-            best = weighed[i].Score < weighed[best].Score - Margin ? i : best;
         }
         return (weighed[best].Candidate, new TilingChoice(item, candidates[weighed[best].Candidate].Cut, weighed[best].Costs[0].Cycles, [.. weighed.Where((_, i) => i != best).Select(w => (candidates[w.Candidate].Cut, w.Costs[0].Cycles))]));
     }
@@ -104,7 +110,8 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
     {
         try
         {
-            return [.. sizes.Select(s => TileEstimate.Of(trial.Builder.Program, s))];
+            var costs = new Dictionary<TileStatement, StatementCost>();
+            return Array.ConvertAll(sizes, s => TileEstimate.Of(trial.Builder.Program, s, costs));
         }
         catch (OverflowException)
         {
