@@ -49,7 +49,7 @@ public static class ModelVerifier
         ProgramFile.Write(binary, compilation.Image!);
         using ProgramFile file = ProgramFile.Open(binary);
         using LoadedProgram program = LoadedProgram.Load(file.Image, compile.Chip);
-        diagnostics.AddRange(options.Check ? ImageVerifier.Prove(file.Image, program.Chip) : []);
+        diagnostics.AddRange(options.Check ? program.Undecided : []);
         stages?.AfterBinary(program);
         Tolerance rule = options.Tolerance ?? RuleOf(compile.Precision, compilation.Graph);
         if (options.CasesFolder is not null)
@@ -80,7 +80,7 @@ public static class ModelVerifier
         }
         using ProgramFile file = ProgramFile.Open(binaryPath);
         using LoadedProgram program = LoadedProgram.Load(file.Image, chipOf(file.Image));
-        diagnostics.AddRange(options.Check ? ImageVerifier.Prove(file.Image, program.Chip) : []);
+        diagnostics.AddRange(options.Check ? program.Undecided : []);
         return RunCases(program, options.Tolerance ?? Tolerance.Of(CompiledPrecision(file.Image)), options);
     }
 

@@ -22,9 +22,10 @@ public sealed class LoadedProgram : IDisposable
     private readonly WeightMemory _weights;
     private readonly ProgramFile? _file;
 
-    private LoadedProgram(ProgramImage image, ChipDescription chip, ProgramFile? file)
+    private LoadedProgram(ProgramImage image, ChipDescription chip, ProgramFile? file, IReadOnlyList<Diagnostic> undecided)
     {
         _file = file;
+        Undecided = undecided;
         Image = image;
         Chip = chip;
         _entryPoints = image.EntryPoints.ToImmutableDictionary(e => e.Name, e => new PreparedProgram(e.Name, e.Instructions, image.Debug), StringComparer.Ordinal);
@@ -34,6 +35,9 @@ public sealed class LoadedProgram : IDisposable
     public ProgramImage Image { get; }
 
     public ChipDescription Chip { get; }
+
+    /// <summary>Notes (TCC5018): what loading could neither prove nor refute, and the machine checks as it runs.</summary>
+    public IReadOnlyList<Diagnostic> Undecided { get; }
 
     internal WeightMemory Weights => _weights;
 
@@ -71,15 +75,12 @@ public sealed class LoadedProgram : IDisposable
         }
         CheckSymbols(image, diagnostics);
         CheckLimits(image, diagnostics);
-        if (prove && !diagnostics.HasErrors)
-        {
-            Prove(image, chip, diagnostics);
-        }
+        IReadOnlyList<Diagnostic> undecided = prove && !diagnostics.HasErrors ? Prove(image, chip, diagnostics) : [];
         if (diagnostics.HasErrors)
         {
             throw new DiagnosticException(diagnostics, fits ? FailureKind.InvalidInput : FailureKind.DoesNotFit);
         }
-        return new LoadedProgram(image, chip, file);
+        return new LoadedProgram(image, chip, file, undecided);
     }
 
     public void Dispose()
@@ -173,11 +174,13 @@ public sealed class LoadedProgram : IDisposable
         }
     }
 
-    /// <summary>What a proof for all sizes refutes; what it cannot decide, the machine checks as it runs.</summary>
-    private static void Prove(ProgramImage image, ChipDescription chip, DiagnosticList diagnostics)
+    /// <summary>Adds what a proof for all sizes refutes.</summary>
+    /// <returns>What it cannot decide.</returns>
+    private static Diagnostic[] Prove(ProgramImage image, ChipDescription chip, DiagnosticList diagnostics)
     {
-        IEnumerable<Finding> findings = image.EntryPoints.SelectMany(e => StaticChecks.Run(e).Concat(ScratchBounds.Run(e, image, chip)));
-        diagnostics.AddRange(findings.Where(f => f.Kind != FindingKind.Undecided).Select(f => Diagnostic.Error("TCC5017", f.Message)));
+        ILookup<bool, string> findings = image.EntryPoints.SelectMany(e => StaticChecks.Run(e).Concat(ScratchBounds.Run(e, image, chip))).ToLookup(f => f.Kind == FindingKind.Undecided, f => f.Message);
+        diagnostics.AddRange(findings[false].Select(f => Diagnostic.Error("TCC5017", f)));
+        return [.. findings[true].Select(f => Diagnostic.Note("TCC5018", f))];
     }
 
     private static void CheckLimits(ProgramImage image, DiagnosticList diagnostics)
