@@ -74,6 +74,10 @@ public static class SyntheticModel
                 writer.Add($"{a}.expert_shared_feed_forward_length", Count(shape.Hidden));
             }
         }
+        if (architecture.HasTokenTypes)
+        {
+            writer.Add("tokenizer.ggml.token_type_count", (uint)Architecture.TokenTypes);
+        }
         if (architecture.IsBidirectional)
         {
             writer.Add($"{a}.attention.causal", false).Add($"{a}.pooling_type", (uint)Pooling.Mean);

@@ -71,6 +71,9 @@ public sealed record Architecture(string Name)
     /// <summary>Whether a vector of the token's type, always type 0, is added to the embeddings (token_types).</summary>
     public bool HasTokenTypes { get; init; }
 
+    /// <summary>Types of tokens where a file has no table of them: first and second sentence.</summary>
+    public const int TokenTypes = 2;
+
     /// <summary>Whether embeddings are normalised (token_embd_norm); the end of the model then is not.</summary>
     public bool NormalizesEmbeddings { get; init; }
 

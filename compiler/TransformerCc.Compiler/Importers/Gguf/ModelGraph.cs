@@ -50,7 +50,7 @@ internal sealed class ModelGraph
         if (_architecture.HasTokenTypes)
         {
             const string Name = "token_types.weight";
-            GgufTensor? types = _tensors.Need(Name, _tensors.Rows(Name) ?? 2, _model.Width);
+            GgufTensor? types = _tensors.Need(Name, _tensors.Rows(Name) ?? Architecture.TokenTypes, _model.Width);
             // Every token is of the first type: the input has no others.
             x = types is null || x is null ? null : _parts.Sum(x, _parts.Rows(types, _parts.Number(0, "token_type")), Name);
         }
