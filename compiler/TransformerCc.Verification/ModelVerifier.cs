@@ -54,7 +54,7 @@ public static class ModelVerifier
         Tolerance rule = options.Tolerance ?? RuleOf(compile.Precision, compilation.Graph);
         if (options.CasesFolder is not null)
         {
-            return RunCases(program, rule, options) with { Stages = stages?.Results ?? [] };
+            return RunCases(program, IndexOutput.Find(compilation.Graph), rule, options) with { Stages = stages?.Results ?? [] };
         }
         Graph reference = ModelImporter.Import(modelPath, compile, []).Graph; // its diagnostics are those of the compilation
         var results = new List<CaseResult>();
@@ -64,7 +64,7 @@ public static class ModelVerifier
             options.Progress?.Report($"case {name}");
             IReadOnlyDictionary<string, Tensor> inputs = RandomInputs.Create(reference, sizes, options.Seed);
             IReadOnlyDictionary<string, Tensor> expected = GraphEvaluator.Evaluate(reference, inputs, sizes);
-            results.Add(RunCase(program, name, inputs, sizes, expected, rule, options));
+            results.Add(RunCase(program, IndexOutput.Find(reference), name, inputs, sizes, expected, rule, options));
         }
         return new(AgainstReference, rule, results) { Stages = stages?.Results ?? [] };
     }
@@ -81,7 +81,7 @@ public static class ModelVerifier
         using ProgramFile file = ProgramFile.Open(binaryPath);
         using LoadedProgram program = LoadedProgram.Load(file.Image, chipOf(file.Image));
         diagnostics.AddRange(options.Check ? program.Undecided : []);
-        return RunCases(program, options.Tolerance ?? Tolerance.Of(CompiledPrecision(file.Image)), options);
+        return RunCases(program, IndexOutput.Find(file.Image), options.Tolerance ?? Tolerance.Of(CompiledPrecision(file.Image)), options);
     }
 
     /// <summary>What outputs of a graph may differ by from the reference when it is compiled for a precision.</summary>
@@ -95,7 +95,7 @@ public static class ModelVerifier
     public static ElementType CompiledPrecision(ProgramImage image) =>
         image.Options.Contains("--precision f32") ? ElementType.F32 : ElementType.BF16;
 
-    private static VerificationResult RunCases(LoadedProgram program, Tolerance rule, VerifyOptions options)
+    private static VerificationResult RunCases(LoadedProgram program, IReadOnlyList<IndexOutput> indices, Tolerance rule, VerifyOptions options)
     {
         string[] Names(TensorKind kind) => [.. program.Image.Tensors.Where(t => t.Kind == kind).Select(t => t.Name)];
         string[] inputs = Names(TensorKind.Input), outputs = Names(TensorKind.Output);
@@ -103,18 +103,19 @@ public static class ModelVerifier
         foreach (Case c in CaseFinder.Find(options.CasesFolder!))
         {
             options.Progress?.Report($"case {c.Name}");
-            results.Add(RunCase(program, c.Name, TensorFolder.Read(c.InputsFolder, inputs), new Dictionary<string, long>(), TensorFolder.Read(c.OutputsFolder, outputs), rule, options));
+            results.Add(RunCase(program, indices, c.Name, TensorFolder.Read(c.InputsFolder, inputs), new Dictionary<string, long>(), TensorFolder.Read(c.OutputsFolder, outputs), rule, options));
         }
         return new(AgainstGoldens, rule, results);
     }
 
     private static CaseResult RunCase(
-        LoadedProgram program, string name, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> sizes,
+        LoadedProgram program, IReadOnlyList<IndexOutput> indices, string name, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> sizes,
         IReadOnlyDictionary<string, Tensor> expected, Tolerance rule, VerifyOptions options)
     {
         // Sizes that were folded away, or never reach the program, are not the program's to know.
         var set = sizes.Where(s => program.Image.Dimensions.Any(d => d.Name == s.Key)).ToDictionary();
         RunResult run = new Session(program).Run(inputs, new RunOptions { Check = options.Check, Set = set });
+        expected = IndexOutput.Follow(indices, expected, run.Outputs);
         OutputComparison[] outputs = [.. run.Outputs.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o =>
             expected.TryGetValue(o.Key, out Tensor? golden) ? OutputComparison.Compare(o.Key, o.Value, golden, RuleOf(golden)) : OutputComparison.Incomparable(o.Key, "has no golden"))];
         // A model that stores an output in 16 bits has rounded it there, whatever the precision it is compiled with.

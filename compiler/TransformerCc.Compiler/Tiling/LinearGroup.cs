@@ -1,5 +1,6 @@
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
+using TransformerCc.Isa.Instructions;
 
 namespace TransformerCc.Compiler.Tiling;
 
@@ -11,6 +12,12 @@ namespace TransformerCc.Compiler.Tiling;
 /// <param name="Gate">The operator that takes the results of two linears, the gate's first.</param>
 internal sealed record LinearGroup(IReadOnlyList<(Node Node, RowForm Form)> Linears, (Node Node, RowForm Form)? Gate)
 {
+    /// <summary>For a linear of several blocks: the operator that asks for the place of the best element of each of its rows.</summary>
+    public Dictionary<Node, (Node Node, RowForm Form)> Extremes { get; } = [];
+
+    /// <summary>Whether an operator's result is there with those of the linears.</summary>
+    public bool Computes(Node node) => Gate?.Node == node || (node.Op is Reduce && Extremes.Values.Any(e => e.Node == node));
+
     /// <summary>The group of each linear of a region; its first member in the order of the region computes all.</summary>
     public static Dictionary<Node, LinearGroup> Of(RowRegion region, TilingContext context)
     {
@@ -36,6 +43,11 @@ internal sealed record LinearGroup(IReadOnlyList<(Node Node, RowForm Form)> Line
             if (node.Op is Linear)
             {
                 groups.TryAdd(node, new LinearGroup([(node, form)], null));
+            }
+            else if (node.Op is Reduce { Function: ReduceOp.ArgMax or ReduceOp.ArgMin } && node.Inputs[0].Producer is { Op: Linear linear } producer && groups.TryGetValue(producer, out LinearGroup? group)
+                && PanelGeometry.Of(context, LinearLowering.Matrix(producer, linear)) is var geometry && geometry.Weights.Columns > geometry.Columns)
+            {
+                group.Extremes.TryAdd(producer, (node, form));
             }
         }
         return groups;

@@ -26,7 +26,8 @@ internal sealed class LinearLowering
 
     /// <summary>A linear of the group, ready to be multiplied block by block.</summary>
     /// <param name="Result">Null where a gate takes it from the accumulators.</param>
-    private sealed record Part(Node Node, Linear Linear, PanelGeometry Geometry, VectorTile? Bias, VectorTile? Residual, Tile? Result);
+    /// <param name="Extreme">Null where nobody asks for the place of a row's best element.</param>
+    private sealed record Part(Node Node, Linear Linear, PanelGeometry Geometry, VectorTile? Bias, VectorTile? Residual, Tile? Result, BlockExtremes? Extreme);
 
     /// <summary>A block of columns of a part.</summary>
     private readonly record struct Block(int Part, long First, long Width, List<WeightPanel> Panels);
@@ -43,7 +44,9 @@ internal sealed class LinearLowering
             int? residual = linear.HasResidual ? linear.HasBias ? 3 : 2 : null;
             VectorTile? added = residual is { } r ? region.Operand(m.Node, m.Form, r) : null;
             Tile? result = group.Gate is not null ? null : residual is { } over ? region.DefineOver(m.Node, m.Form, over) : region.Define(m.Node, m.Form);
-            return new Part(m.Node, linear, PanelGeometry.Of(_context, Matrix(m.Node, linear)), bias, added, result);
+            PanelGeometry geometry = PanelGeometry.Of(_context, Matrix(m.Node, linear));
+            BlockExtremes? extreme = group.Extremes.TryGetValue(m.Node, out (Node Node, RowForm Form) index) ? new BlockExtremes(region, index.Node, index.Form, geometry) : null;
+            return new Part(m.Node, linear, geometry, bias, added, result, extreme);
         })];
         _gated = group.Gate is { } gate ? region.Define(gate.Node, gate.Form) : null;
     }
@@ -74,6 +77,10 @@ internal sealed class LinearLowering
             }
             Step(steps[s], accumulators[s % accumulators.Length], null, DimExpr.Zero, 0);
             s++;
+        }
+        foreach (Part part in _parts)
+        {
+            part.Extreme?.Finish();
         }
     }
 
@@ -180,6 +187,7 @@ internal sealed class LinearLowering
             Part part = _parts[blocks[i].Part];
             _context.SetSource("linear/epilogue", part.Node);
             Epilogue(part, Sum(part, accumulators[i]), blocks[i].First + (iteration * columns), blocks[i].Width);
+            part.Extreme?.Add(part.Result!.Operand(blocks[i].First + (iteration * columns)), (blocks[i].First / part.Geometry.Columns) + (iteration * (columns / part.Geometry.Columns)), blocks[i].Width);
         }
         if (_group.Gate is { } gate)
         {

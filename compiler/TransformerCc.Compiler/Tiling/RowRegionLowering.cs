@@ -172,7 +172,7 @@ internal sealed class RowRegionLowering
     public LinearGroup Group(Node linear) => _linears[linear];
 
     /// <summary>Whether a node's results are here already: it belongs to a group of linears that has been lowered.</summary>
-    private bool IsLowered(Node node) => (node.Op is Linear && _linears[node].Linears[0].Node != node) || _linears.Values.Any(g => g.Gate?.Node == node);
+    private bool IsLowered(Node node) => (node.Op is Linear && _linears[node].Linears[0].Node != node) || _linears.Values.Any(g => g.Computes(node));
 
     /// <summary>The tile of an operand: produced here, or loaded.</summary>
     public Tile Use(Node node, RowForm form, int operand)

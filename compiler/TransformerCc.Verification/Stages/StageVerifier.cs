@@ -70,7 +70,7 @@ public sealed class StageVerifier(CompileOptions options, ulong seed, IReadOnlyD
         {
             // What caches hold is another format from there on, by the user's wish.
             StageTolerance tolerance = pass != FormatCaches.PassName ? s_pass : new(Tolerance.Of(options.Cache is CacheFormat.FP8 or CacheFormat.Int8 ? ElementType.I8 : ElementType.BF16));
-            Compare(pass, null, _outputs, outputs, tolerance, "TCC6008", () => FirstChanged(graph, values, tolerance));
+            Compare(pass, null, IndexOutput.Follow(IndexOutput.Find(graph), _outputs, outputs), outputs, tolerance, "TCC6008", () => FirstChanged(graph, values, tolerance));
         }
         (_graph, _snapshot, _values, _outputs) = (graph, snapshot, values, outputs);
     }
@@ -104,7 +104,7 @@ public sealed class StageVerifier(CompileOptions options, ulong seed, IReadOnlyD
         if (isTiled)
         {
             var tolerance = new StageTolerance(rule ?? ModelVerifier.RuleOf(options.Precision, _graph!));
-            Compare(stage, program, before.Outputs, outputs, tolerance, "TCC6033", () => FirstWrongNode(sample, tolerance));
+            Compare(stage, program, IndexOutput.Follow(IndexOutput.Find(_graph!), before.Outputs, outputs), outputs, tolerance, "TCC6033", () => FirstWrongNode(sample, tolerance));
         }
         else
         {

@@ -51,9 +51,9 @@ internal sealed class GeneratedSequence
     }
 
     /// <summary>Chooses the next token. Only when nothing is pending.</summary>
-    public GeneratedToken Next(int index, ReadOnlySpan<float> logits)
+    public GeneratedToken Next(int index, Prediction prediction)
     {
-        int token = _sampler.Choose(logits);
+        int token = _sampler.Choose(prediction.Logits, prediction.Likeliest);
         _sampler.Accept(token);
         _generated++;
         bool ends = !_options.IgnoreEnd && _tokenizer?.EndOfGeneration.Contains(token) == true;

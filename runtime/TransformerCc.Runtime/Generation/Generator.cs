@@ -106,8 +106,8 @@ public sealed class Generator
             tokens.CopyTo(rows[i], 0);
             valid[i] = int.Max(tokens.Length, 1);
         }
-        IReadOnlyList<ReadOnlyMemory<float>> logits = cache.Run(rows, past, valid, cancellation);
-        GeneratedToken[] steps = [.. Enumerable.Range(0, sequences.Length).Where(i => sequences[i].Finish is null && sequences[i].Pending == 0).Select(i => sequences[i].Next(i, logits[i].Span))];
+        IReadOnlyList<Prediction> predictions = cache.Run(rows, past, valid, cancellation);
+        GeneratedToken[] steps = [.. Enumerable.Range(0, sequences.Length).Where(i => sequences[i].Finish is null && sequences[i].Pending == 0).Select(i => sequences[i].Next(i, predictions[i]))];
         foreach (GeneratedToken step in steps.Where(s => sequences[s.Sequence].Finish is not null))
         {
             cache.End(step.Sequence);

@@ -23,8 +23,8 @@ public interface ISequences
     /// <summary>Appends tokens to each sequence. Rows have the same length; the end of a row may be padding.</summary>
     /// <param name="past">Positions of each sequence that count; at most as many as runs so far have computed.</param>
     /// <param name="lengths">Tokens of each row that are no padding, at least one.</param>
-    /// <returns>The logits behind the last token of each row that is no padding.</returns>
-    IReadOnlyList<ReadOnlyMemory<float>> Run(IReadOnlyList<int[]> rows, long[] past, long[] lengths, CancellationToken cancellation);
+    /// <returns>What follows the last token of each row that is no padding.</returns>
+    IReadOnlyList<Prediction> Run(IReadOnlyList<int[]> rows, long[] past, long[] lengths, CancellationToken cancellation);
 
     /// <summary>A sequence is over: what it holds may go. Later runs have padding in its row, with nothing past.</summary>
     void End(int sequence) { }

@@ -8,16 +8,20 @@ namespace TransformerCc.Runtime.Generation;
 
 /// <summary>
 /// A compiled language model: inputs tokens [batch, length], past [batch] and lengths [batch], output logits [batch,
-/// vocabulary] of the last position or [batch, length, vocabulary], caches as states.
+/// vocabulary] of the last position or [batch, length, vocabulary], caches as states. Where the output next_token [batch] or
+/// [batch, length] says which logits are largest, nobody reads the others to choose greedily.
 /// </summary>
 public sealed class ProgramModel : ILanguageModel
 {
     public const string NoLanguageModel = "TCC5205";
 
-    private const string Tokens = "tokens", Past = "past", Lengths = "lengths", Logits = "logits";
+    public const string Logits = "logits", NextToken = "next_token";
+
+    private const string Tokens = "tokens", Past = "past", Lengths = "lengths";
 
     private readonly LoadedProgram _program;
     private readonly DimExpr _batch;
+    private readonly bool _findsLikeliest;
     private readonly Dictionary<string, long> _uppers;
 
     /// <exception cref="DiagnosticException">TCC5205: the program has other inputs and outputs, or no cache.</exception>
@@ -35,6 +39,7 @@ public sealed class ProgramModel : ILanguageModel
             throw new DiagnosticException(Diagnostic.Error(NoLanguageModel, $"every run of the program takes exactly {tokens.Shape[1]} tokens", null, "compile it without --bind length"));
         }
         _batch = tokens.Shape[0];
+        _findsLikeliest = FindNextToken(program.Image) is not null;
         DimExpr length = tokens.Shape[1];
         _uppers = program.Image.Dimensions.ToDictionary(d => d.Name, d => d.Upper, StringComparer.Ordinal);
         MaxSequences = Upper(_batch);
@@ -60,7 +65,14 @@ public sealed class ProgramModel : ILanguageModel
         return new Sequences(this, sequences, rows, SessionState.Create(_program, rows, context));
     }
 
-    private TensorSymbol? Find(TensorKind kind, string name) => _program.Image.Tensors.FirstOrDefault(t => t.Kind == kind && t.Name == name);
+    /// <summary>The output that says which of each row of logits is largest; null where the program does not look.</summary>
+    public static TensorSymbol? FindNextToken(ProgramImage image) =>
+        Find(image, TensorKind.Output, NextToken) is { Type: ElementType.I64 } token && Find(image, TensorKind.Output, Logits) is { Type: ElementType.F32 } logits
+        && token.Shape.Length + 1 == logits.Shape.Length && token.Shape.SequenceEqual(logits.Shape[..^1]) ? token : null;
+
+    private TensorSymbol? Find(TensorKind kind, string name) => Find(_program.Image, kind, name);
+
+    private static TensorSymbol? Find(ProgramImage image, TensorKind kind, string name) => image.Tensors.FirstOrDefault(t => t.Kind == kind && t.Name == name);
 
     private long Upper(DimExpr size) => size.Evaluate(_uppers);
 
@@ -70,7 +82,7 @@ public sealed class ProgramModel : ILanguageModel
 
         public void End(int sequence) => state.Release(sequence);
 
-        public IReadOnlyList<ReadOnlyMemory<float>> Run(IReadOnlyList<int[]> tokens, long[] past, long[] lengths, CancellationToken cancellation)
+        public IReadOnlyList<Prediction> Run(IReadOnlyList<int[]> tokens, long[] past, long[] lengths, CancellationToken cancellation)
         {
             int length = tokens[0].Length;
             var ids = new long[rows * length];
@@ -90,9 +102,16 @@ public sealed class ProgramModel : ILanguageModel
             {
                 inputs[Lengths] = Tensor.From<long>(ElementType.I64, [rows], valid);
             }
-            Tensor logits = _session.Run(inputs, new RunOptions { State = state, Cancellation = cancellation }).Outputs[Logits];
-            int vocabulary = (int)logits.Shape[^1];
-            return [.. Enumerable.Range(0, count).Select(row => (ReadOnlyMemory<float>)logits.AsSpan<float>().Slice((int)(logits.Rank == 2 ? row : (row * length) + valid[row] - 1) * vocabulary, vocabulary).ToArray())];
+            IReadOnlyDictionary<string, Tensor> outputs = _session.Run(inputs, new RunOptions { State = state, Cancellation = cancellation }).Outputs;
+            Tensor logits = outputs[Logits];
+            int bytes = (int)logits.Shape[^1] * sizeof(float);
+            var predictions = new Prediction[count];
+            for (int i = 0; i < count; i++)
+            {
+                int row = (int)(logits.Rank == 2 ? i : (i * length) + valid[i] - 1);
+                predictions[i] = new Prediction(logits.Data.Slice(row * bytes, bytes), model._findsLikeliest ? outputs[NextToken].AsSpan<long>()[row] : null);
+            }
+            return predictions;
         }
     }
 }

@@ -83,15 +83,17 @@ public sealed class BatchTests
         {
             int[][] rows = [.. pending.Select((p, i) => Enumerable.Range(0, int.Min(chunks[i], p.Count)).Select(_ => p.Dequeue()).ToArray())];
             int length = rows.Max(r => r.Length);
-            IReadOnlyList<ReadOnlyMemory<float>> logits = sequences.Run([.. rows.Select(r => r.Concat(new int[length - r.Length]).ToArray())], past, [.. rows.Select(r => (long)r.Length)], CancellationToken.None);
+            IReadOnlyList<Prediction> predictions = sequences.Run([.. rows.Select(r => r.Concat(new int[length - r.Length]).ToArray())], past, [.. rows.Select(r => (long)r.Length)], CancellationToken.None);
             for (int i = 0; i < prompts.Length; i++)
             {
                 past[i] += rows[i].Length;
                 if (pending[i].Count == 0)
                 {
-                    float[] values = logits[i].ToArray();
+                    float[] values = predictions[i].Logits.ToArray();
                     found[i].Add([.. values.SelectMany(BitConverter.GetBytes)]);
-                    pending[i].Enqueue(Array.IndexOf(values, values.Max()));
+                    int likeliest = Array.IndexOf(values, values.Max());
+                    Assert.Equal(likeliest, predictions[i].Likeliest);
+                    pending[i].Enqueue(likeliest);
                 }
             }
         }

@@ -152,11 +152,11 @@ public sealed class GeneratorTests
 
         public ISequences Begin(int sequences, long context) => this;
 
-        public IReadOnlyList<ReadOnlyMemory<float>> Run(IReadOnlyList<int[]> rows, long[] past, long[] lengths, CancellationToken cancellation)
+        public IReadOnlyList<Prediction> Run(IReadOnlyList<int[]> rows, long[] past, long[] lengths, CancellationToken cancellation)
         {
             var logits = new float[50];
             logits[tokens[_at++]] = 1;
-            return [logits];
+            return [new(logits)];
         }
     }
 }

@@ -56,7 +56,7 @@ public sealed class GreedyTests(ITestOutputHelper output)
         float error = 0;
         for (int i = 0; i < ids.Length; i++)
         {
-            ReadOnlySpan<float> logits = sequence.Run([[ids[i]]], [i], [1], CancellationToken.None)[0].Span, expected = golden.AsSpan<float>().Slice(i * logits.Length, logits.Length);
+            ReadOnlySpan<float> logits = sequence.Run([[ids[i]]], [i], [1], CancellationToken.None)[0].Logits, expected = golden.AsSpan<float>().Slice(i * logits.Length, logits.Length);
             for (int j = 0; j < logits.Length; j++)
             {
                 error = float.Max(error, float.Abs(logits[j] - expected[j])); // NaN stays NaN

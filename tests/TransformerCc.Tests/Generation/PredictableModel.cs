@@ -30,7 +30,7 @@ internal sealed class PredictableModel(int vocabulary = 50, long maxContext = 64
     {
         private readonly List<int>[] _held = [.. Enumerable.Range(0, count).Select(_ => new List<int>())];
 
-        public IReadOnlyList<ReadOnlyMemory<float>> Run(IReadOnlyList<int[]> rows, long[] past, long[] lengths, CancellationToken cancellation)
+        public IReadOnlyList<Prediction> Run(IReadOnlyList<int[]> rows, long[] past, long[] lengths, CancellationToken cancellation)
         {
             model.BeforeRun?.Invoke(model.Runs.Count);
             cancellation.ThrowIfCancellationRequested();
@@ -38,16 +38,16 @@ internal sealed class PredictableModel(int vocabulary = 50, long maxContext = 64
             int length = rows[0].Length;
             Assert.InRange(length, 1, model.MaxLength);
             model.Runs.Add((count, length));
-            var logits = new ReadOnlyMemory<float>[count];
+            var predictions = new Prediction[count];
             for (int i = 0; i < count; i++)
             {
                 Assert.Equal(length, rows[i].Length);
                 Assert.InRange(past[i], 0, long.Min(_held[i].Count, context - length));
                 Assert.InRange(lengths[i], 1, length);
                 _held[i] = [.. _held[i].Take((int)past[i]), .. rows[i]];
-                logits[i] = model.Logits(_held[i].Take((int)(past[i] + lengths[i])));
+                predictions[i] = new(model.Logits(_held[i].Take((int)(past[i] + lengths[i]))));
             }
-            return logits;
+            return predictions;
         }
     }
 

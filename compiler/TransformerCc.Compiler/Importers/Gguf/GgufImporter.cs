@@ -48,6 +48,10 @@ public static class GgufImporter
             tensors.Report(problems);
             ThrowOnErrors(problems);
             graph.Outputs.Add(new GraphOutput(pooling is null ? "logits" : "embedding", result!));
+            if (pooling is null && !options.AllLogits)
+            {
+                graph.Outputs.Add(new GraphOutput("next_token", builder.Greedy(result!)));
+            }
         }
         catch (ShapeException e)
         {

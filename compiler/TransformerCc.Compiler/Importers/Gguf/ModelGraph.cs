@@ -111,6 +111,9 @@ internal sealed class ModelGraph
         return _model.LogitCap > 0 ? _parts.Add(new Unary(UnaryOp.SoftCap, (float)_model.LogitCap), "output.cap", logits) : logits;
     }
 
+    /// <summary>The most likely token of each row of logits, of equally likely ones the lowest: i64.</summary>
+    public Value Greedy(Value logits) => _parts.Add(new Reduce(ReduceOp.ArgMax, [logits.Type.Rank - 1], KeepDims: false), "next_token", logits);
+
     /// <summary>The embedding of each text: f32 [batch, width], or [batch, length, width] without pooling.</summary>
     public Value Pool(Value x, Pooling pooling)
     {

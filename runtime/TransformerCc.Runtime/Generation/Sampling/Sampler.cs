@@ -36,12 +36,14 @@ public sealed class Sampler
     }
 
     /// <summary>The next token; it is not accepted yet.</summary>
+    /// <param name="likeliest">The first of the largest logits, where that is known: if it alone decides, no other is read.</param>
     /// <exception cref="DiagnosticException">TCC5214: there is no largest logit.</exception>
-    public int Choose(ReadOnlySpan<float> logits)
+    public int Choose(ReadOnlySpan<float> logits, long? likeliest = null)
     {
         if (_options.Temperature == 0 && _options.RepeatPenalty == 1)
         {
-            return Largest(logits);
+            // What is no number there is left to those who look at all.
+            return likeliest is >= 0 and long token && token < logits.Length && logits[(int)token] > float.NegativeInfinity ? (int)token : Largest(logits);
         }
         float[] penalised = logits.ToArray();
         Penalise(penalised);
