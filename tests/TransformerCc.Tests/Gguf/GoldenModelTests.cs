@@ -10,6 +10,7 @@ using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Tensors;
 using TransformerCc.Runtime;
 using TransformerCc.Runtime.Checking;
+using TransformerCc.Runtime.Generation;
 using TransformerCc.Runtime.Loader;
 using TransformerCc.Verification;
 
@@ -93,7 +94,7 @@ public sealed class GoldenModelTests
         ProgramFile.Write(binary, compilation.Image);
         using LoadedProgram program = LoadedProgram.Open(binary, chip);
         RunResult run = new Session(program).Run(new Dictionary<string, Tensor> { ["tokens"] = tokens });
-        return run.Outputs.Values.Single();
+        return run.Outputs[name == Encoder ? "embedding" : ProgramModel.Logits];
     }
 
     private static string Path(string name) => TestData.Get($"gguf/{name}.gguf");
