@@ -31,12 +31,10 @@ internal sealed class BlockExtremes
         (_numbers, _starts) = (Progression("block", 1), Progression("start", geometry.Columns));
     }
 
+    /// <summary>Part of the way out of the accumulators.</summary>
     /// <param name="number">Of the block.</param>
-    public void Add(VectorTile block, DimExpr number, long columns)
-    {
-        SetSource();
+    public void Add(VectorTile block, DimExpr number, long columns) =>
         _region.Builder.TopK(_values.Operand(number), _places.Operand(number), block, _region.Rows, columns, 1, _function == ReduceOp.ArgMax);
-    }
 
     /// <summary>Behind the last block.</summary>
     public void Finish()

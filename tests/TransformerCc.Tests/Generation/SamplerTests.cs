@@ -18,6 +18,21 @@ public sealed class SamplerTests
         Assert.Equal("TCC5214", Assert.Throws<DiagnosticException>(() => new Sampler(new() { Temperature = 1 }).Choose([])).Diagnostics[0].Code);
     }
 
+    /// <summary>Where the largest is known, no other logit is looked at; what is known may be wrong, or no number, or count nothing.</summary>
+    [Fact]
+    public void What_the_chip_found_decides_where_nothing_else_does()
+    {
+        Assert.Equal(4, new Sampler(new()).Choose(s_logits, 4));
+        Assert.Equal(1, new Sampler(new()).Choose(s_logits, s_logits.Length));
+        Assert.Equal(1, new Sampler(new()).Choose(s_logits, -1));
+        Assert.Equal(2, new Sampler(new()).Choose([float.NaN, float.NegativeInfinity, -3], 0));
+        Assert.Equal("TCC5214", Assert.Throws<DiagnosticException>(() => new Sampler(new()).Choose([float.NaN, float.NegativeInfinity], 1)).Diagnostics[0].Code);
+        Assert.Equal(1, new Sampler(new() { Temperature = 1, TopK = 1 }).Choose(s_logits, 4));
+        var penalised = new Sampler(new() { RepeatPenalty = 2 });
+        penalised.Accept(1);
+        Assert.Equal(3, penalised.Choose(s_logits, 1));
+    }
+
     /// <summary>By hand: probabilities are exp(l)/sum, so 4 4 3 2 1 0 -1 give .390 .390 .143 .053 .019 .007 .003.</summary>
     [Theory]
     [InlineData(0, 1f, 0f, "0 1 2 3 4 5 6")]
