@@ -12,14 +12,17 @@ namespace TransformerCc.Verification;
 /// numbers wins is a matter of rounding, which is judged where the numbers are; the place must be that of the numbers beside it.
 /// </summary>
 /// <param name="Of">The output with the numbers.</param>
-internal sealed record IndexOutput(string Name, string Of, Reduce Op)
+public sealed record IndexOutput(string Name, string Of, Reduce Op)
 {
-    public static IReadOnlyList<IndexOutput> Find(Graph graph) =>
-        [.. from output in graph.Outputs
+    public static IReadOnlyList<IndexOutput> Find(Graph graph)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        return [.. from output in graph.Outputs
             where output.Value.Producer is { Op: Reduce { Function: ReduceOp.ArgMax or ReduceOp.ArgMin } }
             from source in graph.Outputs
             where ReferenceEquals(source.Value, output.Value.Producer!.Inputs[0]) && source.Value.Type.Element.IsFloat()
             select new IndexOutput(output.Name, source.Name, (Reduce)output.Value.Producer!.Op)];
+    }
 
     /// <summary>A binary has no graph, but a language model's outputs are known by name.</summary>
     public static IReadOnlyList<IndexOutput> Find(ProgramImage image) =>
@@ -28,6 +31,9 @@ internal sealed record IndexOutput(string Name, string Of, Reduce Op)
     /// <summary>The goldens, with those of such outputs made from the actual numbers.</summary>
     public static IReadOnlyDictionary<string, Tensor> Follow(IReadOnlyList<IndexOutput> outputs, IReadOnlyDictionary<string, Tensor> goldens, IReadOnlyDictionary<string, Tensor> actual)
     {
+        ArgumentNullException.ThrowIfNull(outputs);
+        ArgumentNullException.ThrowIfNull(goldens);
+        ArgumentNullException.ThrowIfNull(actual);
         if (outputs.Count == 0)
         {
             return goldens;

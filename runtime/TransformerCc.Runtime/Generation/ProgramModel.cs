@@ -66,9 +66,12 @@ public sealed class ProgramModel : ILanguageModel
     }
 
     /// <summary>The output that says which of each row of logits is largest; null where the program does not look.</summary>
-    public static TensorSymbol? FindNextToken(ProgramImage image) =>
-        Find(image, TensorKind.Output, NextToken) is { Type: ElementType.I64 } token && Find(image, TensorKind.Output, Logits) is { Type: ElementType.F32 } logits
-        && token.Shape.Length + 1 == logits.Shape.Length && token.Shape.SequenceEqual(logits.Shape[..^1]) ? token : null;
+    public static TensorSymbol? FindNextToken(ProgramImage image)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        return Find(image, TensorKind.Output, NextToken) is { Type: ElementType.I64 } token && Find(image, TensorKind.Output, Logits) is { Type: ElementType.F32 } logits
+            && token.Shape.Length + 1 == logits.Shape.Length && token.Shape.SequenceEqual(logits.Shape[..^1]) ? token : null;
+    }
 
     private TensorSymbol? Find(TensorKind kind, string name) => Find(_program.Image, kind, name);
 
