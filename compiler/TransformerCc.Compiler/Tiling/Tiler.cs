@@ -55,10 +55,12 @@ public sealed class Tiler
 
     private readonly TilingContext _context;
     private readonly TilingSearch _search;
+    private readonly bool _keepsValues;
     private readonly DiagnosticList _failures = [];
     private bool _failed;
 
-    private Tiler(TilingContext context, TilingSearch search) => (_context, _search) = (context, search);
+    /// <param name="keepsValues">Whether values may stay in ASP, in the way of tiles.</param>
+    private Tiler(TilingContext context, TilingSearch search, bool keepsValues) => (_context, _search, _keepsValues) = (context, search, keepsValues);
 
     /// <summary>
     /// Throws a <see cref="DiagnosticException"/> that lists every operator without a lowering, or every one that no tile
@@ -86,7 +88,7 @@ public sealed class Tiler
         for (int share = residentShare; ; share = share >= SmallestShare ? 0 : share * 2)
         {
             TilingContext context = NewContext(graph, steps, chip, precision, limits, beside);
-            var tiler = new Tiler(context, search);
+            var tiler = new Tiler(context, search, keepsValues: share > 0);
             List<TileItem> items = TileItem.Partition(steps, context.Storage);
             ResidentBudgets budgets = share switch
             {
@@ -128,7 +130,7 @@ public sealed class Tiler
     /// <param name="context">Of a program that nobody keeps.</param>
     private static ResidentBudgets Budgets(TilingContext context, List<TileItem> items, int share)
     {
-        var tiler = new Tiler(context, new TilingSearch());
+        var tiler = new Tiler(context, new TilingSearch(), keepsValues: true);
         long asp = context.Chip.Memory.AspBytes;
         // Plans are not perfect: something stays free, the more the less the attempt before could be placed.
         long planned = asp - (asp * share / SpareShare);
@@ -393,8 +395,12 @@ public sealed class Tiler
     }
 
     /// <inheritdoc cref="Sizes(RowRegion, int, bool)"/>
-    private static IEnumerable<TilingCandidate> Sizes(Node node) =>
-        Enumerable.Range(0, MaxShrink + 1).Select(shrink => new TilingCandidate(string.Create(CultureInfo.InvariantCulture, $"tile / {1 << shrink}"), context => LowerAlone(context, node, shrink),
+    /// <remarks>
+    /// Blocks of keys decide bits, which are the same for all programs of a binary: values that one of them keeps give way
+    /// before blocks do.
+    /// </remarks>
+    private IEnumerable<TilingCandidate> Sizes(Node node) =>
+        Enumerable.Range(0, 1 + (node.Op is Attention && _keepsValues ? AttentionLowering.QueryShrink : MaxShrink)).Select(shrink => new TilingCandidate(string.Create(CultureInfo.InvariantCulture, $"tile / {1 << shrink}"), context => LowerAlone(context, node, shrink),
             IsLastResort: node.Op is Attention && shrink > AttentionLowering.QueryShrink));
 
     private bool Lower(IReadOnlyList<Node> nodes, IEnumerable<TilingCandidate> candidates)
