@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using TransformerCc.Isa;
 using TransformerCc.Tool.Output;
 using TransformerCc.Tool.Verbs;
@@ -20,7 +21,11 @@ public static class CommandLine
         if (parse.Action is ParseErrorAction)
         {
             string verb = parse.CommandResult.Command is Verb v ? $"tcc {v.Name} --help" : "tcc --help";
-            return Fail(tool, json, (int)FailureKind.Usage, [.. parse.Errors.Select(e => Diagnostic.Error("TCC7001", OneLine(e.Message), help: verb))]);
+            return Fail(tool, json, (int)FailureKind.Usage, [.. parse.Errors.Select(e => Diagnostic.Error("TCC7001", WithoutTypes(OneLine(e.Message)), help: verb))]);
+        }
+        if (StrayOptions(parse, arguments) is { Length: > 0 } stray)
+        {
+            return Fail(tool, json, (int)FailureKind.Usage, stray);
         }
         try
         {
@@ -53,6 +58,30 @@ public static class CommandLine
     }
 
     private static string OneLine(string message) => string.Join(' ', message.Split((char[])['\r', '\n', '\t'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+
+    /// <summary>The library takes whatever follows an option for its value: <c>-o --json</c> would write a file of that name.</summary>
+    private static Diagnostic[] StrayOptions(ParseResult parse, IReadOnlyList<string> arguments)
+    {
+        string[] names = [.. parse.CommandResult.Command.Options.SelectMany(o => o.Aliases.Append(o.Name))];
+        return [.. parse.CommandResult.Children.SelectMany(c => c switch
+        {
+            OptionResult o => o.Tokens.Where(t => names.Contains(t.Value) && arguments.Contains(t.Value))
+                .Select(t => Diagnostic.Error("TCC7001", $"{o.Option.Name} has no value: {t.Value} is an option", help: $"{o.Option.Name}={t.Value} where that is the value")),
+            ArgumentResult a => a.Tokens.Where(t => t.Value.StartsWith("--", StringComparison.Ordinal))
+                .Select(t => Diagnostic.Error("TCC7001", $"{t.Value} is no option of {parse.CommandResult.Command.Name}", help: $"tcc {parse.CommandResult.Command.Name} --help; a file of that name is ./{t.Value}")),
+            _ => [],
+        })];
+    }
+
+    /// <summary>The library names the type of .NET that a value should have.</summary>
+    private static string WithoutTypes(string message)
+    {
+        const string type = "as expected type '";
+        int at = message.IndexOf(type, StringComparison.Ordinal);
+        string name = at < 0 ? "" : message[(at + type.Length)..];
+        return name.Contains("Int", StringComparison.Ordinal) ? $"{message[..at]}as a whole number."
+            : name.Contains("Single", StringComparison.Ordinal) || name.Contains("Double", StringComparison.Ordinal) ? $"{message[..at]}as a number." : message;
+    }
 
     private static Command CreateRoot(ToolContext tool)
     {

@@ -23,10 +23,7 @@ public sealed class AtomicFile : IDisposable
     public AtomicFile(string path)
     {
         _path = Path.GetFullPath(path);
-        if (Path.GetDirectoryName(_path) == Devices)
-        {
-            throw CannotWrite(new IOException("a device cannot be replaced by a file"));
-        }
+        CheckPlace(path);
         _temporary = Path.Combine(Path.GetDirectoryName(_path) ?? ".", $".{Path.GetFileName(_path)}.{Path.GetRandomFileName()}");
         try
         {
@@ -34,7 +31,7 @@ public sealed class AtomicFile : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw CannotWrite(e);
+            throw CannotWrite(_path, e.Message);
         }
         // The handlers leave the signal's default action in place: the process still ends, but without a leftover.
         _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => Delete()));
@@ -43,6 +40,21 @@ public sealed class AtomicFile : IDisposable
 
     /// <summary>The temporary file, to be written; seekable.</summary>
     public Stream Stream => _stream;
+
+    /// <summary>Refuses what is no place for a file before there are bytes for it: long work would end in vain.</summary>
+    /// <exception cref="DiagnosticException">TCC4002: the path is that of a folder or a device, or in no folder.</exception>
+    public static void CheckPlace(string path)
+    {
+        string full = Path.GetFullPath(path);
+        string? folder = Path.GetDirectoryName(full);
+        string? reason = folder == Devices ? "a device cannot be replaced by a file"
+            : Directory.Exists(full) ? "it is a folder"
+            : folder is not null && !Directory.Exists(folder) ? $"there is no folder '{folder}'" : null;
+        if (reason is not null)
+        {
+            throw CannotWrite(full, reason);
+        }
+    }
 
     /// <summary>Writes a whole file. What <paramref name="write"/> throws passes through, and no file appears.</summary>
     /// <exception cref="DiagnosticException">TCC4002: the file cannot be written.</exception>
@@ -56,7 +68,7 @@ public sealed class AtomicFile : IDisposable
         }
         catch (IOException e) // disk full, mostly
         {
-            throw file.CannotWrite(e);
+            throw CannotWrite(file._path, e.Message);
         }
         file.Commit();
     }
@@ -73,7 +85,7 @@ public sealed class AtomicFile : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw CannotWrite(e);
+            throw CannotWrite(_path, e.Message);
         }
     }
 
@@ -99,5 +111,5 @@ public sealed class AtomicFile : IDisposable
         }
     }
 
-    private DiagnosticException CannotWrite(Exception cause) => new(Diagnostic.Error("TCC4002", $"cannot write the file: {cause.Message}", _path));
+    private static DiagnosticException CannotWrite(string path, string reason) => new(Diagnostic.Error("TCC4002", $"cannot write the file: {reason}", path));
 }

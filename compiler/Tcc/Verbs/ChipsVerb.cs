@@ -10,10 +10,15 @@ internal static class ChipsVerb
     public static Verb Create(ToolContext tool)
     {
         var name = new Argument<string?>("NAME") { Description = "A preset or a chip file: print its JSON", Arity = ArgumentArity.ZeroOrOne };
-        var verb = new Verb("chips", "Print the chip descriptions.", "tcc chips tx1 > mine.json") { name };
+        var schema = new Option<bool>("--schema") { Description = "Print the JSON Schema of chip files: every field, its range and its unit" };
+        var verb = new Verb("chips", "Print the chip descriptions.", "tcc chips tx1 > mine.json") { name, schema };
         verb.SetAction(parse =>
         {
-            if (parse.GetValue(name) is string wanted)
+            if (parse.GetValue(schema))
+            {
+                tool.Output.Write(ChipSchema.ToJson());
+            }
+            else if (parse.GetValue(name) is string wanted)
             {
                 tool.Output.Write(ChipDescriptions.ToJson(ChipDescriptions.Load(wanted)));
             }
@@ -31,7 +36,7 @@ internal static class ChipsVerb
         var table = new TextTable("chip", ">arrays", ">K x N", ">GHz", ">DRAM", ">GB/s", ">WSP", ">ASP", ">ACC", ">W", "stands for");
         foreach (ChipDescription c in ChipDescriptions.Presets)
         {
-            table.Add(c.Name, Numbers.Count(c.Matrix.Arrays), $"{c.Matrix.K} x {c.Matrix.N}", Numbers.Short(c.ClockGhz), Numbers.Bytes(c.Memory.DramBytes), Numbers.Short(c.Memory.DramBytesPerSecond / 1e9),
+            table.Add(c.Name, Numbers.Count(c.Matrix.Arrays), $"{c.Matrix.K} x {c.Matrix.N}", Numbers.Short(c.ClockGhz), Numbers.Bytes(c.Memory.DramBytes), Numbers.Count((long)Math.Round(c.Memory.DramBytesPerSecond / 1e9)),
                 Numbers.Bytes(c.Memory.WspBytes), Numbers.Bytes(c.Memory.AspBytes), Numbers.Bytes(c.Memory.AccBytes), Numbers.Short(c.Power.TdpWatts), c.Comment);
         }
         table.Write(output);

@@ -14,7 +14,7 @@ internal static class CompileVerb
 {
     public static Verb Create(ToolContext tool)
     {
-        var model = CommonOptions.File("MODEL", "The model, an .onnx file");
+        var model = CommonOptions.File("MODEL", "The model, an .onnx or .gguf file");
         Option<string?> output = CommonOptions.OutputFile("The binary to write");
         var compilation = new CompilationArguments();
         var printAfter = new Option<string?>("--print-after") { Description = "Print the program after a pass or stage", HelpName = "PASS|all" };
@@ -53,6 +53,10 @@ internal static class CompileVerb
             StageVerifier? verifier = parse.GetValue(verifyEach) ? new StageVerifier(options, seed: 0) : null;
             options = verifier?.Observe(options) ?? options;
             var diagnostics = new DiagnosticList();
+            if (parse.GetValue(output) is string place)
+            {
+                AtomicFile.CheckPlace(place);
+            }
             CompilationResult result = CompilerDriver.Compile(parse.GetValue(model)!, options, diagnostics);
             tool.Report(diagnostics);
             RefuseUnknownPass(options.PrintAfter, passes);

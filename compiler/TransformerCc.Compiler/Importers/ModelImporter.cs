@@ -10,7 +10,7 @@ namespace TransformerCc.Compiler.Importers;
 /// <param name="Tokenizer">What the file says of its tokenizer; null when it has none.</param>
 public sealed record ImportedModel(Graph Graph, TokenizerData? Tokenizer = null);
 
-/// <summary>A model of any format: its first bytes tell which importer reads it.</summary>
+/// <summary>A model of any format: its first bytes, or a name that ends in .gguf, tell which importer reads it.</summary>
 public static class ModelImporter
 {
     /// <exception cref="DiagnosticException">The model cannot be imported, or an option is not one of its format.</exception>

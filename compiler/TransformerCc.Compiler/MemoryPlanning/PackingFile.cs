@@ -10,7 +10,7 @@ public static class PackingFile
     /// <summary>First fit takes quadratic time.</summary>
     public const int MaxBuffers = 20_000;
 
-    private const string Header = "id,lower,upper,size";
+    private const string Header = "id,lower,upper,size", OffsetColumn = ",offset";
 
     /// <exception cref="DiagnosticException">TCC3120: every line that is no buffer, or why the file as a whole is refused.</exception>
     public static PackingProblem Read(string path, long capacity)
@@ -23,8 +23,17 @@ public static class PackingFile
         {
             number++;
             string text = line.Trim();
-            if (text.Length == 0 || (number == 1 && text.Replace(" ", "", StringComparison.Ordinal).StartsWith(Header, StringComparison.OrdinalIgnoreCase)))
+            if (text.Length == 0)
             {
+                continue;
+            }
+            if (number == 1 && text.Replace(" ", "", StringComparison.Ordinal) is var header && header.StartsWith(Header, StringComparison.OrdinalIgnoreCase))
+            {
+                // A plan may be planned again; what another column asks for, such as an alignment, would be ignored.
+                if (header[Header.Length..] is { Length: > 0 } more && !more.Equals(OffsetColumn, StringComparison.OrdinalIgnoreCase))
+                {
+                    diagnostics.Add(Diagnostic.Error("TCC3120", $"the columns '{more[1..]}' are not known", $"{path}:1", $"the columns are {Header}"));
+                }
                 continue;
             }
             if (Parse(text) is not { } buffer)
@@ -51,7 +60,7 @@ public static class PackingFile
     /// <summary>The problem with a column for the offsets.</summary>
     public static string Write(PackingProblem problem, PackingSolution solution)
     {
-        var text = new StringBuilder(Header).Append(",offset\n");
+        var text = new StringBuilder(Header).Append(OffsetColumn).Append('\n');
         for (int i = 0; i < problem.Buffers.Count; i++)
         {
             PackedBuffer b = problem.Buffers[i];

@@ -22,6 +22,8 @@ internal sealed record PanelGeometry(WeightMatrix Weights, WeightFormat Format, 
     /// <summary>Rows of a tile for which two blocks of accumulators take half of them.</summary>
     private const int TypicalRows = 64;
 
+    public const string TooSmallCode = "TCC3111";
+
     public static PanelGeometry Of(TilingContext context, WeightMatrix weights)
     {
         long slot = context.Ring[0].Bytes;
@@ -30,13 +32,13 @@ internal sealed record PanelGeometry(WeightMatrix Weights, WeightFormat Format, 
 
     /// <summary>What a compilation ends with when a slot of the ring cannot hold the smallest panel.</summary>
     public static DiagnosticException TooSmall(long slot, string panel) =>
-        new(Diagnostic.Error("TCC3111", $"a slot of the weight ring ({slot} bytes) is too small for {panel}", help: "choose a chip with a larger weight scratchpad"), FailureKind.DoesNotFit);
+        new(Diagnostic.Error(TooSmallCode, $"a slot of the weight ring ({slot} bytes) is too small for {panel}", help: "choose a chip with a larger weight scratchpad"), FailureKind.DoesNotFit);
 
     /// <summary>The cut for slots of so many bytes; null where they are too small.</summary>
     public static PanelGeometry? Find(ChipDescription chip, ElementType matrixFormat, long slotBytes, WeightMatrix weights)
     {
         WeightFormat format = weights.PanelFormat(matrixFormat);
-        long unit = long.Max(MatMul.GroupSize, format.Block?.BlockLength ?? 1);
+        long unit = Step(format);
         int array = chip.Matrix.N;
         long accumulators = chip.Memory.AccBytes / 4 / TypicalRows / Lines.AccumulatorRowBytes * array;
         long columns = long.Min(long.Max(accumulators, array), (long)chip.Matrix.Arrays * array);
@@ -52,6 +54,9 @@ internal sealed record PanelGeometry(WeightMatrix Weights, WeightFormat Format, 
         }
         return columns == 0 ? null : new PanelGeometry(weights, format, columns, slotBytes, unit, chip.Matrix.K);
     }
+
+    /// <summary>Bytes of the smallest panel that a weight can be cut into.</summary>
+    public static long SmallestBytes(WeightMatrix weights, ElementType matrixFormat) => Bytes(weights.PanelFormat(matrixFormat), Step(weights.PanelFormat(matrixFormat)), Lines.Bytes);
 
     /// <summary>Bytes of a row of a block's accumulators.</summary>
     public long AccumulatorStride => Lines.RoundUp(Columns * sizeof(float), Lines.AccumulatorRowBytes);
@@ -89,6 +94,8 @@ internal sealed record PanelGeometry(WeightMatrix Weights, WeightFormat Format, 
         long steps = (Weights.Depth + step - 1) / step, stepsPerPanel = most / step, panels = long.Max(1, (steps + stepsPerPanel - 1) / stepsPerPanel);
         return long.Max(1, (steps + panels - 1) / panels) * step;
     }
+
+    private static long Step(WeightFormat format) => long.Max(MatMul.GroupSize, format.Block?.BlockLength ?? 1);
 
     private static long Bytes(WeightFormat format, long depth, long columns) => WeightPanel.Stride(format, columns) * WeightPanel.ByteRows(format, depth);
 }

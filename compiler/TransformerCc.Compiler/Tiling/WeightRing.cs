@@ -35,9 +35,22 @@ internal static class WeightRing
         long half = chip.Memory.WspBytes / 2;
         int most = (int)long.Clamp(half / MinSlotBytes, MinSlots, int.Clamp(chip.Dma.Outstanding + chip.Dma.QueueDepth, MinSlots, MaxSlots));
         int slots = Enumerable.Range(MinSlots, most - MinSlots + 1).MaxBy(n => (Lead(weights, chip, matrixFormat, n, Bytes(n)), n));
+        if (weights.Any(w => PanelGeometry.Find(chip, matrixFormat, Bytes(slots), w.Item1) is null))
+        {
+            throw DoesNotFit(graph, chip, matrixFormat, Bytes(MinSlots));
+        }
         return [.. Enumerable.Range(0, slots).Select(i => new TileBuffer($"ring{i}", MemorySpace.Wsp, Bytes(slots)))];
 
         long Bytes(int n) => half / n / Lines.Bytes * Lines.Bytes;
+    }
+
+    /// <summary>The node that asks for the widest slot, where not even the fewest slots are wide enough.</summary>
+    private static DiagnosticException DoesNotFit(Graph graph, ChipDescription chip, ElementType matrixFormat, long slotBytes)
+    {
+        (Node node, WeightMatrix matrix) = graph.Nodes.Select(n => (Node: n, Weights(n).Matrix)).Where(n => n.Matrix is not null).Select(n => (n.Node, n.Matrix!)).MaxBy(n => PanelGeometry.SmallestBytes(n.Item2, matrixFormat));
+        long needed = PanelGeometry.SmallestBytes(matrix, matrixFormat), missing = (needed - slotBytes) * MinSlots * 2;
+        return new(Diagnostic.Error(PanelGeometry.TooSmallCode, FormattableString.Invariant($"WSP of {chip.Memory.WspBytes} bytes is too small by {missing} bytes: half of it is the weight ring of {MinSlots} slots, each for {needed} bytes, {Lines.Bytes} columns of {matrix.PanelFormat(matrixFormat)}"),
+            $"{node.Op.Name} {string.Join(", ", node.Sources)}", "choose a chip with a larger weight scratchpad, or a format with shorter blocks"), FailureKind.DoesNotFit);
     }
 
     /// <summary>Bytes of weights that a ring holds on average beside the panel in use.</summary>

@@ -151,11 +151,13 @@ internal static class DimensionBinder
 
     private static void CheckBounds(ProgramImage image, Dictionary<string, long> values, DiagnosticList diagnostics)
     {
-        foreach (DimensionSymbol d in image.Dimensions)
+        // Behind another error it would only repeat it; one with a default follows from those without.
+        bool isFirst = !diagnostics.HasErrors;
+        foreach (DimensionSymbol d in image.Dimensions.OrderBy(d => d.Default is not null))
         {
             if (!values.TryGetValue(d.Name, out long value))
             {
-                if (!diagnostics.HasErrors)
+                if (isFirst && (d.Default is null || !diagnostics.HasErrors))
                 {
                     diagnostics.Add(Diagnostic.Error("TCC5026", $"no input shape determines dimension '{d.Name}'", null, $"give it with --set {d.Name}=N, {d.Lower} to {d.Upper}"));
                 }

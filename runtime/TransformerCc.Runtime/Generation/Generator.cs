@@ -132,16 +132,16 @@ public sealed class Generator
         {
             if (prompts[i].Count > _model.MaxContext)
             {
-                diagnostics.Add(Diagnostic.Error(TooLong, FormattableString.Invariant($"prompt {i} has {prompts[i].Count} tokens, {prompts[i].Count - _model.MaxContext} more than the context of {_model.MaxContext}"), null, "shorten it, or compile the model with a larger --context"));
+                diagnostics.Add(Diagnostic.Error(TooLong, FormattableString.Invariant($"prompt {i + 1} has {prompts[i].Count} tokens, {prompts[i].Count - _model.MaxContext} more than the context of {_model.MaxContext}"), null, "shorten it, or compile the model with a larger --context"));
             }
             else if (prompts[i].Count == 0)
             {
-                diagnostics.Add(Diagnostic.Error(BadPrompt, FormattableString.Invariant($"prompt {i} has no tokens"), null, "the model has no begin token: say something"));
+                diagnostics.Add(Diagnostic.Error(BadPrompt, FormattableString.Invariant($"prompt {i + 1} has no tokens"), null, "the model has no begin token: say something"));
             }
         }
         if (diagnostics.HasErrors)
         {
-            throw new DiagnosticException(diagnostics);
+            throw new DiagnosticException(diagnostics, problem is null ? FailureKind.InvalidInput : FailureKind.Usage);
         }
     }
 

@@ -37,6 +37,7 @@ public static class TimingModel
         {
             symbols.TryAdd(t.Name, InputFiller.Value(t, dimensions, values));
         }
+        CheckRoom(image, symbols, dimensions);
         var recorder = new TimingRecorder(trace);
         var simulation = new TimingSimulation(new PreparedProgram(entry.Name, entry.Instructions, image.Debug), chip, dram.Parameters, new KnownScalars(dram.Known), recorder, cancellation);
         double cycles = simulation.Run();
@@ -54,6 +55,32 @@ public static class TimingModel
                 .Select(g => new NodeWait(g.Key.Engine, g.Key.Operation, g.Key.Node, g.Key.Cause, g.Key.From, g.Sum(w => w.Value))).OrderByDescending(w => w.Cycles)],
             Tokens = Tokens(image, values),
         };
+    }
+
+    /// <summary>
+    /// No run has more positions than its caches may grow to: a dimension with a default, which is that of the caches when nobody
+    /// gives it, counts with its upper bound.
+    /// </summary>
+    private static void CheckRoom(ProgramImage image, IReadOnlyDictionary<string, long> symbols, IReadOnlyDictionary<string, long> given)
+    {
+        var most = new Dictionary<string, long>(symbols, StringComparer.Ordinal);
+        foreach (DimensionSymbol d in image.Dimensions.Where(d => d.Default is not null && !given.ContainsKey(d.Name)))
+        {
+            most[d.Name] = d.Upper;
+        }
+        foreach (TensorSymbol cache in image.Tensors.Where(t => t.State is not null && symbols.ContainsKey(t.State.Past)))
+        {
+            StateDescription state = cache.State!;
+            if ((state.Positions ?? (state.Mode == StateMode.Append ? cache.Shape[StateDescription.SlotAxis] : null)) is not { } positions)
+            {
+                continue;
+            }
+            long past = symbols[state.Past], length = DimensionBinder.Evaluate(state.Length, symbols, cache.Name), room = DimensionBinder.Evaluate(positions, most, cache.Name);
+            if ((Int128)past + length > room)
+            {
+                throw new DiagnosticException(Diagnostic.Error("TCC5034", FormattableString.Invariant($"a sequence of {past} past and {length} new positions: its cache '{cache.Name}' has room for {room}"), null, "compile with a larger --context"));
+            }
+        }
     }
 
     private static long? Tokens(ProgramImage image, Dictionary<string, long> values) =>

@@ -40,7 +40,10 @@ public sealed class BlockWeightTests
     {
         BlockFormat format = BlockFormat.NBits(8, 256, ElementType.F32, BlockZero.Minimum);
         DiagnosticException e = Assert.Throws<DiagnosticException>(() => CompiledGraph.Of(Model(format, 256, new Random(5)), TestChips.Tiny, Precision.F32));
-        Assert.Equal("TCC3111", Assert.Single(e.Diagnostics).Code);
+        Diagnostic d = Assert.Single(e.Diagnostics);
+        Assert.Equal((FailureKind.DoesNotFit, "TCC3111"), (e.Kind, d.Code));
+        Assert.Matches(@"^WSP of \d+ bytes is too small by \d+ bytes: half of it is the weight ring of 4 slots, each for \d+ bytes, 64 columns of ", d.Message);
+        Assert.StartsWith("linear product", d.Location, StringComparison.Ordinal);
     }
 
     private static IEnumerable<IReadOnlyDictionary<string, long>> Sizes(params long[] rows) => rows.Select(n => new Dictionary<string, long> { ["n"] = n });

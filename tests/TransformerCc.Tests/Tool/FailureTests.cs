@@ -47,7 +47,60 @@ public sealed class FailureTests : IDisposable
     [InlineData("verify", "model.onnx", "--atol", "-1")]
     [InlineData("asm", "program.tasm")]
     [InlineData("isa", "--format", "html")]
+    [InlineData("chips", "--verbose")]
+    [InlineData("compile", "model.onnx", "-o", "--verify-each")]
+    [InlineData("run", "model.bin", "--prompt", "--max-tokens", "5")]
     public void Usage_errors_end_with_2(params string[] arguments) => ExpectFailure(2, "TCC7001", arguments);
+
+    /// <summary>What looks like an option is a value where it is joined to its option.</summary>
+    [Fact]
+    public void An_option_is_no_value_unless_it_is_said_to_be()
+    {
+        ToolRun run = ToolRun.Of("run", "model.bin", "--prompt", "--max-tokens", "5");
+        Assert.Contains("--prompt has no value: --max-tokens is an option\n  help: --prompt=--max-tokens where that is the value", run.Error, StringComparison.Ordinal);
+        ExpectFailure(3, "TCC4050", "run", Path.Combine(_folder, "absent.bin"), "--prompt=--max-tokens");
+    }
+
+    [Fact]
+    public void A_wrong_number_is_told_without_a_type_of_the_library()
+    {
+        string number = ToolRun.Of("plan-memory", "x.csv", "--capacity", "many").Error, real = ToolRun.Of("run", "x.bin", "--prompt", "x", "--temperature", "warm").Error, optional = ToolRun.Of("synth", "llama", "-o", "x.gguf", "--layers", "two").Error;
+        Assert.Contains("'many' for option '--capacity' as a whole number.", number, StringComparison.Ordinal);
+        Assert.Contains("'warm' for option '--temperature' as a number.", real, StringComparison.Ordinal);
+        Assert.DoesNotContain("System.", optional, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_tensor_that_an_architecture_has_not_is_refused() =>
+        ExpectFailure(2, "TCC1210", "synth", "llama", "-o", Path.Combine(_folder, "x.gguf"), "--with", "no_such.weight");
+
+    /// <summary>Damage to the first bytes of a GGUF file does not make it an ONNX file.</summary>
+    [Theory]
+    [InlineData("", "the file ends inside the magic number")]
+    [InlineData("GG", "the file ends inside the magic number")]
+    [InlineData("GGUX\u0003\0\0\0", "not a GGUF file")]
+    [InlineData("FUGG\0\0\0\u0003", "the file is big-endian")]
+    public void A_damaged_beginning_of_a_gguf_file_is_told_as_such(string content, string reason)
+    {
+        ToolRun run = ToolRun.Of("inspect", Write("model.gguf", Encoding.Latin1.GetBytes(content)));
+        Assert.Equal(3, run.ExitCode);
+        Assert.Contains(reason, run.Error, StringComparison.Ordinal);
+        Assert.Contains(", byte ", run.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>The help of every diagnostic about a chip file names it.</summary>
+    [Fact]
+    public void The_schema_of_chip_files_is_printed() =>
+        Assert.Equal("TX1 chip description", ToolRun.Good("chips", "--schema").Json().GetProperty("title").GetString());
+
+    /// <summary>An alignment that nobody heeds would be a plan that does not hold.</summary>
+    [Fact]
+    public void Columns_that_the_planner_does_not_know_are_refused()
+    {
+        ExpectFailure(3, "TCC3120: the columns 'alignment' are not known", "plan-memory", Write("a.csv", "id,lower,upper,size,alignment\na,0,1,8,64\n"u8.ToArray()), "--capacity", "64");
+        string plan = ToolRun.Good("plan-memory", Write("b.csv", "id,lower,upper,size\na,0,1,8\n"u8.ToArray()), "--capacity", "64").Output;
+        Assert.Equal(plan, ToolRun.Good("plan-memory", Write("c.csv", Encoding.UTF8.GetBytes(plan)), "--capacity", "64").Output);
+    }
 
     [Theory]
     [InlineData("fp8")]

@@ -40,6 +40,16 @@ public sealed class FileFaultTests : IDisposable
         Assert.Equal("kept", File.ReadAllText(file));
     }
 
+    /// <summary>A folder that is missing is told by its name, before there is any work.</summary>
+    [Fact]
+    public void A_missing_folder_is_told_before_the_model_is_read()
+    {
+        ToolRun run = ToolRun.Of("compile", Path.Combine(_folder, "no-model.onnx"), "-o", Path.Combine(_folder, "none", "out.bin"));
+        Assert.Equal(3, run.ExitCode);
+        Assert.Contains($"error TCC4002: cannot write the file: there is no folder '{Path.Combine(_folder, "none")}'", run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("no-model", run.Error, StringComparison.Ordinal);
+    }
+
     /// <summary>The proc file system lets nobody create files, not even root, for whom no folder is read-only.</summary>
     [Theory]
     [InlineData("/proc/out.bin")]

@@ -40,8 +40,8 @@ public sealed class GenerationTests : IDisposable
         Assert.NotEqual("\n", full.Output);
         Assert.Contains("TCC7020: answer 1 ends after ", full.Error, StringComparison.Ordinal);
 
-        Refused("TCC5210", 3, "--prompt", string.Join(' ', Enumerable.Repeat("Once upon a time", 100)));
-        Refused("TCC5212", 3, "--prompt", "x", "--top-p", "7");
+        Refused("TCC5210: prompt 1 has ", 3, "--prompt", string.Join(' ', Enumerable.Repeat("Once upon a time", 100)));
+        Refused("TCC5212", 2, "--prompt", "x", "--top-p", "7");
         Refused("TCC5207", 3, "--prompt", "x", "--chat");
         Refused("TCC7001", 2, "--prompt", "x", "--inputs", _folder);
         Refused("TCC7001", 2, "--prompt", "x", "--check");
@@ -66,6 +66,42 @@ public sealed class GenerationTests : IDisposable
     {
         ToolRun.Good("compile", TestData.AdderModel, "-o", Binary);
         Refused("TCC520", 3, "--prompt", "1 + 1");
+    }
+
+    /// <summary>A time for more positions than the caches can have would be of no run.</summary>
+    [Theory]
+    [InlineData("append")]
+    [InlineData("paged")]
+    public void No_time_is_told_beyond_the_context(string mode)
+    {
+        string model = Path.Combine(_folder, "model.gguf");
+        ToolRun.Good("synth", "gemma2", "-o", model, "--layers", "2", "--window", "5");
+        ToolRun.Good("compile", model, "-o", Binary, "--context", "64", "--batch", "2", "--cache-mode", mode);
+        ToolRun.Good("estimate", Binary, "--set", "batch=1", "length=1", "past=63");
+        ToolRun.Good("estimate", Binary, "--set", "batch=2", "length=24", "past=40");
+        Beyond("past=64", "length=1");
+        Beyond("past=41", "length=24");
+        Beyond("past=30", "length=1", "context=30");
+        ToolRun none = ToolRun.Of("estimate", Binary);
+        Assert.Contains("--set batch=N, 1 to 2", none.Error, StringComparison.Ordinal);
+        Assert.Contains("--set length=N, 1 to 64", none.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("--set context=N", none.Error, StringComparison.Ordinal);
+
+        void Beyond(params string[] sizes)
+        {
+            ToolRun run = ToolRun.Of(["estimate", Binary, "--set", "batch=1", .. sizes]);
+            Assert.True(run.ExitCode == 3 && run.Error.Contains("TCC5034", StringComparison.Ordinal), $"{string.Join(' ', sizes)}: {run.ExitCode}\n{run.Error}{run.Output}");
+        }
+    }
+
+    /// <summary>What is undecided is listed by inspect; before a checked run it would hide the run.</summary>
+    [Fact]
+    public void A_checked_run_says_in_one_line_how_much_was_not_proved()
+    {
+        string inputs = Path.Combine(TestData.AdderFolder, "cases", "full-sums", "inputs");
+        ToolRun.Good("compile", TestData.AdderModel, "-o", Binary);
+        ToolRun run = ToolRun.Good("run", Binary, "--inputs", inputs, "--outputs", Path.Combine(_folder, "out"), "--check");
+        Assert.Single(run.Error.Split('\n'), l => l.StartsWith("note TCC5018", StringComparison.Ordinal));
     }
 
     private void Refused(string code, int exitCode, params string[] arguments)

@@ -34,7 +34,12 @@ public static class SyntheticModel
         var file = new GgufFile("synth", 3, metadata, new Dictionary<string, GgufTensor>());
         var pools = new Dictionary<(string Type, double Deviation), RandomRows>();
         ulong seed = shape.Seed;
-        foreach ((string name, long[] size) in ModelTensors.Of(file, architecture, shape.Vocabulary, shape.With))
+        IReadOnlyList<(string Name, long[] Shape)> tensors = ModelTensors.Of(file, architecture, shape.Vocabulary, shape.With);
+        if (shape.With.FirstOrDefault(w => !tensors.Any(t => t.Name == w || t.Name.EndsWith("." + w, StringComparison.Ordinal))) is { } unknown)
+        {
+            throw Refuse($"{architecture.Name} has no tensor whose name ends in '{unknown}'", "optional tensors are, for example, output.weight and attn_q.bias");
+        }
+        foreach ((string name, long[] size) in tensors)
         {
             AddTensor(writer, name, size, type, shapeOnly ? null : pools, ++seed * 0x9E3779B97F4A7C15);
         }

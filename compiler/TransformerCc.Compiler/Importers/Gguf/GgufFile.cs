@@ -15,9 +15,16 @@ public sealed record GgufFile(string Path, int Version, IReadOnlyDictionary<stri
     /// <summary>The default of general.alignment.</summary>
     public const int DefaultAlignment = 32;
 
-    /// <summary>Whether a file begins as a GGUF file does; false also for a file that cannot be read.</summary>
+    /// <summary>
+    /// Whether a file begins as a GGUF file does (false for one that cannot be read) or is named like one: damage to its first
+    /// bytes does not make it a file of another format.
+    /// </summary>
     public static bool IsGguf(string path)
     {
+        if (path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
+        {
+            return true;
+        }
         try
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);

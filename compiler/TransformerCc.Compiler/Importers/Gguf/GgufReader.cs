@@ -16,6 +16,9 @@ internal static class GgufReader
     /// <summary>Of an empty key or name: its length, its type and the smallest value or, of a tensor, the rest of its description.</summary>
     private const int SmallestKey = 4 + 4 + 1, SmallestTensor = 4 + 4 + 4 + 8;
 
+    /// <summary>"FUGG".</summary>
+    private const uint BigEndianMagic = 0x47475546;
+
     public static GgufFile Read(string path)
     {
         var cursor = new GgufCursor(FileMap.Open(path, GgufCodes.BadFile), start: 0);
@@ -31,6 +34,10 @@ internal static class GgufReader
         uint magic = cursor.U32("the magic number");
         if (!BitConverter.GetBytes(magic).AsSpan().SequenceEqual(GgufFile.Magic) || !BitConverter.IsLittleEndian)
         {
+            if (magic == BigEndianMagic)
+            {
+                throw BigEndian(cursor, at: 0);
+            }
             string help = magic is 0x67676d6c or 0x67676a74 or 0x67676d66 ? "it is of a format before GGUF: convert the original model again" : "a GGUF file begins with the letters GGUF";
             throw cursor.Refuse(GgufCodes.BadFile, "not a GGUF file", 0, help);
         }
@@ -38,12 +45,14 @@ internal static class GgufReader
         if (version is 0 or > NewestVersion)
         {
             bool swapped = version > 0xFFFF && System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(version) is > 0 and <= NewestVersion;
-            throw cursor.Refuse(GgufCodes.BadFile, swapped ? "the file is big-endian" : $"version {version} of GGUF is not known, 1 to {NewestVersion} are", 4,
-                swapped ? "convert the model on, or for, a little-endian machine" : null);
+            throw swapped ? BigEndian(cursor, at: 4) : cursor.Refuse(GgufCodes.BadFile, $"version {version} of GGUF is not known, 1 to {NewestVersion} are", 4);
         }
         cursor.HasShortCounts = version == 1;
         return (int)version;
     }
+
+    private static DiagnosticException BigEndian(GgufCursor cursor, long at) =>
+        cursor.Refuse(GgufCodes.BadFile, "the file is big-endian", at, "convert the model on, or for, a little-endian machine");
 
     private static int Count(GgufCursor cursor, string what, int most, int smallest)
     {
