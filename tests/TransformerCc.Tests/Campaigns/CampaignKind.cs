@@ -24,7 +24,7 @@ internal sealed record CampaignKind(string Name, Func<bool, ICampaign> Make, ulo
         new("npy", _ => ReaderSeeds.Tensors(), 5000, 0.02),
         new("chip", _ => ReaderSeeds.Chips(), 2000, 0.02),
         new("ir", _ => ReaderSeeds.Graphs(), 2000, 0.02),
-        new("kills", _ => new KillCampaign(), 5, 1),
+        new("kills", _ => new KillCampaign(), 5, 1) { Limit = TimeSpan.FromMinutes(1) },
         new("tokens", all => new TokenizerCampaign(all), 5000, 1),
     ];
 }

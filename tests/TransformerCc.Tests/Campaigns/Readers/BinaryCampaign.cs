@@ -35,6 +35,9 @@ internal sealed class BinaryCampaign : ICampaign
     private static readonly Lazy<IReadOnlyList<byte[]>> s_seeds = new(Seeds);
 
     private readonly TemporaryFolder _folder = new();
+
+    /// <summary>Made before the first trial, whose time it would take.</summary>
+    private readonly IReadOnlyList<byte[]> _seeds = s_seeds.Value;
     private int _trapped, _cut;
 
     public int Reached { get; private set; }
@@ -45,7 +48,7 @@ internal sealed class BinaryCampaign : ICampaign
     {
         var random = new CampaignRandom(seed);
         string path = Path.Combine(_folder.FullName, "program.bin");
-        File.WriteAllBytes(path, Forge(random.Pick(s_seeds.Value), random));
+        File.WriteAllBytes(path, Forge(random.Pick(_seeds), random));
         try
         {
             using LoadedProgram program = LoadedProgram.Open(path, s_chip);
