@@ -66,7 +66,7 @@ public sealed class AtomicFile : IDisposable
         {
             write(file.Stream);
         }
-        catch (IOException e) // disk full, mostly
+        catch (Exception e) when (IsFault(e)) // disk full, mostly
         {
             throw CannotWrite(file._path, e.Message);
         }
@@ -83,7 +83,7 @@ public sealed class AtomicFile : IDisposable
             File.Move(_temporary, _path, overwrite: true);
             _isCommitted = true;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (IsFault(e) || e is UnauthorizedAccessException)
         {
             throw CannotWrite(_path, e.Message);
         }
@@ -92,12 +92,23 @@ public sealed class AtomicFile : IDisposable
     public void Dispose()
     {
         _signals.ForEach(s => s.Dispose());
-        _stream.Dispose();
-        if (!_isCommitted)
+        if (_isCommitted)
         {
-            Delete();
+            return;
         }
+        try
+        {
+            _stream.Dispose();
+        }
+        catch (Exception e) when (IsFault(e))
+        {
+            // What is still in the buffer does not fit either, and nobody wants it.
+        }
+        Delete();
     }
+
+    /// <summary>Where a file becomes larger than its file system or the process's limit lets it, .NET blames the argument "value".</summary>
+    private static bool IsFault(Exception e) => e is IOException or ArgumentOutOfRangeException { ParamName: "value" };
 
     private void Delete()
     {

@@ -6,9 +6,11 @@ namespace TransformerCc.Tests.Tool;
 internal static class ToolProcess
 {
     /// <param name="environment">Variables beside those of this process.</param>
-    public static Process Start(IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string>? environment = null)
+    /// <param name="shell">What a shell does before it becomes the process: set limits.</param>
+    public static Process Start(IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string>? environment = null, string? shell = null)
     {
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet", ["exec", Path.Combine(AppContext.BaseDirectory, "tcc.dll"), .. arguments])
+        string[] command = [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet", "exec", Path.Combine(AppContext.BaseDirectory, "tcc.dll"), .. arguments];
+        var start = new ProcessStartInfo(shell is null ? command[0] : "sh", shell is null ? command[1..] : ["-c", $"{shell}; exec \"$@\"", "sh", .. command])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
