@@ -124,6 +124,39 @@ public sealed class TimingModelTests
         Assert.Equal((trace[0].End, trace[0].End + 24 + 20), (trace[1].Start, trace[1].End));
     }
 
+    /// <summary>
+    /// 64 rows of 16 elements: a pass takes 64 cycles on 16 ALU lanes, 128 on 8 lanes of special functions, and a special function
+    /// for each row 8. Each pass is charged to the lanes that its instruction's definition names.
+    /// </summary>
+    [Fact]
+    public void Passes_take_the_lanes_of_their_functions()
+    {
+        const int Simple = 64, Special = 128, PerRow = 8, Start = 24, Reduction = 32;
+        VectorOperand f32 = new(new(MemorySpace.Asp, 0), 64, ElementType.F32);
+        ScratchAddress at = new(MemorySpace.Asp, 0);
+        VectorNorm Norm(NormKind kind) => new(kind, f32, f32, at, ElementType.F32, false, at, ElementType.F32, 0, 64, 16);
+        (Instruction Instruction, double Cycles)[] expected =
+        [
+            // Scale and maximum; then exp and sum; the factor of each row.
+            (new OnlineSoftmax(f32, f32, at, 64, AccumulateMode.Init, 64, 16, 1, 64, Reg.Zero, Reg.Zero, 0), Start + Reduction + Simple + Special + PerRow),
+            // Maximum; exp and sum; a division of each element.
+            (new VectorSoftmax(f32, f32, 64, 16), Start + Reduction + Simple + (2 * Special)),
+            (new OnlineFinish(f32, f32, at, 64, 64, 16), Start + Special),
+            // Mean, variance, result; two divisions, a root and its reciprocal for each row.
+            (Norm(NormKind.Layer), Start + Reduction + (3 * Simple) + (4 * PerRow)),
+            (Norm(NormKind.Rms), Start + Reduction + (2 * Simple) + (3 * PerRow)),
+            (new VectorGated(UnaryOp.Silu, f32, f32, f32, 64, 16), Start + Special),
+            (new VectorGated(UnaryOp.Relu, f32, f32, f32, 64, 16), Start + Simple),
+            (new VectorReduce(ReduceOp.Sum, f32, f32, 64, 16), Start + Reduction + Simple),
+            (new VectorReduce(ReduceOp.Mean, f32, f32, 64, 16), Start + Reduction + Simple + PerRow),
+            (new VectorBinary(BinaryOp.Div, f32, f32, f32, 64, 16), Start + Special),
+            (new VectorBinary(BinaryOp.Mul, f32, f32, f32, 64, 16), Start + Simple),
+        ];
+        var program = new TestProgram();
+        program.Add([.. expected.Select(e => e.Instruction)]);
+        Assert.Equal(expected.Select(e => e.Cycles), Time(program).Trace.Select(t => t.End - t.Start));
+    }
+
     [Fact]
     public void A_channel_hands_over_in_eight_cycles()
     {
