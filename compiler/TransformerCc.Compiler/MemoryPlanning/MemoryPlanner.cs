@@ -73,8 +73,8 @@ public static class MemoryPlanner
 
     /// <summary>
     /// Lifetimes from the structure: a buffer lives from the first to the last node of its declaring block that touches
-    /// it, and a loop is one node, so what a loop carries lives through all iterations. What is ordered by hand shares its
-    /// place with nothing in its block.
+    /// it, and a loop is one node, so what a loop carries lives through all iterations. What lives in its block shares its
+    /// place with nothing there.
     /// </summary>
     /// <param name="reserved">Bytes of the memory that are not to plan.</param>
     public static (PackingProblem Problem, List<TileBuffer> Buffers) Problem(TileBlock body, ChipDescription chip, MemorySpace space, long reserved)
@@ -107,7 +107,7 @@ public static class MemoryPlanner
                 }
             }
         }
-        foreach (TileBuffer buffer in block.Buffers.Where(b => b.OrderedByHand && lifespans.ContainsKey(b)))
+        foreach (TileBuffer buffer in block.Buffers.Where(b => b.LivesInBlock && lifespans.ContainsKey(b)))
         {
             lifespans[buffer] = new Lifespan(first, step);
         }

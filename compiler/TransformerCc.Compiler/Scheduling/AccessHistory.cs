@@ -5,18 +5,18 @@ using TransformerCc.Isa.Operands;
 namespace TransformerCc.Compiler.Scheduling;
 
 /// <summary>Bytes that a statement may touch: a buffer's place, of which columns are told apart, or a DRAM tensor, of which only parts are.</summary>
-internal readonly record struct MemoryAccess(MemorySpace Space, DramTensor? Tensor, long Start, long End, bool IsWrite, AccessedColumns Columns = default);
+internal readonly record struct MemoryAccess(MemorySpace Space, DramTensor? Tensor, long Start, long End, bool IsWrite, AccessedPart Columns = default);
 
 /// <summary>Who touched which bytes last, per engine, as positions in the order of items.</summary>
 internal sealed class AccessHistory
 {
-    private sealed class Place(long start, long end, AccessedColumns columns)
+    private sealed class Place(long start, long end, AccessedPart columns)
     {
         public long Start => start;
 
         public long End => end;
 
-        public AccessedColumns Columns => columns;
+        public AccessedPart Columns => columns;
 
         /// <summary>Position of the last writing item of each engine; −1 for none.</summary>
         public int[] LastWrite { get; } = Empty();
@@ -62,7 +62,7 @@ internal sealed class AccessHistory
             }
             foreach (Place p in places)
             {
-                if (p.Start >= a.End || a.Start >= p.End || (p.Start == a.Start && p.Columns.AreApartFrom(a.Columns)))
+                if (p.Start >= a.End || a.Start >= p.End || (p.Start == a.Start && p.Columns.IsApartFrom(a.Columns)))
                 {
                     continue;
                 }

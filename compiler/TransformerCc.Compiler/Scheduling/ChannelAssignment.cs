@@ -185,7 +185,7 @@ public sealed class ChannelAssignment
             if (buffer is not null && !_ring.ContainsKey(buffer))
             {
                 long start = _plan.Offsets[buffer];
-                yield return new MemoryAccess(buffer.Space, null, start, start + buffer.Bytes, writes, AccessedColumns.Of(statement, operand));
+                yield return new MemoryAccess(buffer.Space, null, start, start + buffer.Bytes, writes, AccessedPart.Of(statement, operand));
             }
             else if (operand.Value is DramOperand { Tensor.Kind: not null } dram)
             {

@@ -29,6 +29,9 @@ public sealed class TileBuilder(TileProgram program)
 
     public TileProgram Program => program;
 
+    /// <summary>Rows that each of the next statements touches at most; 0 where nothing is known.</summary>
+    public int MostRows { get; set; }
+
     public TileBlock Block => _blocks.Peek();
 
     /// <summary>The values an expression may take, over dimensions, loop variables and named values.</summary>
@@ -64,9 +67,15 @@ public sealed class TileBuilder(TileProgram program)
     /// <summary>A buffer of the innermost block whose users there the lowering orders itself.</summary>
     public TileBuffer OrderedBuffer(string hint, MemorySpace space, long bytes) => Buffer(hint, space, bytes, orderedByHand: true);
 
-    private TileBuffer Buffer(string hint, MemorySpace space, long bytes, bool orderedByHand)
+    /// <summary>
+    /// A small buffer that, in the body of a loop, has its place to itself: what an iteration needs at its start comes while the
+    /// one before computes.
+    /// </summary>
+    public TileBuffer LastingBuffer(string hint, MemorySpace space, long bytes) => Buffer(hint, space, bytes, orderedByHand: false, livesInBlock: _blocks.Count > 1);
+
+    private TileBuffer Buffer(string hint, MemorySpace space, long bytes, bool orderedByHand, bool livesInBlock = false)
     {
-        var buffer = new TileBuffer(Fresh(hint), space, Lines.RoundUp(long.Max(bytes, 1), space == MemorySpace.Acc ? Lines.AccumulatorRowBytes : Lines.Bytes), orderedByHand);
+        var buffer = new TileBuffer(Fresh(hint), space, Lines.RoundUp(long.Max(bytes, 1), space == MemorySpace.Acc ? Lines.AccumulatorRowBytes : Lines.Bytes), orderedByHand, livesInBlock);
         Block.Buffers.Add(buffer);
         return buffer;
     }
@@ -261,7 +270,7 @@ public sealed class TileBuilder(TileProgram program)
         {
             named[i] = new NamedOperand(operands[i].Name, operands[i].Value);
         }
-        _last = new TileStatement(InstructionSet.FindMnemonic(T.Info.Mnemonic)!, named, _tag);
+        _last = new TileStatement(InstructionSet.FindMnemonic(T.Info.Mnemonic)!, named, _tag) { MostRows = MostRows };
         if (_takes.Find(c => c.To != _last.Engine) is { } wrong)
         {
             throw new InvalidOperationException($"channel {wrong} is taken by {wrong.To}, not by {_last.Engine}");

@@ -71,7 +71,10 @@ public sealed record DramTensor(string Name, TensorKind? Kind, ElementType Type,
 /// Channels of its lowering order its users inside the block that declares it; it lives as long as that block. Towards
 /// the outside the block is ordered as a whole.
 /// </param>
-public sealed class TileBuffer(string name, MemorySpace space, long bytes, bool orderedByHand = false)
+/// <param name="livesInBlock">
+/// It shares its place with nothing in its block: in the body of a loop, the next iteration may fill it as soon as its own readers are done.
+/// </param>
+public sealed class TileBuffer(string name, MemorySpace space, long bytes, bool orderedByHand = false, bool livesInBlock = false)
 {
     public string Name { get; } = name;
 
@@ -80,6 +83,8 @@ public sealed class TileBuffer(string name, MemorySpace space, long bytes, bool 
     public long Bytes { get; } = bytes;
 
     public bool OrderedByHand { get; } = orderedByHand;
+
+    public bool LivesInBlock { get; } = orderedByHand || livesInBlock;
 
     public override string ToString() => $"${Name}";
 }

@@ -15,6 +15,9 @@ public sealed class TileStatement(InstructionKind kind, IReadOnlyList<NamedOpera
     /// <summary>Index into the program's debug table.</summary>
     public ushort Tag { get; } = tag;
 
+    /// <summary>Rows that it touches at most, of operands with rows; 0 where nothing is known. What its order needs can then be told row by row.</summary>
+    public int MostRows { get; init; }
+
     public Engine Engine => Kind.Info.Engine ?? ((EngineOperand)Operands.First(o => o.Value is EngineOperand).Value).Engine;
 
     /// <summary>Units that the lowering has the statement take before it starts, and give when it ends.</summary>
@@ -49,7 +52,7 @@ public sealed class TileStatement(InstructionKind kind, IReadOnlyList<NamedOpera
 
     private TileStatement With(IReadOnlyList<NamedOperand> operands)
     {
-        var statement = new TileStatement(Kind, operands, Tag);
+        var statement = new TileStatement(Kind, operands, Tag) { MostRows = MostRows };
         statement.Takes.AddRange(Takes);
         statement.Gives.AddRange(Gives);
         return statement;

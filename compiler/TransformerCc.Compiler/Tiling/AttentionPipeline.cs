@@ -40,7 +40,7 @@ internal sealed class AttentionPipeline
         _tiles = shape.Batch * (shape.KeyHeads / geometry.Heads) * _queryTiles;
         _oneBlock = mostKeys <= geometry.Block;
         long tiles = context.Bound(_tiles);
-        _allQueries = tiles <= context.Chip.Memory.AspBytes / QueryShare / geometry.QueryTileBytes ? _builder.Buffer("queries", MemorySpace.Asp, geometry.QueryTileBytes * tiles) : null;
+        _allQueries = !HeadSet.QueriesStay(attention, geometry) && tiles <= context.Chip.Memory.AspBytes / QueryShare / geometry.QueryTileBytes ? _builder.Buffer("queries", MemorySpace.Asp, geometry.QueryTileBytes * tiles) : null;
         _sets = [.. Enumerable.Range(0, geometry.Sets).Select(s => new HeadSet(context, attention, geometry, s, _allQueries))];
     }
 

@@ -31,7 +31,10 @@ internal sealed class HeadSet
     private readonly int _index;
     private readonly TileBuffer _scores, _probabilities, _state, _output, _attended;
 
-    /// <summary>The queries of all sets and tiles, or those of this set and one tile, which take turns.</summary>
+    /// <summary>
+    /// The queries of all sets and tiles, or those of this set and one tile, which take turns; neither where they are multiplied
+    /// where they lie.
+    /// </summary>
     private readonly TileBuffer? _allQueries;
     private readonly TurnBuffer? _queries;
 
@@ -48,7 +51,7 @@ internal sealed class HeadSet
     {
         (_context, _builder, _case, _geometry, _index, _allQueries) = (context, context.Builder, attention, geometry, index, allQueries);
         long rows = geometry.SetRows;
-        if (allQueries is null)
+        if (allQueries is null && !QueriesStay(attention, geometry))
         {
             string name = FormattableString.Invariant($"query{index}");
             _queries = new TurnBuffer(_builder, _builder.OrderedBuffer(name, MemorySpace.Asp, geometry.KeyStride * rows), name, Engine.Copy, Engine.Matrix);
@@ -127,14 +130,30 @@ internal sealed class HeadSet
 
     private HeadPosition Position(QueryTile tile, KeyBlock block) => new(tile.Sequence, Head(tile), block.Start);
 
+    /// <summary>
+    /// Whether queries are multiplied where they lie: rows of a head at a constant distance, which the rows of several heads that share
+    /// keys are not. A tile's result may take their place: its last values need its last scores.
+    /// </summary>
+    public static bool QueriesStay(AttentionCase attention, AttentionGeometry geometry) => geometry.Shape.Group == 1 && attention.Query.Format == geometry.Shape.Format
+        && attention.Query.InPlace(new HeadPosition(DimExpr.One, DimExpr.One, DimExpr.One), DimExpr.One, geometry.Queries) is not null;
+
+    /// <param name="head">Of the set.</param>
+    /// <param name="row">Of the head.</param>
+    private VectorTile Queries(QueryTile tile, int head, DimExpr row)
+    {
+        AttentionGeometry g = _geometry;
+        DimExpr inTile = ((HeadRows(tile) * head) + row) * g.KeyStride;
+        return _allQueries is not null ? new VectorTile(_allQueries, (tile.Index * g.QueryTileBytes) + (HeadRows(tile) * (_index * g.SetHeads * g.KeyStride)) + inTile, g.KeyStride, g.Shape.Format)
+            : _queries is not null ? new VectorTile(_queries.Buffer, inTile, g.KeyStride, g.Shape.Format)
+            : new VectorTile(_case.Query.Place.Buffer!, _case.Query.From(new HeadPosition(tile.Sequence, Head(tile) + head, tile.First + row)).Offset, _case.Query.Sequence, g.Shape.Format);
+    }
+
     /// <summary>Queries times keys.</summary>
     /// <param name="isFirst">Whether the block is the first of its tile.</param>
     public void Scores(int turn, QueryTile tile, KeyBlock block, bool isFirst)
     {
         _context.SetSource("attention/scores", _case.Node);
         AttentionGeometry g = _geometry;
-        TileBuffer queries = _allQueries ?? _queries!.Buffer;
-        DimExpr place = _allQueries is null ? DimExpr.Zero : (tile.Index * g.QueryTileBytes) + (HeadRows(tile) * (_index * g.SetHeads * g.KeyStride));
         if (isFirst)
         {
             _queries?.Begin(1);
@@ -142,7 +161,7 @@ internal sealed class HeadSet
         _keys[turn].Use(() => Products(tile, g.Block, (head, row, rows, first, arrays) =>
         {
             (ScratchOperand keys, DimExpr stride) = _keys[turn].Rows(Position(tile, block), head, block.Length);
-            _builder.MatMul(new VectorTile(queries, place + (((HeadRows(tile) * head) + row) * g.KeyStride), g.KeyStride, g.Shape.Format), keys, g.Shape.Format, stride, PanelLayout.NByK,
+            _builder.MatMul(Queries(tile, head, row), keys, g.Shape.Format, stride, PanelLayout.NByK,
                 new ScratchOperand(_scores, ((HeadRows(tile) * head) + row) * g.ScoreStride), g.ScoreStride, rows, g.Shape.Width, block.Length, AccumulateMode.Init, arrays, first);
         }));
         _builder.Give(_scored);

@@ -20,9 +20,18 @@ internal sealed class LinearLowering
     private readonly RowRegionLowering _region;
     private readonly TilingContext _context;
     private readonly LinearGroup _group;
-    private readonly PanelProducts _products;
-    private readonly Part[] _parts;
-    private readonly Tile? _gated;
+    private PanelProducts? _products;
+    private Part[] _parts = [];
+
+    /// <summary>The copy of the operand in the matrix engine's format, where it needs one.</summary>
+    private Tile? _converted;
+    private Tile? _gated;
+
+    /// <summary>Strips whose operands come one after the other; none where the whole tile's are there.</summary>
+    private RowStrip[] _begun = [];
+
+    /// <summary>The step whose epilogue comes last, with its accumulators; none where it is in a loop.</summary>
+    private (Block[] Blocks, TileBuffer[] Accumulators)? _last;
 
     /// <summary>A linear of the group, ready to be multiplied block by block.</summary>
     /// <param name="Result">Null where a gate takes it from the accumulators.</param>
@@ -32,28 +41,52 @@ internal sealed class LinearLowering
     /// <summary>A block of columns of a part.</summary>
     private readonly record struct Block(int Part, long First, long Width, List<WeightPanel> Panels);
 
-    private LinearLowering(RowRegionLowering region, LinearGroup group)
+    public LinearLowering(RowRegionLowering region, LinearGroup group) => (_region, _context, _group) = (region, region.Context, group);
+
+    /// <summary>Whether the last epilogue takes all rows at once: what looks for the best element of a row does.</summary>
+    public bool EndsAsWhole => _group.Extremes.Count > 0;
+
+    /// <summary>Brings the operands of the rows at hand.</summary>
+    /// <param name="strips">All strips, where those rows are one of them.</param>
+    public void Begin(RowStrip[] strips)
     {
-        (_region, _context, _group) = (region, region.Context, group);
-        (Node Node, RowForm Form) first = group.Linears[0];
-        _products = new PanelProducts(_context, region.UseForMatrix(first.Node, first.Form, 0), region.Rows, region.TileRows);
-        _parts = [.. group.Linears.Select(m =>
+        (Node Node, RowForm Form) first = _group.Linears[0];
+        _context.SetSource(first.Node.Op.Name, first.Node);
+        if (_products is not null)
+        {
+            Convert();
+            return;
+        }
+        _begun = strips;
+        Tile x = _region.UseForMatrix(first.Node, first.Form, 0, out bool isNewCopy);
+        _converted = isNewCopy ? x : null;
+        Convert();
+        _products = new PanelProducts(_context, x, _region.TileRows);
+        _parts = [.. _group.Linears.Select(m =>
         {
             var linear = (Linear)m.Node.Op;
-            VectorTile? bias = linear.HasBias ? region.Operand(m.Node, m.Form, 2) : null;
+            VectorTile? bias = linear.HasBias ? _region.Operand(m.Node, m.Form, 2) : null;
             int? residual = linear.HasResidual ? linear.HasBias ? 3 : 2 : null;
-            VectorTile? added = residual is { } r ? region.Operand(m.Node, m.Form, r) : null;
-            Tile? result = group.Gate is not null ? null : residual is { } over ? region.DefineOver(m.Node, m.Form, over) : region.Define(m.Node, m.Form);
+            VectorTile? added = residual is { } r ? _region.Operand(m.Node, m.Form, r) : null;
+            Tile? result = _group.Gate is not null ? null : residual is { } over ? _region.DefineOver(m.Node, m.Form, over) : _region.DefineWhole(m.Node, m.Form);
             PanelGeometry geometry = PanelGeometry.Of(_context, Matrix(m.Node, linear));
-            BlockExtremes? extreme = group.Extremes.TryGetValue(m.Node, out (Node Node, RowForm Form) index) ? new BlockExtremes(region, index.Node, index.Form, geometry) : null;
+            BlockExtremes? extreme = _group.Extremes.TryGetValue(m.Node, out (Node Node, RowForm Form) index) ? new BlockExtremes(_region, index.Node, index.Form, geometry) : null;
             return new Part(m.Node, linear, geometry, bias, added, result, extreme);
         })];
-        _gated = group.Gate is { } gate ? region.Define(gate.Node, gate.Form) : null;
+        _gated = _group.Gate is { } gate ? _region.DefineWhole(gate.Node, gate.Form) : null;
     }
 
-    public static void Lower(RowRegionLowering region, LinearGroup group) => new LinearLowering(region, group).Lower();
+    private void Convert()
+    {
+        if (_converted is not null)
+        {
+            _region.Convert(_group.Linears[0].Node, _group.Linears[0].Form, 0, _converted);
+        }
+    }
 
-    private void Lower()
+    /// <summary>All but the last epilogue.</summary>
+    /// <param name="strips">Strips in which what follows goes on.</param>
+    public void Lower(RowStrip[] strips)
     {
         // Two steps take turns, so that the accumulators of one are read out while the next is computed.
         List<Block[]> steps = Steps();
@@ -69,18 +102,25 @@ internal sealed class LinearLowering
                 {
                     for (int i = from; i < from + body; i++)
                     {
-                        Step(steps[i], accumulators[i % 2], steps[i + body], index, columns);
+                        Products(steps[i], accumulators[i % 2], steps[i + body], index, [], []);
+                        Epilogue(steps[i], accumulators[i % 2], index * columns, null);
                     }
                 });
                 s += body * count;
                 continue;
             }
-            Step(steps[s], accumulators[s % accumulators.Length], null, DimExpr.Zero, 0);
+            TileBuffer[] sums = accumulators[s % accumulators.Length];
+            bool isLast = s == steps.Count - 1;
+            Products(steps[s], sums, null, DimExpr.Zero, s == 0 ? _begun : [], isLast ? strips : []);
+            if (isLast)
+            {
+                _last = (steps[s], sums);
+            }
+            else
+            {
+                Epilogue(steps[s], sums, DimExpr.Zero, null);
+            }
             s++;
-        }
-        foreach (Part part in _parts)
-        {
-            part.Extreme?.Finish();
         }
     }
 
@@ -162,66 +202,102 @@ internal sealed class LinearLowering
         return distances is [var one] ? one : null;
     }
 
-    /// <param name="next">The step of the next iteration of a loop; null outside loops.</param>
-    /// <param name="columns">Columns from an iteration to the next.</param>
-    private void Step(Block[] blocks, TileBuffer[] accumulators, Block[]? next, DimExpr iteration, long columns)
+    /// <summary>The last epilogue of some rows.</summary>
+    public void End(RowStrip strip)
     {
-        BlockProduct[] products = [.. blocks.Select((b, i) =>
+        if (_last is var (blocks, accumulators))
         {
-            DimExpr shift = next is null ? DimExpr.Zero : iteration * Distance(blocks, next)!.Value;
-            return new BlockProduct(_parts[b.Part].Geometry, b.Panels, b.Width, accumulators[i], shift, new DebugSource("linear", _parts[b.Part].Node));
-        })];
-        if (_group.Gate is not null)
+            Epilogue(blocks, accumulators, DimExpr.Zero, strip);
+        }
+        foreach (Part part in _parts)
         {
-            foreach (BlockProduct product in products)
+            part.Extreme?.Finish();
+        }
+    }
+
+    /// <param name="next">The step of the next iteration of a loop; null outside loops.</param>
+    /// <param name="first">Strips that are there one after the other.</param>
+    /// <param name="last">Strips that are wanted one after the other.</param>
+    private void Products(Block[] blocks, TileBuffer[] accumulators, Block[]? next, DimExpr iteration, RowStrip[] first, RowStrip[] last)
+    {
+        DimExpr shift = next is null ? DimExpr.Zero : iteration * Distance(blocks, next)!.Value;
+        BlockProduct[] products = [.. blocks.Select((b, i) => new BlockProduct(_parts[b.Part].Geometry, b.Panels, b.Width, accumulators[i], shift, new DebugSource("linear", _parts[b.Part].Node)))];
+        var slots = new Dictionary<WeightPanel, TileBuffer>();
+        // A gate and its up come one after the other; blocks of several linears share the arrays.
+        BlockProduct[][] groups = _group.Gate is null ? [products] : [.. products.Select(p => new[] { p })];
+        int panels = blocks.Max(b => b.Panels.Count);
+        if (first.Length > 0 && Count(blocks) <= _context.Ring.Length / 2)
+        {
+            // Each strip goes through all panels, which stay in the ring until the last one is through.
+            foreach (RowStrip strip in first)
             {
-                _products.Multiply([product]);
+                foreach (BlockProduct[] group in groups)
+                {
+                    _products!.Multiply(group, strip, slots, 0, panels);
+                }
+            }
+            return;
+        }
+        for (int g = 0; g < groups.Length; g++)
+        {
+            // The last panel decides when a strip is done.
+            bool inStrips = last.Length > 0 && g == groups.Length - 1;
+            _products!.Multiply(groups[g], _region.WholeTile, slots, 0, inStrips ? panels - 1 : panels);
+            foreach (RowStrip strip in inStrips ? last : [])
+            {
+                _products.Multiply(groups[g], strip, slots, panels - 1, panels);
             }
         }
-        else
-        {
-            _products.Multiply(products);
-        }
+    }
+
+    /// <param name="column">Column of the first block of a loop's iteration.</param>
+    /// <param name="strip">Null for the whole tile.</param>
+    private void Epilogue(Block[] blocks, TileBuffer[] accumulators, DimExpr column, RowStrip? strip)
+    {
+        RowStrip rows = strip ?? _region.WholeTile;
         for (int i = 0; i < blocks.Length; i++)
         {
             Part part = _parts[blocks[i].Part];
             _context.SetSource("linear/epilogue", part.Node);
-            Epilogue(part, Sum(part, accumulators[i]), blocks[i].First + (iteration * columns), blocks[i].Width);
-            part.Extreme?.Add(part.Result!.Operand(blocks[i].First + (iteration * columns)), (blocks[i].First / part.Geometry.Columns) + (iteration * (columns / part.Geometry.Columns)), blocks[i].Width);
+            Epilogue(part, Sum(part, accumulators[i], rows), blocks[i].First + column, blocks[i].Width, rows);
+            part.Extreme?.Add(part.Result!.Operand(blocks[i].First + column), (blocks[i].First / part.Geometry.Columns) + DimExpr.FloorDiv(column, part.Geometry.Columns), blocks[i].Width);
         }
         if (_group.Gate is { } gate)
         {
             _context.SetSource("gated", gate.Node);
-            _region.Builder.Gated(((Gated)gate.Node.Op).Activation, _gated!.Operand(blocks[0].First + (iteration * columns)), Sum(_parts[0], accumulators[0]), Sum(_parts[1], accumulators[1]), _region.Rows, blocks[0].Width);
+            _region.Builder.Gated(((Gated)gate.Node.Op).Activation, Of(_gated!.Operand(blocks[0].First + column), rows), Sum(_parts[0], accumulators[0], rows), Sum(_parts[1], accumulators[1], rows), rows.Rows, blocks[0].Width);
         }
     }
 
-    private static VectorTile Sum(Part part, TileBuffer accumulator) => new(accumulator, DimExpr.Zero, part.Geometry.AccumulatorStride, ElementType.F32);
+    /// <summary>The rows of a strip.</summary>
+    private static VectorTile Of(VectorTile tile, RowStrip strip) => strip.First.Is(0) ? tile : tile with { Offset = tile.Offset + (strip.First * tile.RowStride) };
+
+    private static VectorTile Sum(Part part, TileBuffer accumulator, RowStrip rows) => Of(new VectorTile(accumulator, DimExpr.Zero, part.Geometry.AccumulatorStride, ElementType.F32), rows);
 
     /// <param name="first">First column.</param>
-    private void Epilogue(Part part, VectorTile sum, DimExpr first, long columns)
+    private void Epilogue(Part part, VectorTile sum, DimExpr first, long columns, RowStrip rows)
     {
         var steps = new List<Action<VectorTile>>();
         if (part.Bias is { } bias)
         {
-            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, Shifted(bias, first), _region.Rows, columns));
+            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, Of(Shifted(bias, first), rows), rows.Rows, columns));
         }
         if (part.Linear.Activation is { } activation)
         {
-            steps.Add(dst => _region.Builder.Unary(activation, dst, sum, _region.Rows, columns));
+            steps.Add(dst => _region.Builder.Unary(activation, dst, sum, rows.Rows, columns));
         }
         if (part.Residual is { } residual)
         {
-            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, Shifted(residual, first), _region.Rows, columns));
+            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, Of(Shifted(residual, first), rows), rows.Rows, columns));
         }
         if (steps.Count == 0 && part.Result is not null)
         {
-            steps.Add(dst => _region.Builder.Unary(UnaryOp.Copy, dst, sum, _region.Rows, columns));
+            steps.Add(dst => _region.Builder.Unary(UnaryOp.Copy, dst, sum, rows.Rows, columns));
         }
         // All but the last step stay in the accumulators; so does the last where a gate takes it from there.
         for (int i = 0; i < steps.Count; i++)
         {
-            steps[i](i == steps.Count - 1 && part.Result is { } result ? result.Operand(first) : sum);
+            steps[i](i == steps.Count - 1 && part.Result is { } result ? Of(result.Operand(first), rows) : sum);
         }
     }
 

@@ -11,15 +11,15 @@ namespace TransformerCc.Compiler.Tiling;
 /// <summary>What each operator does with one tile of rows.</summary>
 internal static class RowOperators
 {
+    /// <summary>Rows of a gather that is one of several, and how many there are at most.</summary>
+    private const int GatheredRows = 32, MaxGathers = 8;
+
     public static void Lower(RowRegionLowering region, Node node, RowForm form)
     {
         TileBuilder builder = region.Builder;
         VectorTile Input(int i) => region.Operand(node, form, i);
         switch (node.Op)
         {
-            case Linear:
-                LinearLowering.Lower(region, region.Group(node));
-                break;
             case Unary unary:
                 {
                     VectorTile x = Input(0);
@@ -142,8 +142,13 @@ internal static class RowOperators
         // Single columns are packed, so the tile of indices is the list that the gather reads.
         Tile indices = region.Use(node, form, 1);
         DimExpr rowBytes = form.Columns.ConstantValue is { } columns ? format.RowBytes(columns) : form.Columns * table.Type.Size();
-        region.Builder.Gather(region.Define(node, form).Operand(), new StridedDram(table, DimExpr.Zero, new Extent3(DimExpr.Zero, rowBytes, DimExpr.Zero)),
-            node.Inputs[0].Type.Shape[0], new ScratchOperand(indices.Buffer, indices.Offset), indices.Format, region.Rows, form.Columns, format);
+        VectorTile result = region.Define(node, form).Operand();
+        // Transfers share the bandwidth evenly with those of the weights: several of them get more of it than one.
+        foreach (RowStrip part in region.Cut(GatheredRows, MaxGathers))
+        {
+            region.Builder.Gather(result with { Offset = result.Offset + (part.First * result.RowStride) }, new StridedDram(table, DimExpr.Zero, new Extent3(DimExpr.Zero, rowBytes, DimExpr.Zero)),
+                node.Inputs[0].Type.Shape[0], new ScratchOperand(indices.Buffer, indices.Offset + (part.First * indices.RowStride)), indices.Format, part.Rows, form.Columns, format);
+        }
     }
 
     private static void LowerSlice(RowRegionLowering region, Node node, RowForm form, Slice slice)

@@ -11,10 +11,18 @@ namespace TransformerCc.Compiler.Tiling;
 /// Builds the loop over the row tiles of a region: loads what comes from outside, lowers each operator on its tile,
 /// stores what is read outside.
 /// </summary>
+/// <remarks>
+/// Where vector work stands between two linears, a large tile goes through it in strips of rows: while the arrays multiply the last
+/// block of a strip, the vector engine brings the strip before through epilogue, norm and conversion, and the next linear begins
+/// with that one.
+/// </remarks>
 internal sealed class RowRegionLowering
 {
     /// <summary>Bytes of program memory from which on the first tile of a loop has code of its own.</summary>
     private const long LargeProgram = 1 << 20;
+
+    /// <summary>Rows that a strip has at least: with fewer, the arrays would wait for weights. And strips of a tile at most: each is code of its own.</summary>
+    private const int LeastStripRows = 64, MaxStrips = 8;
 
     private readonly TilingContext _context;
     private readonly RowRegion _region;
@@ -30,6 +38,11 @@ internal sealed class RowRegionLowering
     /// <summary>Operands of which each tile brings the rows of the next, as soon as its own are used.</summary>
     private readonly Dictionary<(Value, DimExpr), (Tile Tile, Node Reader)> _ahead = [];
     private DimExpr[] _position = [];
+    private RowStrip[]? _strips;
+
+
+    /// <summary>The rows at hand: a strip, or all of the tile.</summary>
+    private RowStrip _strip = new(DimExpr.Zero, DimExpr.Zero, 0);
 
     private RowRegionLowering(TilingContext context, RowRegion region, int tileRows, bool bringsAhead)
     {
@@ -46,8 +59,14 @@ internal sealed class RowRegionLowering
     /// <summary>Rows of a full tile.</summary>
     public int TileRows { get; }
 
-    /// <summary>Rows of the current tile.</summary>
-    public DimExpr Rows { get; private set; } = DimExpr.Zero;
+    /// <summary>All rows of the tile.</summary>
+    public RowStrip WholeTile { get; private set; } = new(DimExpr.Zero, DimExpr.Zero, 0);
+
+    /// <summary>Rows at hand.</summary>
+    public DimExpr Rows => _strip.Rows;
+
+    /// <summary>Parts of the rows at hand, counted from the first of those.</summary>
+    public RowStrip[] Cut(int leastRows, int most) => (_strip with { First = DimExpr.Zero }).Cut(Builder, leastRows, most);
 
     public TileBuilder Builder => _context.Builder;
 
@@ -137,26 +156,62 @@ internal sealed class RowRegionLowering
     private void LowerTile(DimExpr[] position, DimExpr length)
     {
         // Nothing of another tile is here, but what is the same for all rows.
-        (_position, Rows) = (position, length);
+        _position = position;
+        _strip = WholeTile = new RowStrip(DimExpr.Zero, length, TileRows);
         _tiles.Clear();
         _matrixTiles.Clear();
         foreach (var key in _loaded.Keys.Where(k => k.Item2 != RowOperandKind.Invariant).ToList())
         {
             _loaded.Remove(key);
         }
-        foreach ((Node node, RowForm form) in _region.Members)
+        _strips = null;
+        LinearLowering? before = null;
+        var between = new List<(Node Node, RowForm Form)>();
+        foreach ((Node Node, RowForm Form) member in _region.Members)
         {
-            if (!IsLowered(node))
+            if (member.Node.Op is Linear && !IsLowered(member.Node))
             {
-                _context.SetSource(node.Op.Name, node);
-                RowOperators.Lower(this, node, form);
+                var linear = new LinearLowering(this, _linears[member.Node]);
+                bool hasWork = between.Exists(m => m.Node.Op is not Linear && !IsLowered(m.Node)) && TileRows >= 2 * LeastStripRows;
+                RowStrip[] strips = hasWork ? _strips ??= WholeTile.Cut(Builder, LeastStripRows, MaxStrips) : [];
+                LowerBetween(before, between, linear, strips);
+                before = linear;
+                between.Clear();
             }
+            between.Add(member);
+        }
+        // Half of the last epilogue is done beside the last products.
+        LowerBetween(before, between, null, before is not null && TileRows >= 2 * LeastStripRows ? WholeTile.Cut(Builder, LeastStripRows, 2) : []);
+        OwnParts();
+    }
+
+    /// <summary>A linear but for the last epilogue, what stands between it and the next, and what the next begins with.</summary>
+    private void LowerBetween(LinearLowering? before, List<(Node Node, RowForm Form)> between, LinearLowering? after, RowStrip[] strips)
+    {
+        strips = before is { EndsAsWhole: true } ? [] : strips;
+        before?.Lower(strips);
+        foreach (RowStrip strip in strips.Length == 0 ? [WholeTile] : strips)
+        {
+            (_strip, Builder.MostRows) = (strip, strips.Length == 0 ? 0 : strip.MostRows);
+            before?.End(strip);
+            foreach ((Node node, RowForm form) in between)
+            {
+                if (node.Op is not Linear && !IsLowered(node))
+                {
+                    _context.SetSource(node.Op.Name, node);
+                    RowOperators.Lower(this, node, form);
+                }
+            }
+            after?.Begin(strips);
+        }
+        (_strip, Builder.MostRows) = (WholeTile, 0);
+        foreach ((Node node, RowForm form) in between)
+        {
             foreach (Value result in node.Outputs)
             {
                 StoreResult(node, form, result);
             }
         }
-        OwnParts();
     }
 
     /// <summary>Tiles have rows of their own of everything that is not repeated along any rows.</summary>
@@ -168,14 +223,15 @@ internal sealed class RowRegionLowering
         }
     }
 
-    /// <summary>What is computed together with a linear.</summary>
-    public LinearGroup Group(Node linear) => _linears[linear];
-
     /// <summary>Whether a node's results are here already: it belongs to a group of linears that has been lowered.</summary>
     private bool IsLowered(Node node) => (node.Op is Linear && _linears[node].Linears[0].Node != node) || _linears.Values.Any(g => g.Computes(node));
 
-    /// <summary>The tile of an operand: produced here, or loaded.</summary>
-    public Tile Use(Node node, RowForm form, int operand)
+    /// <summary>The tile of an operand, from the rows at hand on: produced here, or loaded.</summary>
+    public Tile Use(Node node, RowForm form, int operand) => AtHand(Whole(node, form, operand));
+
+    private Tile AtHand(Tile tile) => _strip.First.Is(0) ? tile : tile with { Offset = tile.Offset + (_strip.First * tile.RowStride) };
+
+    private Tile Whole(Node node, RowForm form, int operand)
     {
         Value value = node.Inputs[operand];
         RowOperand o = form.Operands[operand];
@@ -197,36 +253,46 @@ internal sealed class RowRegionLowering
         return tile.Operand(repeatColumn: form.Operands[operand].Columns.Is(1) && !form.Columns.Is(1));
     }
 
-    /// <summary>An input in the format and alignment of the matrix engine.</summary>
-    public Tile UseForMatrix(Node node, RowForm form, int operand)
+    /// <summary>An input in the format and alignment of the matrix engine; a new copy has room for the whole tile, and <see cref="Convert"/> fills it.</summary>
+    public Tile UseForMatrix(Node node, RowForm form, int operand, out bool isNewCopy)
     {
-        Tile tile = Use(node, form, operand);
+        Tile tile = Whole(node, form, operand);
         ElementType format = _context.Storage.MatrixFormat;
-        if (tile.Format == format && tile.RowStride % Lines.Bytes == 0)
+        bool isReady = tile.Format == format && tile.RowStride % Lines.Bytes == 0;
+        isNewCopy = !isReady && !_matrixTiles.ContainsKey(tile);
+        if (!isNewCopy)
         {
-            return tile;
+            return isReady ? tile : _matrixTiles[tile];
         }
-        if (!_matrixTiles.TryGetValue(tile, out Tile? converted))
-        {
-            long stride = Lines.RoundUp(_context.Bound(tile.Columns) * format.Size());
-            converted = new Tile(Builder.Buffer("operand", MemorySpace.Asp, stride * TileRows), stride, format, tile.Columns, DimExpr.Zero);
-            Builder.Unary(Isa.Instructions.UnaryOp.Copy, converted.Operand(), tile.Operand(), Rows, tile.Columns);
-            _matrixTiles[tile] = converted;
-        }
-        return converted;
+        long stride = Lines.RoundUp(_context.Bound(tile.Columns) * format.Size());
+        return _matrixTiles[tile] = new Tile(Builder.Buffer("operand", MemorySpace.Asp, stride * TileRows), stride, format, tile.Columns, DimExpr.Zero);
     }
 
-    /// <summary>A tile for a result of the node: its part of a resident value, or a buffer.</summary>
-    public Tile Define(Node node, RowForm form, int output = 0)
+    /// <summary>Copies an input for the matrix engine.</summary>
+    public void Convert(Node node, RowForm form, int operand, Tile converted)
+    {
+        Tile tile = Use(node, form, operand);
+        Builder.Unary(Isa.Instructions.UnaryOp.Copy, AtHand(converted).Operand(), tile.Operand(), Rows, tile.Columns);
+    }
+
+    /// <summary>A tile for a result of the node, from the rows at hand on: its part of a resident value, or a buffer.</summary>
+    public Tile Define(Node node, RowForm form, int output = 0) => AtHand(DefineWhole(node, form, output));
+
+    /// <summary>The tile for all rows of a result, which is made with the first strip.</summary>
+    public Tile DefineWhole(Node node, RowForm form, int output = 0)
     {
         Value result = node.Outputs[output];
+        if (!_strip.First.Is(0))
+        {
+            return _tiles[ValueStorage.Root(result)];
+        }
         Tile tile = (_context.Storage.Resident(result) is { } place ? InPlace(place, form.Columns, Flat()) : null) ?? NewTile(result.Name, form.Columns, _context.Storage.Format(result));
         _tiles[ValueStorage.Root(result)] = tile;
         return tile;
     }
 
     /// <summary>
-    /// A tile for a result that is computed element by element from an operand: the operand's own memory, where nothing reads
+    /// A tile for all rows of a result that is computed element by element from an operand: the operand's own memory, where nothing reads
     /// it any more and it is laid out alike.
     /// </summary>
     public Tile DefineOver(Node node, RowForm form, int operand)
@@ -238,14 +304,14 @@ internal sealed class RowRegionLowering
         if (node.Op is Linear)
         {
             // Blocks of a group's linears are computed in an order of their own.
-            others = others.Concat(Group(node).Linears.Select(m => m.Node).Where(n => n != node));
+            others = others.Concat(_linears[node].Linears.Select(m => m.Node).Where(n => n != node));
         }
         bool isRead = node.Inputs.Where((_, i) => i != operand).Concat(others.SelectMany(n => n.Inputs)).Any(v => ValueStorage.Root(v) == value);
         bool mayOverwrite = o.Kind == RowOperandKind.Full && o.Columns == form.Columns && !isRead && _context.Storage.Resident(value) is null && _context.Storage.Resident(result) is null;
-        Tile? tile = mayOverwrite ? Use(node, form, operand) : null;
+        Tile? tile = mayOverwrite ? Whole(node, form, operand) : null;
         if (tile is null || tile.Format != _context.Storage.Format(result))
         {
-            return Define(node, form);
+            return DefineWhole(node, form);
         }
         // Its copy for the matrix engine is of the operand.
         _matrixTiles.Remove(tile);
@@ -268,7 +334,7 @@ internal sealed class RowRegionLowering
     }
 
     private Tile LoadFull(Value value, DimExpr columns) =>
-        _ahead.TryGetValue((ValueStorage.Root(value), columns), out (Tile Tile, Node) ahead) ? ahead.Tile : LoadRows(value, columns, TileRows, Rows, Flat(), 1);
+        _ahead.TryGetValue((ValueStorage.Root(value), columns), out (Tile Tile, Node) ahead) ? ahead.Tile : LoadRows(value, columns, TileRows, WholeTile.Rows, Flat(), 1);
 
     private Tile LoadPartial(Value value, RowOperand operand)
     {
@@ -283,7 +349,7 @@ internal sealed class RowRegionLowering
             }
         }
         bool repeats = operand.Repeated[_groups[^1].Axis];
-        return LoadRows(value, operand.Columns, repeats ? 1 : TileRows, repeats ? DimExpr.One : Rows, offset, repeats ? 0 : 1, isPartial: true);
+        return LoadRows(value, operand.Columns, repeats ? 1 : TileRows, repeats ? DimExpr.One : WholeTile.Rows, offset, repeats ? 0 : 1, isPartial: true);
     }
 
     /// <summary>The number of the tile's first row in the whole region.</summary>
@@ -312,7 +378,8 @@ internal sealed class RowRegionLowering
         }
         int size = place.Format.Size();
         long stride = TilingContext.RowStride(_context.Bound(columns), place.Format);
-        var tile = new Tile(Builder.Buffer(value.Name, MemorySpace.Asp, stride * capacity), stride, place.Format, columns, DimExpr.Zero);
+        TileBuffer buffer = stepsPerRow == 0 && !isPartial ? Builder.LastingBuffer(value.Name, MemorySpace.Asp, stride) : Builder.Buffer(value.Name, MemorySpace.Asp, stride * capacity);
+        var tile = new Tile(buffer, stride, place.Format, columns, DimExpr.Zero);
         place.Rows(firstRow * columns * size, columns * size).Read(Builder, tile.Box(), new Extent3(DimExpr.One, rows, columns));
         return tile with { RowStride = stepsPerRow * stride };
     }
@@ -348,7 +415,7 @@ internal sealed class RowRegionLowering
         }
         int size = place.Format.Size();
         _context.SetSource($"{node.Op.Name}/store", node);
-        place.Rows(Flat() * form.Columns * size, form.Columns * size).Write(Builder, tile.Box(), new Extent3(DimExpr.One, Rows, form.Columns));
+        place.Rows(Flat() * form.Columns * size, form.Columns * size).Write(Builder, tile.Box(), new Extent3(DimExpr.One, WholeTile.Rows, form.Columns));
     }
 
     private static (Value, RowOperandKind, DimExpr, EquatableArray<bool>) Key(Value value, RowOperand operand) =>

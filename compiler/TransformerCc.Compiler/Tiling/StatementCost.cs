@@ -11,7 +11,7 @@ using TransformerCc.Isa.Tensors;
 namespace TransformerCc.Compiler.Tiling;
 
 /// <summary>Columns of a buffer that a statement reads or writes.</summary>
-internal readonly record struct BufferAccess(TileBuffer Buffer, AccessedColumns Columns, bool Writes);
+internal readonly record struct BufferAccess(TileBuffer Buffer, AccessedPart Columns, bool Writes);
 
 /// <summary>
 /// What a statement costs where its lengths have values: that of the instruction it becomes, by the formulas that the
@@ -41,7 +41,7 @@ internal sealed class StatementCost
             {
                 lengths.Add(length);
             }
-            if (buffer is not null && new BufferAccess(buffer, AccessedColumns.Of(statement, operand), TileStatement.IsWritten(operand.Name)) is var access && !buffers.Contains(access))
+            if (buffer is not null && new BufferAccess(buffer, AccessedPart.Of(statement, operand), TileStatement.IsWritten(operand.Name)) is var access && !buffers.Contains(access))
             {
                 buffers.Add(access);
             }

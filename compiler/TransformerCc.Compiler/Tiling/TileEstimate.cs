@@ -144,7 +144,7 @@ internal sealed class TileEstimate
         {
             foreach (BufferClock clock in Clocks(access.Buffer))
             {
-                if (!clock.Columns.AreApartFrom(access.Columns))
+                if (!clock.Columns.IsApartFrom(access.Columns))
                 {
                     ready = double.Max(ready, clock.Free(engine, access.Writes));
                     weights = double.Max(weights, clock.Written(Engine.WeightDma));
@@ -249,9 +249,9 @@ internal sealed class TileEstimate
     }
 
     /// <summary>When the engines have done with columns of a buffer; a channel hands them on to another engine.</summary>
-    private sealed class BufferClock(AccessedColumns columns)
+    private sealed class BufferClock(AccessedPart columns)
     {
-        public AccessedColumns Columns => columns;
+        public AccessedPart Columns => columns;
 
         private readonly double[] _written = Never(), _used = Never();
 
