@@ -12,7 +12,7 @@ namespace TransformerCc.Compiler.Tiling;
 internal static class RowOperators
 {
     /// <summary>Rows of a gather that is one of several, and how many there are at most.</summary>
-    private const int GatheredRows = 32, MaxGathers = 8;
+    private const int GatheredRows = 32, MaxGathers = 4;
 
     public static void Lower(RowRegionLowering region, Node node, RowForm form)
     {

@@ -24,6 +24,12 @@ internal sealed class RowRegionLowering
     /// <summary>Rows that a strip has at least: with fewer, the arrays would wait for weights. And strips of a tile at most: each is code of its own.</summary>
     private const int LeastStripRows = 64, MaxStrips = 8;
 
+    /// <summary>
+    /// Strips at the end of a region: more products than this in the queue of the arrays keep the sequencer from the loads of the
+    /// next layer's weights.
+    /// </summary>
+    private const int LastStrips = 2;
+
     private readonly TilingContext _context;
     private readonly RowRegion _region;
     private readonly Dictionary<Value, Tile> _tiles = [];
@@ -180,8 +186,8 @@ internal sealed class RowRegionLowering
             }
             between.Add(member);
         }
-        // Half of the last epilogue is done beside the last products.
-        LowerBetween(before, between, null, before is not null && TileRows >= 2 * LeastStripRows ? WholeTile.Cut(Builder, LeastStripRows, 2) : []);
+        // Most of the last epilogue is done beside the last products.
+        LowerBetween(before, between, null, before is not null && TileRows >= 2 * LeastStripRows ? WholeTile.Cut(Builder, LeastStripRows, LastStrips) : []);
         OwnParts();
     }
 
