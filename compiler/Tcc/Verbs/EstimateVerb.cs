@@ -62,6 +62,12 @@ internal static class EstimateVerb
                 {
                     report = TimingModel.Run(image, chip, set.Read(parse), name);
                 }
+                if (report.DramNeeded > chip.Memory.DramBytes)
+                {
+                    Diagnostic warning = Diagnostic.Warning("TCC7014", FormattableString.Invariant($"weights and tensors take {report.DramNeeded} bytes of DRAM, {chip.Name} has {chip.Memory.DramBytes}: this is the time of a chip with more"), path, "a run of these sizes is refused");
+                    tool.Report([warning]);
+                    diagnostics.Add(warning);
+                }
                 var document = EstimateDocument.Of(path, chip, report, [.. diagnostics.Select(DiagnosticDocument.Of)]);
                 if (parse.GetValue(json))
                 {

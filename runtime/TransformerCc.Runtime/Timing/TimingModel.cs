@@ -49,6 +49,7 @@ public static class TimingModel
             [.. recorder.Sources.Select(s => Source(image, s.Tag, s.Work, chip.Power)).OrderByDescending(s => s.DramCharge).ThenByDescending(s => s.Matrix)])
         {
             EntryPoint = entry.Name,
+            DramNeeded = dram.Segments.Sum(s => s.Length),
             Bound = image.Work.IsEmpty ? null : image.Work.Aggregate(Roofline.Zero, (sum, w) => sum.Plus(Roofline.Of(w, chip, symbols))),
             Nodes = NodeTime.Of(image.Work, recorder.Sources.Select(s => (Debug(image, s.Tag), s.Work.Elapsed)), chip, symbols),
             Waits = [.. recorder.Waits.GroupBy(w => (w.Key.Engine, Debug(image, w.Key.Tag).Operation, Node: NodeTime.NameOf(Debug(image, w.Key.Tag).Node, Debug(image, w.Key.Tag).Source), w.Key.Cause, w.Key.From))

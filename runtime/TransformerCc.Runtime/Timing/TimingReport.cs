@@ -27,6 +27,9 @@ public sealed record TimingReport(
 
     /// <summary>Positions appended to the caches of all sequences together; null for a model without caches.</summary>
     public long? Tokens { get; init; }
+
+    /// <summary>Bytes of weights and tensors at these sizes; more than the chip's DRAM where the time is one of a chip with more.</summary>
+    public required long DramNeeded { get; init; }
 }
 
 /// <param name="Busy">Cycles in which it worked; of the matrix engine in units of all arrays.</param>

@@ -157,6 +157,17 @@ public sealed class WholePathTests : IDisposable
         Compile("adder.bin", "--chip", At("chip.json"));
     }
 
+    /// <summary>What-if has no end at the chip's DRAM, but nobody shall take such a time for that of a chip that exists.</summary>
+    [Fact]
+    public void A_time_is_that_of_a_chip_with_more_memory_where_the_model_does_not_fit()
+    {
+        File.WriteAllText(At("small.json"), ToolRun.Good("chips", "tx1").Output.Replace("\"dramBytes\": 17179869184", "\"dramBytes\": 1048576", StringComparison.Ordinal));
+        ToolRun run = ToolRun.Good("estimate", TestData.AdderModel, "--chip", At("small.json"), "--set", "batch=1024", "length=32", "--json");
+        Assert.Contains("warning TCC7014", run.Error, StringComparison.Ordinal);
+        Assert.Contains(run.Json().GetProperty("diagnostics").EnumerateArray(), d => d.GetProperty("code").GetString() == "TCC7014");
+        Assert.DoesNotContain("TCC7014", ToolRun.Good("estimate", TestData.AdderModel, "--set", "batch=1", "length=8").Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("md", "mm")]
     [InlineData("json", "\"mnemonic\"")]
