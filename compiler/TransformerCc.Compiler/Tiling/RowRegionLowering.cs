@@ -46,7 +46,6 @@ internal sealed class RowRegionLowering
     private DimExpr[] _position = [];
     private RowStrip[]? _strips;
 
-
     /// <summary>The rows at hand: a strip, or all of the tile.</summary>
     private RowStrip _strip = new(DimExpr.Zero, DimExpr.Zero, 0);
 

@@ -15,8 +15,8 @@ namespace TransformerCc.Isa.Costs;
 /// <param name="Reduces">Whether rows are reduced.</param>
 /// <remarks>
 /// vonline: scale and maximum, then exp(x − new) and its sum; exp(m − new) once a row. vsoftmax: maximum, then exp and sum, then e / s,
-/// a division for each element. vfinish: a division for each element. vnorm: the sums (layer: mean, then variance; rms: squares),
-/// then the result, a product; divisions by the width, a root and its reciprocal once a row.
+/// a division for each element. vfinish: a division for each element. vnorm: the sums (layer: mean and variance; rms: squares), then
+/// the result, a product: two passes by the machine's timing rules for both, a row being at hand once it was read; divisions by the width, a root and its reciprocal once a row.
 /// vrope: a product and a fused one for each element with tables, no sine. vgated: the activation, the product follows it in the pipeline.
 /// A function of <see cref="UnaryOp"/>, a division, a remainder or a power is one function of these lanes, whatever polynomial defines its bits.
 /// </remarks>
@@ -47,8 +47,7 @@ public readonly record struct VectorWork(double Simple, double Special, bool Red
             VectorIota i => Pass(Elements(i.Rows, i.Columns, registers), special: false),
             VectorReduce i => new(Elements(i.Rows, i.Columns, registers), i.Op == ReduceOp.Mean ? Count(i.Rows, registers) : 0, true),
             VectorScan i => new(2 * Elements(i.Rows, i.Columns, registers), 0, true),
-            VectorNorm i when i.Kind == NormKind.Layer => new(3 * Elements(i.Rows, i.Columns, registers), 4 * Count(i.Rows, registers), true),
-            VectorNorm i => new(2 * Elements(i.Rows, i.Columns, registers), 3 * Count(i.Rows, registers), true),
+            VectorNorm i => new(2 * Elements(i.Rows, i.Columns, registers), (i.Kind == NormKind.Layer ? 4 : 3) * Count(i.Rows, registers), true),
             VectorRope i => new(2 * Elements(i.Rows, Dim.Of((long)i.Heads * i.HeadDim), registers), 0, false),
             VectorSoftmax i => new(Elements(i.Rows, i.Columns, registers), 2 * Elements(i.Rows, i.Columns, registers), true),
             OnlineSoftmax i => new(Elements(i.Rows, i.Columns, registers), Elements(i.Rows, i.Columns, registers) + Count(i.Rows, registers), true),

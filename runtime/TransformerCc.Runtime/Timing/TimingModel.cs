@@ -62,7 +62,7 @@ public static class TimingModel
     /// No run has more positions than its caches may grow to: a dimension with a default, which is that of the caches when nobody
     /// gives it, counts with its upper bound.
     /// </summary>
-    private static void CheckRoom(ProgramImage image, IReadOnlyDictionary<string, long> symbols, IReadOnlyDictionary<string, long> given)
+    private static void CheckRoom(ProgramImage image, Dictionary<string, long> symbols, IReadOnlyDictionary<string, long> given)
     {
         var most = new Dictionary<string, long>(symbols, StringComparer.Ordinal);
         foreach (DimensionSymbol d in image.Dimensions.Where(d => d.Default is not null && !given.ContainsKey(d.Name)))
