@@ -4,19 +4,19 @@ using TransformerCc.Isa.Operands;
 
 namespace TransformerCc.Compiler.Scheduling;
 
-/// <summary>Bytes that a statement may touch: a buffer's place, of which columns are told apart, or a DRAM tensor, of which only parts are.</summary>
-internal readonly record struct MemoryAccess(MemorySpace Space, DramTensor? Tensor, long Start, long End, bool IsWrite, AccessedPart Columns = default);
+/// <summary>Bytes that a statement may touch: a part of a buffer's place, or of a DRAM tensor.</summary>
+internal readonly record struct MemoryAccess(MemorySpace Space, DramTensor? Tensor, long Start, long End, bool IsWrite, AccessedPart Part = default);
 
 /// <summary>Who touched which bytes last, per engine, as positions in the order of items.</summary>
 internal sealed class AccessHistory
 {
-    private sealed class Place(long start, long end, AccessedPart columns)
+    private sealed class Place(long start, long end, AccessedPart part)
     {
         public long Start => start;
 
         public long End => end;
 
-        public AccessedPart Columns => columns;
+        public AccessedPart Part => part;
 
         /// <summary>Position of the last writing item of each engine; −1 for none.</summary>
         public int[] LastWrite { get; } = Empty();
@@ -36,10 +36,10 @@ internal sealed class AccessHistory
             {
                 _places[(a.Space, a.Tensor)] = places = [];
             }
-            Place? place = places.Find(p => p.Start == a.Start && p.End == a.End && p.Columns == a.Columns);
+            Place? place = places.Find(p => p.Start == a.Start && p.End == a.End && p.Part == a.Part);
             if (place is null)
             {
-                places.Add(place = new Place(a.Start, a.End, a.Columns));
+                places.Add(place = new Place(a.Start, a.End, a.Part));
             }
             place.LastAccess[(int)engine] = item;
             if (a.IsWrite)
@@ -62,7 +62,7 @@ internal sealed class AccessHistory
             }
             foreach (Place p in places)
             {
-                if (p.Start >= a.End || a.Start >= p.End || (p.Start == a.Start && p.Columns.IsApartFrom(a.Columns)))
+                if (p.Start >= a.End || a.Start >= p.End || (p.Start == a.Start && p.Part.IsApartFrom(a.Part)))
                 {
                     continue;
                 }

@@ -29,7 +29,7 @@ public sealed class TileBuilder(TileProgram program)
 
     public TileProgram Program => program;
 
-    /// <summary>Rows that each of the next statements touches at most; 0 where nothing is known.</summary>
+    /// <summary>Rows that each of the next statements with rows touches at most; 0 where nothing is known.</summary>
     public int MostRows { get; set; }
 
     public TileBlock Block => _blocks.Peek();
@@ -270,7 +270,11 @@ public sealed class TileBuilder(TileProgram program)
         {
             named[i] = new NamedOperand(operands[i].Name, operands[i].Value);
         }
-        _last = new TileStatement(InstructionSet.FindMnemonic(T.Info.Mnemonic)!, named, _tag) { MostRows = MostRows };
+        _last = new TileStatement(InstructionSet.FindMnemonic(T.Info.Mnemonic)!, named, _tag);
+        if (MostRows > 0 && _last.Rows is not null)
+        {
+            _last.MostRows = MostRows;
+        }
         if (_takes.Find(c => c.To != _last.Engine) is { } wrong)
         {
             throw new InvalidOperationException($"channel {wrong} is taken by {wrong.To}, not by {_last.Engine}");

@@ -54,6 +54,10 @@ public static class TilePrinter
                     }
                     tag = s.Tag;
                     text.Append(CultureInfo.InvariantCulture, $"{indent}{s.Kind.Info.Mnemonic} {string.Join(' ', s.Operands)}");
+                    if (s.MostRows > 0)
+                    {
+                        text.Append(CultureInfo.InvariantCulture, $" rows<={s.MostRows}");
+                    }
                     text.Append(s.Takes.Count > 0 ? $" take={string.Join(',', s.Takes)}" : "");
                     text.Append(s.Gives.Count > 0 ? $" give={string.Join(',', s.Gives)}" : "");
                     text.Append(s.Acquires.Count > 0 ? $" acquire={string.Join(',', s.Acquires)}" : "");

@@ -1,4 +1,5 @@
 using TransformerCc.Isa.Instructions;
+using TransformerCc.Isa.Symbolic;
 
 namespace TransformerCc.Compiler.TileIR;
 
@@ -15,8 +16,14 @@ public sealed class TileStatement(InstructionKind kind, IReadOnlyList<NamedOpera
     /// <summary>Index into the program's debug table.</summary>
     public ushort Tag { get; } = tag;
 
-    /// <summary>Rows that it touches at most, of operands with rows; 0 where nothing is known. What its order needs can then be told row by row.</summary>
-    public int MostRows { get; init; }
+    /// <summary>
+    /// Rows that it touches at most, of operands with rows; 0 where nothing is known. What its order needs can then be told row by row.
+    /// The verifier proves it of <see cref="Rows"/>.
+    /// </summary>
+    public int MostRows { get; internal set; }
+
+    /// <summary>Rows of its tiles; null where it has none.</summary>
+    public DimExpr? Rows => ((Find("rows") ?? Find("m")) as DimOperand)?.Value;
 
     public Engine Engine => Kind.Info.Engine ?? ((EngineOperand)Operands.First(o => o.Value is EngineOperand).Value).Engine;
 

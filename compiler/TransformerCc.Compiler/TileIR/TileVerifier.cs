@@ -5,20 +5,23 @@ namespace TransformerCc.Compiler.TileIR;
 
 /// <summary>
 /// Checks a tile program: every symbol is a dimension or stands in scope, every buffer is used inside the block that
-/// declares it, names are unique, sizes are positive multiples of a line.
+/// declares it, names are unique, sizes are positive multiples of a line, and no statement has more rows than it says.
 /// </summary>
 public static class TileVerifier
 {
+    private static readonly DimInterval s_anything = new(long.MinValue, long.MaxValue);
+
     public static DiagnosticList Verify(TileProgram program)
     {
         var diagnostics = new DiagnosticList();
         var buffers = new HashSet<TileBuffer>(program.Ring);
         var names = new HashSet<string>(program.Ring.Select(b => b.Name), StringComparer.Ordinal);
-        Verify(program.Body, program, buffers, names, new HashSet<string>(program.Dimensions.Keys, StringComparer.Ordinal), diagnostics);
+        Verify(program.Body, program, buffers, names, new Dictionary<string, DimInterval>(program.Dimensions, StringComparer.Ordinal), diagnostics);
         return diagnostics;
     }
 
-    private static void Verify(TileBlock block, TileProgram program, HashSet<TileBuffer> buffers, HashSet<string> names, HashSet<string> symbols, DiagnosticList diagnostics)
+    /// <param name="symbols">Where the values of dimensions, loop variables and names lie.</param>
+    private static void Verify(TileBlock block, TileProgram program, HashSet<TileBuffer> buffers, HashSet<string> names, Dictionary<string, DimInterval> symbols, DiagnosticList diagnostics)
     {
         var declared = new List<TileBuffer>();
         var defined = new List<string>();
@@ -42,8 +45,7 @@ public static class TileVerifier
             switch (node)
             {
                 case TileLoop loop:
-                    CheckSymbols(loop.Count, $"the count of loop {loop.Variable}");
-                    bool fresh = symbols.Add(loop.Variable);
+                    bool fresh = symbols.TryAdd(loop.Variable, new DimInterval(0, long.Max(0, Bounds(loop.Count, $"the count of loop {loop.Variable}").Upper - 1)));
                     if (!fresh)
                     {
                         diagnostics.Add(Diagnostic.Error("TCC3003", $"loop variable {loop.Variable} hides a symbol of the same name"));
@@ -55,8 +57,7 @@ public static class TileVerifier
                     }
                     break;
                 case TileLet let:
-                    CheckSymbols(let.Value, $"{let.Name}");
-                    Define(let.Name);
+                    Define(let.Name, Bounds(let.Value, let.Name));
                     break;
                 case TileAddress address:
                     CheckSymbols(address.Iteration, $"the address of {address.Tensor}");
@@ -67,11 +68,14 @@ public static class TileVerifier
             }
         }
         buffers.ExceptWith(declared);
-        symbols.ExceptWith(defined);
-
-        void Define(string name)
+        foreach (string name in defined)
         {
-            if (!symbols.Add(name))
+            symbols.Remove(name);
+        }
+
+        void Define(string name, DimInterval interval)
+        {
+            if (!symbols.TryAdd(name, interval))
             {
                 diagnostics.Add(Diagnostic.Error("TCC3003", $"{name} hides a symbol of the same name"));
             }
@@ -92,6 +96,10 @@ public static class TileVerifier
             if (statement.Operands.Select(o => o.Value).OfType<PanelOperand>().FirstOrDefault() is { } panel && statement.Operands.Select(o => o.Value).OfType<ScratchOperand>().FirstOrDefault() is { } slot && panel.Panel.Bytes > slot.Buffer.Bytes)
             {
                 diagnostics.Add(Diagnostic.Error("TCC3006", $"{panel} of {panel.Panel.Bytes} bytes does not fit {slot.Buffer} of {slot.Buffer.Bytes}", program.Debug[statement.Tag].Node));
+            }
+            if (statement.MostRows > 0 && (statement.Rows is not { } rows || Bounds(rows, statement.Kind.Info.Mnemonic).Upper > statement.MostRows))
+            {
+                diagnostics.Add(Diagnostic.Error("TCC3007", $"{statement.Kind.Info.Mnemonic} may have more rows than {statement.MostRows}", program.Debug[statement.Tag].Node));
             }
             foreach (NamedOperand operand in statement.Operands)
             {
@@ -114,21 +122,26 @@ public static class TileVerifier
                         CheckSymbols(d.Value, statement.Kind.Info.Mnemonic);
                         break;
                     case DefinitionOperand d:
-                        Define(d.Name);
+                        Define(d.Name, d.Interval);
                         break;
                 }
             }
         }
 
-        void CheckSymbols(DimExpr expression, string where)
+        DimInterval Bounds(DimExpr expression, string where) => CheckSymbols(expression, where) ? expression.Bounds(symbols) : s_anything;
+
+        bool CheckSymbols(DimExpr expression, string where)
         {
+            bool known = true;
             foreach (string symbol in expression.Symbols)
             {
-                if (!symbols.Contains(symbol))
+                if (!symbols.ContainsKey(symbol))
                 {
                     diagnostics.Add(Diagnostic.Error("TCC3005", $"{where} uses {symbol}, which is not defined there"));
+                    known = false;
                 }
             }
+            return known;
         }
     }
 }

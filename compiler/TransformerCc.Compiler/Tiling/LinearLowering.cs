@@ -265,14 +265,11 @@ internal sealed class LinearLowering
         if (_group.Gate is { } gate)
         {
             _context.SetSource("gated", gate.Node);
-            _region.Builder.Gated(((Gated)gate.Node.Op).Activation, Of(_gated!.Operand(blocks[0].First + column), rows), Sum(_parts[0], accumulators[0], rows), Sum(_parts[1], accumulators[1], rows), rows.Rows, blocks[0].Width);
+            _region.Builder.Gated(((Gated)gate.Node.Op).Activation, rows.Of(_gated!.Operand(blocks[0].First + column)), Sum(_parts[0], accumulators[0], rows), Sum(_parts[1], accumulators[1], rows), rows.Rows, blocks[0].Width);
         }
     }
 
-    /// <summary>The rows of a strip.</summary>
-    private static VectorTile Of(VectorTile tile, RowStrip strip) => strip.First.Is(0) ? tile : tile with { Offset = tile.Offset + (strip.First * tile.RowStride) };
-
-    private static VectorTile Sum(Part part, TileBuffer accumulator, RowStrip rows) => Of(new VectorTile(accumulator, DimExpr.Zero, part.Geometry.AccumulatorStride, ElementType.F32), rows);
+    private static VectorTile Sum(Part part, TileBuffer accumulator, RowStrip rows) => rows.Of(new VectorTile(accumulator, DimExpr.Zero, part.Geometry.AccumulatorStride, ElementType.F32));
 
     /// <param name="first">First column.</param>
     private void Epilogue(Part part, VectorTile sum, DimExpr first, long columns, RowStrip rows)
@@ -280,7 +277,7 @@ internal sealed class LinearLowering
         var steps = new List<Action<VectorTile>>();
         if (part.Bias is { } bias)
         {
-            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, Of(Shifted(bias, first), rows), rows.Rows, columns));
+            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, rows.Of(Shifted(bias, first)), rows.Rows, columns));
         }
         if (part.Linear.Activation is { } activation)
         {
@@ -288,7 +285,7 @@ internal sealed class LinearLowering
         }
         if (part.Residual is { } residual)
         {
-            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, Of(Shifted(residual, first), rows), rows.Rows, columns));
+            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, rows.Of(Shifted(residual, first)), rows.Rows, columns));
         }
         if (steps.Count == 0 && part.Result is not null)
         {
@@ -297,7 +294,7 @@ internal sealed class LinearLowering
         // All but the last step stay in the accumulators; so does the last where a gate takes it from there.
         for (int i = 0; i < steps.Count; i++)
         {
-            steps[i](i == steps.Count - 1 && part.Result is { } result ? Of(result.Operand(first), rows) : sum);
+            steps[i](i == steps.Count - 1 && part.Result is { } result ? rows.Of(result.Operand(first)) : sum);
         }
     }
 

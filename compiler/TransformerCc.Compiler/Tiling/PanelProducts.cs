@@ -62,10 +62,9 @@ internal sealed class PanelProducts(TilingContext context, Tile x, int tileRows)
             long first = part.FirstTile * array, columns = long.Min(part.Tiles * array, block.Width - first);
             for (int s = 0; s < part.Splits; s++)
             {
-                VectorTile a = x.Operand(panel.K0);
                 context.Builder.MostRows = strip.MostRows < tileRows ? cuts[s].MostRows : 0;
-                context.Builder.MatMul(a with { Offset = a.Offset + (cuts[s].First * x.RowStride) }, new ScratchOperand(slot, first * columnBytes), panel.Format, panel.RowStride, PanelLayout.KByN,
-                    new ScratchOperand(block.Accumulator, (first * sizeof(float)) + (cuts[s].First * block.Geometry.AccumulatorStride)), block.Geometry.AccumulatorStride, cuts[s].Rows, panel.Rows, columns,
+                context.Builder.MatMul(cuts[s].Of(x.Operand(panel.K0)), new ScratchOperand(slot, first * columnBytes), panel.Format, panel.RowStride, PanelLayout.KByN,
+                    new ScratchOperand(block.Accumulator, cuts[s].Of(first * sizeof(float), block.Geometry.AccumulatorStride)), block.Geometry.AccumulatorStride, cuts[s].Rows, panel.Rows, columns,
                     panel.K0 == 0 ? AccumulateMode.Init : AccumulateMode.Add, (int)long.Min(part.Tiles, context.Chip.Matrix.Arrays), firstArray + (s * (int)part.Tiles));
                 context.Builder.MostRows = 0;
             }
@@ -85,8 +84,7 @@ internal sealed class PanelProducts(TilingContext context, Tile x, int tileRows)
         }
         else if (strip.MostRows < tileRows)
         {
-            int most = (strip.MostRows + splits - 1) / splits;
-            cuts = [.. Enumerable.Range(0, splits).Select(s => new RowStrip(strip.First + (s * most), context.Builder.Let("cut", DimExpr.Max(DimExpr.Zero, DimExpr.Min(most, strip.Rows - (s * most)))), most))];
+            cuts = strip.Cut(context.Builder, "cut", splits, (strip.MostRows + splits - 1) / splits);
         }
         else
         {

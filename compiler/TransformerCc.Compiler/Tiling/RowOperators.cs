@@ -146,8 +146,8 @@ internal static class RowOperators
         // Transfers share the bandwidth evenly with those of the weights: several of them get more of it than one.
         foreach (RowStrip part in region.Cut(GatheredRows, MaxGathers))
         {
-            region.Builder.Gather(result with { Offset = result.Offset + (part.First * result.RowStride) }, new StridedDram(table, DimExpr.Zero, new Extent3(DimExpr.Zero, rowBytes, DimExpr.Zero)),
-                node.Inputs[0].Type.Shape[0], new ScratchOperand(indices.Buffer, indices.Offset + (part.First * indices.RowStride)), indices.Format, part.Rows, form.Columns, format);
+            region.Builder.Gather(part.Of(result), new StridedDram(table, DimExpr.Zero, new Extent3(DimExpr.Zero, rowBytes, DimExpr.Zero)),
+                node.Inputs[0].Type.Shape[0], new ScratchOperand(indices.Buffer, part.Of(indices).Offset), indices.Format, part.Rows, form.Columns, format);
         }
     }
 

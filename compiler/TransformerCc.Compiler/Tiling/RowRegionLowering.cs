@@ -232,9 +232,7 @@ internal sealed class RowRegionLowering
     private bool IsLowered(Node node) => (node.Op is Linear && _linears[node].Linears[0].Node != node) || _linears.Values.Any(g => g.Computes(node));
 
     /// <summary>The tile of an operand, from the rows at hand on: produced here, or loaded.</summary>
-    public Tile Use(Node node, RowForm form, int operand) => AtHand(Whole(node, form, operand));
-
-    private Tile AtHand(Tile tile) => _strip.First.Is(0) ? tile : tile with { Offset = tile.Offset + (_strip.First * tile.RowStride) };
+    public Tile Use(Node node, RowForm form, int operand) => _strip.Of(Whole(node, form, operand));
 
     private Tile Whole(Node node, RowForm form, int operand)
     {
@@ -277,11 +275,11 @@ internal sealed class RowRegionLowering
     public void Convert(Node node, RowForm form, int operand, Tile converted)
     {
         Tile tile = Use(node, form, operand);
-        Builder.Unary(Isa.Instructions.UnaryOp.Copy, AtHand(converted).Operand(), tile.Operand(), Rows, tile.Columns);
+        Builder.Unary(Isa.Instructions.UnaryOp.Copy, _strip.Of(converted).Operand(), tile.Operand(), Rows, tile.Columns);
     }
 
     /// <summary>A tile for a result of the node, from the rows at hand on: its part of a resident value, or a buffer.</summary>
-    public Tile Define(Node node, RowForm form, int output = 0) => AtHand(DefineWhole(node, form, output));
+    public Tile Define(Node node, RowForm form, int output = 0) => _strip.Of(DefineWhole(node, form, output));
 
     /// <summary>The tile for all rows of a result, which is made with the first strip.</summary>
     public Tile DefineWhole(Node node, RowForm form, int output = 0)

@@ -14,7 +14,20 @@ internal sealed record RowStrip(DimExpr First, DimExpr Rows, int MostRows)
     public RowStrip[] Cut(TileBuilder builder, int leastRows, int most)
     {
         int count = int.Clamp(MostRows / leastRows, 1, most), rows = (int)Lines.RoundUp((MostRows + count - 1) / count, TilingContext.RowStep);
-        return count == 1 ? [this] : [.. Enumerable.Range(0, count).Select(i => i * rows).Select(first =>
-            new RowStrip(First + first, builder.Let("strip", DimExpr.Max(DimExpr.Zero, DimExpr.Min(rows, Rows - first))), rows))];
+        return count == 1 ? [this] : Cut(builder, "strip", count, rows);
     }
+
+    /// <summary>A number of parts with room for so many rows each.</summary>
+    public RowStrip[] Cut(TileBuilder builder, string hint, int count, int rows) => [.. Enumerable.Range(0, count).Select(i => i * rows).Select(first =>
+        new RowStrip(First + first, builder.Let(hint, DimExpr.Max(DimExpr.Zero, DimExpr.Min(rows, Rows - first))), rows))];
+
+    /// <summary>The tile from the strip's first row on.</summary>
+    public Tile Of(Tile tile) => tile with { Offset = Of(tile.Offset, tile.RowStride) };
+
+    /// <inheritdoc cref="Of(Tile)"/>
+    public VectorTile Of(VectorTile tile) => tile with { Offset = Of(tile.Offset, tile.RowStride) };
+
+    /// <summary>Where the strip's first row is.</summary>
+    /// <param name="offset">Where the tile's first row is.</param>
+    public DimExpr Of(DimExpr offset, DimExpr rowStride) => offset + (First * rowStride);
 }

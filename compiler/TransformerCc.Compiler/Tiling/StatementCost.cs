@@ -10,8 +10,8 @@ using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Tiling;
 
-/// <summary>Columns of a buffer that a statement reads or writes.</summary>
-internal readonly record struct BufferAccess(TileBuffer Buffer, AccessedPart Columns, bool Writes);
+/// <summary>A part of a buffer that a statement reads or writes.</summary>
+internal readonly record struct BufferAccess(TileBuffer Buffer, AccessedPart Part, bool Writes);
 
 /// <summary>
 /// What a statement costs where its lengths have values: that of the instruction it becomes, by the formulas that the
@@ -49,7 +49,7 @@ internal sealed class StatementCost
         (_lengths, _values, Buffers) = ([.. lengths], new long[lengths.Count], buffers);
     }
 
-    /// <summary>Buffers that the statement reads or writes, and in which columns.</summary>
+    /// <summary>Buffers that the statement reads or writes, and which parts of them.</summary>
     public IReadOnlyList<BufferAccess> Buffers { get; }
 
     /// <param name="symbols">Values of dimensions, loop variables and names.</param>

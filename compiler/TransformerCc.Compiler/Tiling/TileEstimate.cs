@@ -144,7 +144,7 @@ internal sealed class TileEstimate
         {
             foreach (BufferClock clock in Clocks(access.Buffer))
             {
-                if (!clock.Columns.IsApartFrom(access.Columns))
+                if (!clock.Part.IsApartFrom(access.Part))
                 {
                     ready = double.Max(ready, clock.Free(engine, access.Writes));
                     weights = double.Max(weights, clock.Written(Engine.WeightDma));
@@ -167,12 +167,12 @@ internal sealed class TileEstimate
         List<BufferClock> clocks = Clocks(access.Buffer);
         foreach (BufferClock known in clocks)
         {
-            if (known.Columns == access.Columns)
+            if (known.Part == access.Part)
             {
                 return known;
             }
         }
-        var clock = new BufferClock(access.Columns);
+        var clock = new BufferClock(access.Part);
         clocks.Add(clock);
         return clock;
     }
@@ -248,16 +248,16 @@ internal sealed class TileEstimate
         }
     }
 
-    /// <summary>When the engines have done with columns of a buffer; a channel hands them on to another engine.</summary>
-    private sealed class BufferClock(AccessedPart columns)
+    /// <summary>When the engines have done with a part of a buffer; a channel hands them on to another engine.</summary>
+    private sealed class BufferClock(AccessedPart part)
     {
-        public AccessedPart Columns => columns;
+        public AccessedPart Part => part;
 
         private readonly double[] _written = Never(), _used = Never();
 
         public double Written(Engine by) => _written[(int)by];
 
-        /// <summary>When an engine may read or write them after all others.</summary>
+        /// <summary>When an engine may read or write it after all others.</summary>
         public double Free(Engine engine, bool toWrite)
         {
             double free = double.NegativeInfinity;

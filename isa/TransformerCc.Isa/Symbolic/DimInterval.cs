@@ -24,7 +24,7 @@ public readonly record struct DimInterval(long Lower, long Upper)
     /// <summary>⌊a / b⌋; a divisor interval that holds zero is narrowed to its positive part (a zero divisor is an error at run time).</summary>
     public static DimInterval FloorDiv(DimInterval a, DimInterval b)
     {
-        long low = b.Lower <= 0 && b.Upper > 0 ? 1 : b.Lower, high = b.Upper == 0 ? 1 : b.Upper;
+        long low = b.Lower == 0 || (b.Lower < 0 && b.Upper > 0) ? 1 : b.Lower, high = b.Upper == 0 ? 1 : b.Upper;
         Span<long> q = [DimExpr.FloorDivide(a.Lower, low), DimExpr.FloorDivide(a.Lower, high), DimExpr.FloorDivide(a.Upper, low), DimExpr.FloorDivide(a.Upper, high)];
         long min = q[0], max = q[0];
         foreach (long x in q)

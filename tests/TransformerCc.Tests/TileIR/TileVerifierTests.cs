@@ -35,6 +35,9 @@ public sealed class TileVerifierTests
         { "unknown symbol in a DRAM offset", "TCC3005" },
         { "loop variable after its loop", "TCC3005" },
         { "let after its block", "TCC3005" },
+        { "more rows than said", "TCC3007" },
+        { "more rows than said in some tile", "TCC3007" },
+        { "more rows than said of unknown", "TCC3007" },
     };
 
     [Theory]
@@ -116,12 +119,45 @@ public sealed class TileVerifierTests
                 b.Loop("i", s_n, i => variable = i);
                 nodes.Add(new TileLet("late", variable + 1));
                 break;
+            case "more rows than said":
+                RowsOf(b, Good(), 65);
+                break;
+            case "more rows than said in some tile":
+                b.Loop("i", 3, i => RowsOf(b, Good(), b.Let("rows", DimExpr.Max(DimExpr.Zero, DimExpr.Min(i * 40, s_n)))));
+                break;
+            case "more rows than said of unknown":
+                RowsOf(b, Good(), s_n);
+                break;
             default:
                 DimExpr named = DimExpr.Zero;
                 b.Loop("i", s_n, i => named = b.Let("named", i * 2));
                 nodes.Add(new TileLet("late", named + 1));
                 break;
         }
+    }
+
+    /// <summary>A strip may be shorter than its room, empty, or as long: at no size is it longer.</summary>
+    [Fact]
+    public void Rows_are_proved_to_be_no_more_than_said()
+    {
+        TileProgram program = TilePrograms.Empty();
+        var b = new TileBuilder(program);
+        b.Loop("i", 3, i =>
+        {
+            DimExpr length = b.Let("length", DimExpr.Min(128, s_n - (i * 128)));
+            RowsOf(b, b.Buffer("x", MemorySpace.Asp, 4096), b.Let("strip", DimExpr.Max(DimExpr.Zero, DimExpr.Min(64, length - 64))));
+        });
+        Assert.Empty(TileVerifier.Verify(program));
+        Assert.Contains(" rows<=64\n", TilePrinter.Print(program), StringComparison.Ordinal);
+    }
+
+    /// <summary>A statement that says that it has 64 rows at most.</summary>
+    private static void RowsOf(TileBuilder b, TileBuffer buffer, DimExpr rows)
+    {
+        VectorTile tile = new(buffer, DimExpr.Zero, 64, ElementType.F32);
+        b.MostRows = 64;
+        b.Unary(UnaryOp.Exp, tile, tile, rows, 1);
+        b.MostRows = 0;
     }
 
     private static void Fill(TileBuilder b, TileBuffer buffer, DimExpr offset) =>
