@@ -19,6 +19,9 @@ public sealed record ScratchOperand(TileBuffer Buffer, DimExpr Offset) : TileOpe
 /// <summary>A tile that the vector engine walks. Strides in bytes; a column stride of 0 repeats one element.</summary>
 public sealed record VectorTile(TileBuffer Buffer, DimExpr Offset, DimExpr RowStride, ElementType Format, byte ColumnStride = 1) : TileOperand
 {
+    /// <summary>The tile from a column on.</summary>
+    public VectorTile From(DimExpr column) => this with { Offset = Offset + (column * Format.Size()) };
+
     public override string ToString() =>
         $"{new ScratchOperand(Buffer, Offset)}:{Format.Name()}:row={RowStride}{(ColumnStride == 0 ? ":col=0" : "")}";
 }

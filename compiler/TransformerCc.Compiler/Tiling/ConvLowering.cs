@@ -17,9 +17,6 @@ internal static class ConvLowering
     /// <summary>Output positions of a tile, largest first: each tile reads all weights.</summary>
     private static readonly int[] s_tilePositions = [1024, 512, 384, 256, 128, 32, 8, 1];
 
-    /// <summary>Named values keep their registers to the end of the tile; those of more taps are computed again where they are used.</summary>
-    private const int MaximumNamedTaps = 8;
-
     public static void Lower(TilingContext context, Node node, int shrink)
     {
         TileBuilder builder = context.Builder;
@@ -36,12 +33,13 @@ internal static class ConvLowering
         long tileLines = y[column].ConstantValue is { } width and > 0 && width == tile ? long.Clamp(most / width, 1, context.Bound(lines)) : 1;
         context.SetSource("conv/constants", node);
         Tensor weights = context.ConvolutionWeights(node.Inputs[1].ConstantData!);
+        PanelGeometry geometry = PanelGeometry.Of(context, WeightMatrix.Of(weights));
         VectorTile? bias = conv.HasBias ? new(LoadBias(context, node.Inputs[2], weights.Shape[1]), DimExpr.Zero, DimExpr.Zero, ElementType.F32) : null;
         builder.Loop("batch", y[0], b => context.Tiles("lines", lines, tileLines, (l0, count) => context.Tiles("positions", y[column], tile, (p0, positions) =>
         {
             ElementType format = context.Storage.MatrixFormat;
             (long depth, long outputs) = (weights.Shape[0], weights.Shape[1]);
-            long patchStride = Lines.RoundUp(depth * format.Size()), accumulatorStride = Lines.RoundUp(outputs * sizeof(float), Lines.AccumulatorRowBytes), resultStride = Lines.RoundUp(outputs * target.Format.Size());
+            long patchStride = Lines.RoundUp(depth * format.Size()), resultStride = Lines.RoundUp(outputs * target.Format.Size());
             long capacity = tile * tileLines;
             DimExpr rows = count * positions;
             var box = new Extent3(DimExpr.One, rows, outputs);
@@ -65,27 +63,23 @@ internal static class ConvLowering
                 var window = ConvWindow.Of(context, shape, b, (l0, count, tileLines), (p0, positions, tile));
                 builder.Loop("line", count, l => Patches(context, shape, window, new VectorTile(patches, l * positions * patchStride, patchStride, format), (l0, l), p0, positions));
             }
-            context.SetSource("conv/product", node);
-            TileBuffer accumulator = builder.Buffer("product", MemorySpace.Acc, accumulatorStride * capacity);
-            Product(context, weights, patches, patchStride, accumulator, accumulatorStride, rows, format);
-            context.SetSource("conv/store", node);
-            VectorTile sum = new(accumulator, DimExpr.Zero, accumulatorStride, ElementType.F32);
+            void Product(VectorTile result) => Multiply(context, node, geometry, new Tile(patches, patchStride, format, depth, DimExpr.Zero), rows, checked((int)capacity), result, bias, residual);
             DimExpr place = (b * to[0]) + (l0 * line) + (p0 * to[column]);
             if (conv.ChannelsLast)
             {
                 PlaceBox result = target.From(place, new Extent3(DimExpr.Zero, to[column], to[channel]));
                 if (result.InPlace(DimExpr.One, rows) is { } there)
                 {
-                    Finish(builder, conv, there, sum, bias, residual, rows, outputs);
+                    Product(there);
                     return;
                 }
                 TileBuffer tileOfRows = builder.Buffer("result", MemorySpace.Asp, resultStride * capacity);
-                Finish(builder, conv, new(tileOfRows, DimExpr.Zero, resultStride, target.Format), sum, bias, residual, rows, outputs);
+                Product(new(tileOfRows, DimExpr.Zero, resultStride, target.Format));
                 result.Write(builder, new StridedTile(tileOfRows, DimExpr.Zero, target.Format, new Extent3(DimExpr.Zero, resultStride, target.Format.Size())), box);
                 return;
             }
             TileBuffer resultTile = builder.Buffer("result", MemorySpace.Asp, resultStride * capacity);
-            Finish(builder, conv, new(resultTile, DimExpr.Zero, resultStride, target.Format), sum, bias, residual, rows, outputs);
+            Product(new(resultTile, DimExpr.Zero, resultStride, target.Format));
             // Channels are rows of the result and columns here: the transfer transposes.
             target.From(place, new Extent3(DimExpr.Zero, to[channel], to[column]))
                 .Write(builder, new StridedTile(resultTile, DimExpr.Zero, target.Format, new Extent3(DimExpr.Zero, target.Format.Size(), resultStride)), new Extent3(DimExpr.One, outputs, rows));
@@ -106,25 +100,42 @@ internal static class ConvLowering
         return new VectorTile(buffer, DimExpr.Zero, stride, place.Format);
     }
 
+    /// <summary>Patches times weights, block by block: two accumulators take turns, so that one is read out while the next block is computed.</summary>
+    private static void Multiply(TilingContext context, Node node, PanelGeometry geometry, Tile patches, DimExpr rows, int mostRows, VectorTile result, VectorTile? bias, VectorTile? residual)
+    {
+        var products = new PanelProducts(context, patches, mostRows);
+        (long First, long Width)[] blocks = [.. geometry.Blocks()];
+        TileBuffer[] accumulators = [.. blocks.Take(2).Select(_ => context.Builder.Buffer("product", MemorySpace.Acc, geometry.AccumulatorStride * mostRows))];
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            (long first, long width) = blocks[i];
+            TileBuffer accumulator = accumulators[i % 2];
+            List<WeightPanel> panels = geometry.Panels(context.Builder.Program.Weights, first, width);
+            products.Multiply([new BlockProduct(geometry, panels, width, accumulator, DimExpr.Zero, new DebugSource("conv/product", node))], new RowStrip(DimExpr.Zero, rows, mostRows), [], 0, panels.Count);
+            context.SetSource("conv/store", node);
+            Finish(context.Builder, (Conv)node.Op, result.From(first), new VectorTile(accumulator, DimExpr.Zero, geometry.AccumulatorStride, ElementType.F32), bias?.From(first), residual?.From(first), rows, width);
+        }
+    }
+
     /// <summary>Bias, activation and residual on the way out of the accumulators.</summary>
-    private static void Finish(TileBuilder builder, Conv conv, VectorTile result, VectorTile sum, VectorTile? bias, VectorTile? residual, DimExpr rows, long outputs)
+    private static void Finish(TileBuilder builder, Conv conv, VectorTile result, VectorTile sum, VectorTile? bias, VectorTile? residual, DimExpr rows, long columns)
     {
         var steps = new List<Action<VectorTile>>();
         if (bias is not null)
         {
-            steps.Add(dst => builder.Binary(BinaryOp.Add, dst, sum, bias, rows, outputs));
+            steps.Add(dst => builder.Binary(BinaryOp.Add, dst, sum, bias, rows, columns));
         }
         if (conv.Activation is { } activation)
         {
-            steps.Add(dst => builder.Unary(activation, dst, sum, rows, outputs));
+            steps.Add(dst => builder.Unary(activation, dst, sum, rows, columns));
         }
         if (residual is not null)
         {
-            steps.Add(dst => builder.Binary(BinaryOp.Add, dst, sum, residual, rows, outputs));
+            steps.Add(dst => builder.Binary(BinaryOp.Add, dst, sum, residual, rows, columns));
         }
         if (steps.Count == 0)
         {
-            steps.Add(dst => builder.Unary(UnaryOp.Copy, dst, sum, rows, outputs));
+            steps.Add(dst => builder.Unary(UnaryOp.Copy, dst, sum, rows, columns));
         }
         for (int i = 0; i < steps.Count; i++)
         {
@@ -152,12 +163,8 @@ internal static class ConvLowering
             for (long tap = 0; tap < shape.Columns.Kernel; tap++)
             {
                 (DimExpr first, DimExpr count) = shape.Columns.Valid(tap, p0, positions, shape.Input.Last);
-                count *= valid;
-                if (shape.Taps <= MaximumNamedTaps)
-                {
-                    count = builder.Let("valid", count);
-                    first = builder.Let("first", first);
-                }
+                count = builder.Let("valid", count * valid);
+                first = builder.Let("first", first);
                 builder.Copy(new StridedTile(patches.Buffer, patches.Offset + ((first - p0) * patches.RowStride) + (((tapLine * shape.Columns.Kernel) + tap) * shape.Channels * size), patches.Format, new Extent3(DimExpr.Zero, patches.RowStride, size)),
                     new StridedTile(window.Buffer, window.At(windowLine, ((first - p0) * shape.Columns.Stride) + (tap * shape.Columns.Dilation)), window.Format, new Extent3(DimExpr.Zero, column, window.Channel)),
                     new Extent3(DimExpr.One, count, shape.Channels));
@@ -184,30 +191,6 @@ internal static class ConvLowering
             }
         }
         return new Tensor(weights.Type, [taps * channels, outputs], bytes);
-    }
-
-    private static void Product(TilingContext context, Tensor weights, TileBuffer patches, long patchStride, TileBuffer accumulator, long accumulatorStride, DimExpr positions, ElementType format)
-    {
-        (long depth, long outputs) = (weights.Shape[0], weights.Shape[1]);
-        var matrix = WeightMatrix.Of(weights);
-        const int group = Isa.Instructions.MatMul.GroupSize;
-        long block = long.Min(outputs, Math.Max(context.Chip.Matrix.N, context.Ring[0].Bytes / group / format.Size() / context.Chip.Matrix.N * context.Chip.Matrix.N));
-        if (group * Lines.RoundUp(block * format.Size()) > context.Ring[0].Bytes)
-        {
-            throw PanelGeometry.TooSmall(context.Ring[0].Bytes, $"{block} columns of {format.Name()}");
-        }
-        long panelDepth = context.Ring[0].Bytes / Lines.RoundUp(block * format.Size()) / group * group;
-        for (long n0 = 0; n0 < outputs; n0 += block)
-        {
-            for (long k0 = 0; k0 < depth; k0 += panelDepth)
-            {
-                WeightPanel panel = context.Builder.Program.Weights.Panel(matrix, k0, long.Min(panelDepth, depth - k0), n0, long.Min(block, outputs - n0), format);
-                TileBuffer slot = context.NextSlot();
-                context.Builder.LoadWeights(slot, panel);
-                context.Builder.MatMul(new VectorTile(patches, k0 * format.Size(), patchStride, format), new ScratchOperand(slot, DimExpr.Zero), format, panel.RowStride, PanelLayout.KByN,
-                    new ScratchOperand(accumulator, n0 * sizeof(float)), accumulatorStride, positions, panel.Rows, panel.Columns, k0 == 0 ? AccumulateMode.Init : AccumulateMode.Add, context.Chip.Matrix.Arrays);
-            }
-        }
     }
 
     private static TileBuffer LoadBias(TilingContext context, Value value, long outputs)

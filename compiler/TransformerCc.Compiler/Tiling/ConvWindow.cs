@@ -86,8 +86,6 @@ internal sealed record ConvShape(ValuePlace Source, EquatableArray<DimExpr> Inpu
 
     public bool IsPadded => Lines.IsPadded || Columns.IsPadded;
 
-    public long Taps => Lines.Kernel * Columns.Kernel;
-
     public static ConvShape Of(TilingContext context, Node node)
     {
         var conv = (Conv)node.Op;

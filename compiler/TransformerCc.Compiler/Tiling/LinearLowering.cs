@@ -277,7 +277,7 @@ internal sealed class LinearLowering
         var steps = new List<Action<VectorTile>>();
         if (part.Bias is { } bias)
         {
-            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, rows.Of(Shifted(bias, first)), rows.Rows, columns));
+            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, rows.Of(bias.From(first)), rows.Rows, columns));
         }
         if (part.Linear.Activation is { } activation)
         {
@@ -285,7 +285,7 @@ internal sealed class LinearLowering
         }
         if (part.Residual is { } residual)
         {
-            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, rows.Of(Shifted(residual, first)), rows.Rows, columns));
+            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, rows.Of(residual.From(first)), rows.Rows, columns));
         }
         if (steps.Count == 0 && part.Result is not null)
         {
@@ -304,6 +304,4 @@ internal sealed class LinearLowering
         Tensor weights = node.Inputs[1].ConstantData!;
         return new(weights, node.Inputs[0].Type.Shape.Last.ConstantValue!.Value, weights.Shape[linear.Transposed ? 0 : 1], linear.Transposed ? WeightLayout.NByK : WeightLayout.KByN, linear.Weights);
     }
-
-    private static VectorTile Shifted(VectorTile tile, DimExpr column) => tile with { Offset = tile.Offset + (column * tile.Format.Size()) };
 }
