@@ -3,6 +3,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Costs;
 using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
@@ -132,6 +133,7 @@ public sealed class NecessaryWork
     private MacClass Class(Node node)
     {
         ElementType element = node.Inputs is [var first, ..] ? first.Type.Element : ElementType.F32;
-        return node.Op is MatMul or Conv && element.Size() == 1 && element.IsInteger() ? MacClass.I8 : _matrixFormat == ElementType.F32 ? MacClass.F32 : MacClass.BF16;
+        ElementType multiplied = node.Op is MatMul or Conv && element.Size() == 1 && element.IsInteger() ? element : _matrixFormat;
+        return MatrixCost.ClassOf(multiplied, multiplied);
     }
 }

@@ -14,6 +14,12 @@ internal static class ImageRules
     public static DiagnosticList Check(ProgramImage image, string location)
     {
         var diagnostics = new DiagnosticList();
+        HashSet<string> dimensions = [.. image.Dimensions.Select(d => d.Name)];
+        var inputs = new Dictionary<string, TensorSymbol>(StringComparer.Ordinal);
+        foreach (TensorSymbol t in image.Tensors.Where(t => t.Kind == TensorKind.Input))
+        {
+            inputs.TryAdd(t.Name, t);
+        }
         CheckLimits();
         CheckNames("entry point", image.EntryPoints.Select(e => e.Name));
         CheckNames("dimension", image.Dimensions.Select(d => d.Name));
@@ -115,7 +121,6 @@ internal static class ImageRules
 
         void CheckTensors()
         {
-            HashSet<string> known = [.. image.Dimensions.Select(d => d.Name)];
             foreach (TensorSymbol t in image.Tensors)
             {
                 CheckParameter("tensor", t.Name, t.ParameterIndex);
@@ -128,7 +133,7 @@ internal static class ImageRules
                 {
                     Report(FileCodes.Expression, $"tensor '{t.Name}' has the dimension '{d}', which cannot be read back");
                 }
-                foreach (string symbol in t.Shape.SelectMany(d => d.Symbols).Distinct().Where(s => !known.Contains(s)))
+                foreach (string symbol in t.Shape.SelectMany(d => d.Symbols).Distinct().Where(s => !dimensions.Contains(s)))
                 {
                     Report(FileCodes.Symbol, $"tensor '{t.Name}' has the dimension '{symbol}', which is not declared");
                 }
@@ -137,7 +142,7 @@ internal static class ImageRules
 
         void CheckWork()
         {
-            HashSet<string> known = [.. image.Dimensions.Select(d => d.Name), .. image.Tensors.Where(t => t.Fill is not null).Select(t => t.Name)];
+            HashSet<string> known = [.. dimensions, .. image.Tensors.Where(t => t.Fill is not null).Select(t => t.Name)];
             foreach (NodeWork work in image.Work)
             {
                 CheckReadable($"the work of node '{work.Node}'", work.MultiplyAdds);
@@ -164,7 +169,7 @@ internal static class ImageRules
                 return;
             }
             CheckReadable(what, e);
-            foreach (string symbol in e.Symbols.Where(s => !image.Dimensions.Any(d => d.Name == s)))
+            foreach (string symbol in e.Symbols.Where(s => !dimensions.Contains(s)))
             {
                 Report(FileCodes.Symbol, $"{what} speaks of '{symbol}', which is not declared");
             }
@@ -187,13 +192,13 @@ internal static class ImageRules
             }
             CheckExpression($"the length of state '{t.Name}'", state.Length);
             CheckExpression($"the positions of state '{t.Name}'", state.Positions);
-            TensorSymbol? past = image.Tensors.FirstOrDefault(i => i.Name == state.Past && i.Kind == TensorKind.Input);
+            TensorSymbol? past = inputs.GetValueOrDefault(state.Past);
             if (t.Shape.Length != StateDescription.Rank || state.Window < 0 || (state.Mode == StateMode.Circular && state.Window == 0)
                 || past is not { Type: ElementType.I64, Shape: [var sequences] } || (state.Mode != StateMode.Paged && sequences != t.Shape[StateDescription.BatchAxis]))
             {
                 Report(FileCodes.State, $"state '{t.Name}' needs {StateDescription.Rank} dimensions, a window if it is circular, and an i64 input that counts the positions of each sequence; it names '{state.Past}'");
             }
-            else if (state.Mode == StateMode.Paged && (state.Positions is null || t.Shape[StateDescription.SlotAxis].ConstantValue is not > 0 || image.Tensors.FirstOrDefault(i => i.Name == StateDescription.PageTable && i.Kind == TensorKind.Input) is not { Type: ElementType.I64, Fill: not null, Shape: [var rows, _] } || rows != sequences))
+            else if (state.Mode == StateMode.Paged && (state.Positions is null || t.Shape[StateDescription.SlotAxis].ConstantValue is not > 0 || inputs.GetValueOrDefault(StateDescription.PageTable) is not { Type: ElementType.I64, Fill: not null, Shape: [var rows, _] } || rows != sequences))
             {
                 Report(FileCodes.State, $"state '{t.Name}' is paged: it needs pages of a constant size, the most positions of a sequence, and the integer input '{StateDescription.PageTable}' with the pages of each sequence");
             }

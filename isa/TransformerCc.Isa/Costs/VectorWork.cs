@@ -16,9 +16,11 @@ namespace TransformerCc.Isa.Costs;
 /// <remarks>
 /// vonline: scale and maximum, then exp(x − new) and its sum; exp(m − new) once a row. vsoftmax: maximum, then exp and sum, then e / s,
 /// a division for each element. vfinish: a division for each element. vnorm: the sums (layer: mean and variance; rms: squares), then
-/// the result, a product: two passes by the machine's timing rules for both, a row being at hand once it was read; divisions by the width, a root and its reciprocal once a row.
-/// vrope: a product and a fused one for each element with tables, no sine. vgated: the activation, the product follows it in the pipeline.
-/// A function of <see cref="UnaryOp"/>, a division, a remainder or a power is one function of these lanes, whatever polynomial defines its bits.
+/// the result, a product: two passes by the machine's timing rules for both, a row being at hand once it was read; divisions by the
+/// width, a root and its reciprocal once a row.
+/// vrope: a product and a fused one for each element with tables, no sine. vgated: the activation, the product follows it in the
+/// pipeline. A function of <see cref="UnaryOp"/>, a division, a remainder or a power is one function of these lanes, whatever
+/// polynomial defines its bits.
 /// </remarks>
 public readonly record struct VectorWork(double Simple, double Special, bool Reduces)
 {

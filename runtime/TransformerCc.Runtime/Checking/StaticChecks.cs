@@ -30,6 +30,12 @@ public static class StaticChecks
         {
             throw new DiagnosticException(diagnostics);
         }
+        return Findings(entry);
+    }
+
+    /// <summary>What is found in a program whose loops and branches are well formed.</summary>
+    internal static IReadOnlyList<Finding> Findings(EntryPoint entry)
+    {
         var pass = new Pass(entry);
         pass.CheckEnds();
         pass.Body(0, entry.Instructions.Length, new int[256]);

@@ -143,26 +143,7 @@ public sealed class LoadedProgram : IDisposable
                 diagnostics.Add(Diagnostic.Error("TCC5012", $"dimension '{d.Name}' occurs twice or has the bounds {d.Lower} to {d.Upper}"));
             }
         }
-        foreach (TensorSymbol t in image.Tensors.Where(t => t.Kind == TensorKind.State || t.State is not null))
-        {
-            bool counts = image.Tensors.Any(i => i.Kind == TensorKind.Input && i.Name == t.State?.Past && i is { Type: ElementType.I64, Shape.Length: 1 } && (i.Shape[0] == t.Shape.FirstOrDefault() || t.State!.Mode == StateMode.Paged));
-            if (t.Kind != TensorKind.State || t.Shape.Length != StateDescription.Rank || !counts)
-            {
-                diagnostics.Add(Diagnostic.Error("TCC5016", $"state '{t.Name}' needs {StateDescription.Rank} dimensions and an i64 input that counts the positions of each sequence"));
-            }
-            else if (t.State!.Mode == StateMode.Paged && !IsPaged(t))
-            {
-                diagnostics.Add(Diagnostic.Error("TCC5016", $"the paged state '{t.Name}' needs the input '{StateDescription.PageTable}' with the pages of each sequence, and the pages that all others have"));
-            }
-        }
-        bool IsPaged(TensorSymbol t)
-        {
-            TensorSymbol first = image.Tensors.First(s => s.State?.Mode == StateMode.Paged);
-            bool alike = t.State!.Past == first.State!.Past && t.State.Length == first.State.Length && t.Shape[StateDescription.BatchAxis] == first.Shape.FirstOrDefault()
-                && t.Shape[StateDescription.SlotAxis].ConstantValue is > 0 and { } size && first.Shape.ElementAtOrDefault(StateDescription.SlotAxis)?.ConstantValue == size;
-            return alike && image.Tensors.Any(i => i is { Name: StateDescription.PageTable, Kind: TensorKind.Input, Type: ElementType.I64, Fill: not null, Shape: [var rows, _] } && rows == image.Sequences(t.State));
-        }
-
+        CheckStates(image, diagnostics);
         var names = new HashSet<(TensorKind, string)>();
         foreach (TensorSymbol t in image.Tensors)
         {
@@ -174,11 +155,41 @@ public sealed class LoadedProgram : IDisposable
         }
     }
 
+    private static void CheckStates(ProgramImage image, DiagnosticList diagnostics)
+    {
+        var inputs = new Dictionary<string, TensorSymbol>(StringComparer.Ordinal);
+        foreach (TensorSymbol t in image.Tensors.Where(t => t.Kind == TensorKind.Input))
+        {
+            inputs.TryAdd(t.Name, t);
+        }
+        TensorSymbol? firstPaged = image.Tensors.FirstOrDefault(t => t.State?.Mode == StateMode.Paged);
+        foreach (TensorSymbol t in image.Tensors.Where(t => t.Kind == TensorKind.State || t.State is not null))
+        {
+            TensorSymbol? past = t.State is { } state ? inputs.GetValueOrDefault(state.Past) : null;
+            bool counts = past is { Type: ElementType.I64, Shape.Length: 1 } && (past.Shape[0] == t.Shape.FirstOrDefault() || t.State!.Mode == StateMode.Paged);
+            if (t.Kind != TensorKind.State || t.Shape.Length != StateDescription.Rank || !counts)
+            {
+                diagnostics.Add(Diagnostic.Error("TCC5016", $"state '{t.Name}' needs {StateDescription.Rank} dimensions and an i64 input that counts the positions of each sequence"));
+            }
+            else if (t.State!.Mode == StateMode.Paged && !IsPaged(t, firstPaged!, past!.Shape[0]))
+            {
+                diagnostics.Add(Diagnostic.Error("TCC5016", $"the paged state '{t.Name}' needs the input '{StateDescription.PageTable}' with the pages of each sequence, and the pages that all others have"));
+            }
+        }
+
+        bool IsPaged(TensorSymbol t, TensorSymbol first, DimExpr sequences)
+        {
+            bool alike = t.State!.Past == first.State!.Past && t.State.Length == first.State.Length && t.Shape[StateDescription.BatchAxis] == first.Shape.FirstOrDefault()
+                && t.Shape[StateDescription.SlotAxis].ConstantValue is > 0 and { } size && first.Shape.ElementAtOrDefault(StateDescription.SlotAxis)?.ConstantValue == size;
+            return alike && inputs.GetValueOrDefault(StateDescription.PageTable) is { Type: ElementType.I64, Fill: not null, Shape: [var rows, _] } && rows == sequences;
+        }
+    }
+
     /// <summary>Adds what a proof for all sizes refutes.</summary>
     /// <returns>What it cannot decide.</returns>
     private static Diagnostic[] Prove(ProgramImage image, ChipDescription chip, DiagnosticList diagnostics)
     {
-        ILookup<bool, string> findings = image.EntryPoints.SelectMany(e => StaticChecks.Run(e).Concat(ScratchBounds.Run(e, image, chip))).ToLookup(f => f.Kind == FindingKind.Undecided, f => f.Message);
+        ILookup<bool, string> findings = image.EntryPoints.SelectMany(e => StaticChecks.Findings(e).Concat(ScratchBounds.Run(e, image, chip))).ToLookup(f => f.Kind == FindingKind.Undecided, f => f.Message);
         diagnostics.AddRange(findings[false].Select(f => Diagnostic.Error("TCC5017", f)));
         return [.. findings[true].Select(f => Diagnostic.Note("TCC5018", f))];
     }

@@ -7,6 +7,7 @@ using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Tensors;
 using TransformerCc.Runtime;
 using TransformerCc.Runtime.Loader;
+using TransformerCc.Verification;
 
 namespace TransformerCc.Tests.Caches;
 
@@ -15,16 +16,16 @@ public sealed class SlidingWindowTests : IDisposable
 {
     private const int Context = 256, Chunk = 16, Length = 210;
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-window").FullName;
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [Theory]
     [InlineData(null)]
     [InlineData(CacheFormat.Int8)]
     public void WrappingAroundChangesNoBit(CacheFormat? format)
     {
-        string path = Path.Combine(_folder, "model.gguf");
+        string path = Path.Combine(_folder.FullName, "model.gguf");
         SyntheticModel.Create(new SyntheticShape("gemma3") { Layers = 7, Width = 64, Hidden = 96, KeyHeads = 2, Context = Context, Window = 40, Type = "f32" }).WriteFile(path);
         // Runs of the whole context leave no cache smaller; runs of 16 tokens do.
         ProgramImage whole = Compile([]), small = Compile(new() { ["length"] = DimensionLimit.AtMost(Chunk) });

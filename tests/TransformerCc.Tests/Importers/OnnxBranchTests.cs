@@ -83,18 +83,11 @@ public sealed class OnnxBranchTests
     [Fact]
     public void Command_line_takes_the_flag_from_a_file()
     {
-        string folder = Directory.CreateTempSubdirectory("tcc-branch").FullName;
-        try
-        {
-            string model = Path.Combine(folder, "model.onnx"), flag = Path.Combine(folder, "flag.npy");
-            File.WriteAllBytes(model, MergedDecoder().Bytes());
-            NpyFile.Write(flag, Tensor.From<byte>(ElementType.Bool, [1], [1]));
-            Assert.Equal(3, ToolRun.Of("verify", model, "--precision", "f32").ExitCode);
-            ToolRun.Good("verify", model, "--const", $"use_cache_branch={flag}", "--precision", "f32");
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        using var folder = new TemporaryFolder();
+        string model = Path.Combine(folder.FullName, "model.onnx"), flag = Path.Combine(folder.FullName, "flag.npy");
+        File.WriteAllBytes(model, MergedDecoder().Bytes());
+        NpyFile.Write(flag, Tensor.From<byte>(ElementType.Bool, [1], [1]));
+        Assert.Equal(3, ToolRun.Of("verify", model, "--precision", "f32").ExitCode);
+        ToolRun.Good("verify", model, "--const", $"use_cache_branch={flag}", "--precision", "f32");
     }
 }

@@ -6,6 +6,7 @@ using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
 using TransformerCc.Runtime;
 using TransformerCc.Runtime.Loader;
+using TransformerCc.Verification;
 using Xunit;
 
 namespace TransformerCc.Tests.Runtime;
@@ -50,18 +51,12 @@ public sealed class SessionTests
             new LoadParameter(weights, 0), new LoadParameter(output, y),
             new Load(new(MemorySpace.Asp, 0), ElementType.U8, new(weights), ElementType.U8, TestProgram.Line(64), TestProgram.Bytes(1), 0, 0, 1) { Releases = SemaphoreList.Of(1) },
             new Store(new(output), ElementType.U8, new(MemorySpace.Asp, 0), ElementType.U8, TestProgram.Line(64), TestProgram.Bytes(1), 0, 0, 1) { Acquires = SemaphoreList.Of(1) });
-        string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
-        try
-        {
-            ProgramFile.Write(path, program.Image());
-            using LoadedProgram loaded = LoadedProgram.Open(path);
-            Assert.Equal("tx1-edge", loaded.Chip.Name);
-            Assert.Equal(program.Weights, new Session(loaded).Run(new Dictionary<string, Tensor>()).Outputs["y"].Data.ToArray());
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        using var folder = new TemporaryFolder();
+        string path = Path.Combine(folder.FullName, "program.bin");
+        ProgramFile.Write(path, program.Image());
+        using LoadedProgram loaded = LoadedProgram.Open(path);
+        Assert.Equal("tx1-edge", loaded.Chip.Name);
+        Assert.Equal(program.Weights, new Session(loaded).Run(new Dictionary<string, Tensor>()).Outputs["y"].Data.ToArray());
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using TransformerCc.Verification;
+
 namespace TransformerCc.Tests.Tool;
 
 /// <summary>
@@ -11,21 +13,20 @@ public sealed class DeterminismTests(DeterminismTests.Plain plain) : IClassFixtu
     {
         public Plain()
         {
-            Folder = Directory.CreateTempSubdirectory("tcc-same").FullName;
             Here = Prepare("here", reverse: false);
             Make(Here, new Dictionary<string, string>());
         }
 
-        public string Folder { get; }
+        private TemporaryFolder Folder { get; } = new();
 
         public string Here { get; }
 
-        public void Dispose() => Directory.Delete(Folder, recursive: true);
+        public void Dispose() => Folder.Dispose();
 
         /// <summary>A working folder with the adder and a case; the inputs in one order of making or the other.</summary>
         internal string Prepare(string name, bool reverse)
         {
-            string folder = Directory.CreateDirectory(Path.Combine(Folder, name)).FullName, inputs = Directory.CreateDirectory(Path.Combine(folder, "inputs")).FullName;
+            string folder = Directory.CreateDirectory(Path.Combine(Folder.FullName, name)).FullName, inputs = Directory.CreateDirectory(Path.Combine(folder, "inputs")).FullName;
             File.Copy(TestData.AdderModel, Path.Combine(folder, "model.onnx"));
             IEnumerable<string> files = Directory.GetFiles(Path.Combine(TestData.AdderFolder, "cases", "full-sums", "inputs")).Order(StringComparer.Ordinal);
             foreach (string file in reverse ? files.Reverse() : files)

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using TransformerCc.Tool;
+using TransformerCc.Verification;
 
 namespace TransformerCc.Tests.Tool;
 
@@ -10,13 +11,13 @@ namespace TransformerCc.Tests.Tool;
 /// </summary>
 public sealed class FailureTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-tool").FullName;
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     private string Write(string name, byte[] bytes)
     {
-        string path = Path.Combine(_folder, name);
+        string path = Path.Combine(_folder.FullName, name);
         File.WriteAllBytes(path, bytes);
         return path;
     }
@@ -58,7 +59,7 @@ public sealed class FailureTests : IDisposable
     {
         ToolRun run = ToolRun.Of("run", "model.bin", "--prompt", "--max-tokens", "5");
         Assert.Contains("--prompt has no value: --max-tokens is an option\n  help: --prompt=--max-tokens where that is the value", run.Error, StringComparison.Ordinal);
-        ExpectFailure(3, "TCC4050", "run", Path.Combine(_folder, "absent.bin"), "--prompt=--max-tokens");
+        ExpectFailure(3, "TCC4050", "run", Path.Combine(_folder.FullName, "absent.bin"), "--prompt=--max-tokens");
     }
 
     [Fact]
@@ -72,7 +73,7 @@ public sealed class FailureTests : IDisposable
 
     [Fact]
     public void A_tensor_that_an_architecture_has_not_is_refused() =>
-        ExpectFailure(2, "TCC1210", "synth", "llama", "-o", Path.Combine(_folder, "x.gguf"), "--with", "no_such.weight");
+        ExpectFailure(2, "TCC1210", "synth", "llama", "-o", Path.Combine(_folder.FullName, "x.gguf"), "--with", "no_such.weight");
 
     /// <summary>Damage to the first bytes of a GGUF file does not make it an ONNX file.</summary>
     [Theory]
@@ -107,17 +108,17 @@ public sealed class FailureTests : IDisposable
     [InlineData("int8")]
     [InlineData("int4-weights")]
     public void Precision_that_is_not_built_yet_is_refused(string precision) =>
-        ExpectFailure(3, "TCC7004", "compile", TestData.AdderModel, "-o", Path.Combine(_folder, "x.bin"), "--precision", precision);
+        ExpectFailure(3, "TCC7004", "compile", TestData.AdderModel, "-o", Path.Combine(_folder.FullName, "x.bin"), "--precision", precision);
 
     [Fact]
     public void Missing_files_end_with_3()
     {
-        string absent = Path.Combine(_folder, "absent");
-        ExpectFailure(3, "TCC", "compile", absent, "-o", Path.Combine(_folder, "x.bin"));
+        string absent = Path.Combine(_folder.FullName, "absent");
+        ExpectFailure(3, "TCC", "compile", absent, "-o", Path.Combine(_folder.FullName, "x.bin"));
         ExpectFailure(3, "TCC", "disasm", absent);
         ExpectFailure(3, "TCC", "inspect", absent);
-        ExpectFailure(3, "TCC", "asm", absent, "-o", Path.Combine(_folder, "x.bin"));
-        ExpectFailure(3, "TCC", "run", absent, "--inputs", _folder, "--outputs", _folder);
+        ExpectFailure(3, "TCC", "asm", absent, "-o", Path.Combine(_folder.FullName, "x.bin"));
+        ExpectFailure(3, "TCC", "run", absent, "--inputs", _folder.FullName, "--outputs", _folder.FullName);
         ExpectFailure(3, "TCC", "verify", absent);
         ExpectFailure(3, "TCC", "chips", absent);
     }
@@ -128,7 +129,7 @@ public sealed class FailureTests : IDisposable
         byte[] good = File.ReadAllBytes(TestData.AdderModel), flipped = [.. good];
         flipped[10] ^= 0xFF;
         byte[][] broken = [[], Encoding.UTF8.GetBytes("not a model"), good[..(good.Length / 2)], flipped];
-        string output = Path.Combine(_folder, "x.bin");
+        string output = Path.Combine(_folder.FullName, "x.bin");
         for (int i = 0; i < broken.Length; i++)
         {
             ExpectFailure(3, "TCC", "compile", Write($"broken{i}.onnx", broken[i]), "-o", output);
@@ -139,14 +140,14 @@ public sealed class FailureTests : IDisposable
     [Fact]
     public void Broken_assembly_and_chip_end_with_3()
     {
-        ExpectFailure(3, "TCC41", "asm", Write("broken.tasm", Encoding.UTF8.GetBytes("mm mm mm\n")), "-o", Path.Combine(_folder, "x.bin"));
-        ExpectFailure(3, "TCC413", "compile", TestData.AdderModel, "-o", Path.Combine(_folder, "x.bin"), "--chip", Write("chip.json", Encoding.UTF8.GetBytes("{\"name\": 1}")));
+        ExpectFailure(3, "TCC41", "asm", Write("broken.tasm", Encoding.UTF8.GetBytes("mm mm mm\n")), "-o", Path.Combine(_folder.FullName, "x.bin"));
+        ExpectFailure(3, "TCC413", "compile", TestData.AdderModel, "-o", Path.Combine(_folder.FullName, "x.bin"), "--chip", Write("chip.json", Encoding.UTF8.GetBytes("{\"name\": 1}")));
     }
 
     [Fact]
     public void Failure_is_a_json_document_too()
     {
-        ToolRun run = ToolRun.Of("inspect", Path.Combine(_folder, "absent"), "--json");
+        ToolRun run = ToolRun.Of("inspect", Path.Combine(_folder.FullName, "absent"), "--json");
         JsonElement document = run.Json();
         Assert.Equal(3, document.GetProperty("exitCode").GetInt32());
         Assert.StartsWith("TCC", document.GetProperty("diagnostics")[0].GetProperty("code").GetString(), StringComparison.Ordinal);

@@ -4,6 +4,7 @@ using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Operands;
 using TransformerCc.Runtime.Checking;
+using TransformerCc.Verification;
 
 namespace TransformerCc.Tests.Tool;
 
@@ -12,13 +13,13 @@ public sealed class FaultSeedingTests : IDisposable
 {
     private static readonly string s_inputs = Path.Combine(TestData.AdderFolder, "cases", "full-sums", "inputs");
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-fault").FullName;
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     private ProgramFile Compile()
     {
-        string binary = Path.Combine(_folder, "adder.bin");
+        string binary = Path.Combine(_folder.FullName, "adder.bin");
         ToolRun.Good("compile", TestData.AdderModel, "-o", binary);
         return ProgramFile.Open(binary);
     }
@@ -28,9 +29,9 @@ public sealed class FaultSeedingTests : IDisposable
     {
         EntryPoint main = image.EntryPoints[0];
         ImmutableArray<Instruction> changed = [.. main.Instructions.Select(change)];
-        string binary = Path.Combine(_folder, "fault.bin");
+        string binary = Path.Combine(_folder.FullName, "fault.bin");
         ProgramFile.Write(binary, image with { EntryPoints = [main with { Instructions = changed }] });
-        return ToolRun.Of("run", binary, "--inputs", s_inputs, "--outputs", Path.Combine(_folder, "results"), "--check");
+        return ToolRun.Of("run", binary, "--inputs", s_inputs, "--outputs", Path.Combine(_folder.FullName, "results"), "--check");
     }
 
     /// <summary>
@@ -62,7 +63,7 @@ public sealed class FaultSeedingTests : IDisposable
         ToolRun run = RunWith(file.Image, (i, _) => i with { Releases = Without(i.Releases, semaphore) });
         Assert.Equal((int)FailureKind.InvalidInput, run.ExitCode);
         Assert.Contains("error TCC5017", run.Error, StringComparison.Ordinal);
-        Assert.False(Directory.Exists(Path.Combine(_folder, "results")));
+        Assert.False(Directory.Exists(Path.Combine(_folder.FullName, "results")));
     }
 
     [Fact]

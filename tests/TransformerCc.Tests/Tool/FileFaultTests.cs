@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using TransformerCc.Isa;
+using TransformerCc.Verification;
 
 namespace TransformerCc.Tests.Tool;
 
@@ -8,9 +9,9 @@ public sealed class FileFaultTests : IDisposable
 {
     private static readonly string[] s_precisions = ["f32", "bf16"];
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-files").FullName;
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     private static void Refused(string output, string? model = null)
     {
@@ -22,21 +23,21 @@ public sealed class FileFaultTests : IDisposable
     [Fact]
     public void An_output_that_is_a_folder_stays_one()
     {
-        string output = Directory.CreateDirectory(Path.Combine(_folder, "out.bin")).FullName;
+        string output = Directory.CreateDirectory(Path.Combine(_folder.FullName, "out.bin")).FullName;
         File.WriteAllText(Path.Combine(output, "kept"), "");
         Refused(output);
-        Assert.Equal([output], Directory.GetFileSystemEntries(_folder));
+        Assert.Equal([output], Directory.GetFileSystemEntries(_folder.FullName));
         Assert.Single(Directory.GetFileSystemEntries(output));
     }
 
     [Fact]
     public void An_output_below_a_file_or_in_no_folder_is_refused()
     {
-        string file = Path.Combine(_folder, "file");
+        string file = Path.Combine(_folder.FullName, "file");
         File.WriteAllText(file, "kept");
         Refused(Path.Combine(file, "out.bin"));
-        Refused(Path.Combine(_folder, "none", "out.bin"));
-        Assert.Equal([file], Directory.GetFileSystemEntries(_folder));
+        Refused(Path.Combine(_folder.FullName, "none", "out.bin"));
+        Assert.Equal([file], Directory.GetFileSystemEntries(_folder.FullName));
         Assert.Equal("kept", File.ReadAllText(file));
     }
 
@@ -44,9 +45,9 @@ public sealed class FileFaultTests : IDisposable
     [Fact]
     public void A_missing_folder_is_told_before_the_model_is_read()
     {
-        ToolRun run = ToolRun.Of("compile", Path.Combine(_folder, "no-model.onnx"), "-o", Path.Combine(_folder, "none", "out.bin"));
+        ToolRun run = ToolRun.Of("compile", Path.Combine(_folder.FullName, "no-model.onnx"), "-o", Path.Combine(_folder.FullName, "none", "out.bin"));
         Assert.Equal(3, run.ExitCode);
-        Assert.Contains($"error TCC4002: cannot write the file: there is no folder '{Path.Combine(_folder, "none")}'", run.Error, StringComparison.Ordinal);
+        Assert.Contains($"error TCC4002: cannot write the file: there is no folder '{Path.Combine(_folder.FullName, "none")}'", run.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("no-model", run.Error, StringComparison.Ordinal);
     }
 
@@ -66,7 +67,7 @@ public sealed class FileFaultTests : IDisposable
     [Fact]
     public void A_disk_that_is_full_leaves_the_old_file_and_nothing_beside_it()
     {
-        string path = Path.Combine(_folder, "out.bin");
+        string path = Path.Combine(_folder.FullName, "out.bin");
         File.WriteAllBytes(path, [1, 2, 3]);
         var e = Assert.Throws<DiagnosticException>(() => AtomicFile.Write(path, stream =>
         {
@@ -75,7 +76,7 @@ public sealed class FileFaultTests : IDisposable
         }));
         Assert.Equal("TCC4002", e.Diagnostics[0].Code);
         Assert.Equal([1, 2, 3], File.ReadAllBytes(path));
-        Assert.Equal([path], Directory.GetFileSystemEntries(_folder));
+        Assert.Equal([path], Directory.GetFileSystemEntries(_folder.FullName));
     }
 
     /// <summary>The buffer's last bytes, too, do not fit: what is closed then fails again.</summary>
@@ -90,28 +91,28 @@ public sealed class FileFaultTests : IDisposable
         }
         // The runtime maps a file of its own unless it may not protect code from writes.
         var environment = new Dictionary<string, string> { ["DOTNET_EnableWriteXorExecute"] = "0" };
-        using Process process = ToolProcess.Start([.. verb, Path.Combine(_folder, name)], environment: environment, shell: "trap '' XFSZ; ulimit -f 64");
+        using Process process = ToolProcess.Start([.. verb, Path.Combine(_folder.FullName, name)], environment: environment, shell: "trap '' XFSZ; ulimit -f 64");
         (int exitCode, string error) = ToolProcess.End(process);
         Assert.Equal(3, exitCode);
         Assert.Contains("error TCC4002", error, StringComparison.Ordinal);
-        Assert.Empty(Directory.GetFileSystemEntries(_folder));
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.FullName));
     }
 
     [Fact]
     public void A_model_that_is_a_folder_or_gone_is_refused_and_the_old_binary_stays()
     {
-        string path = Path.Combine(_folder, "out.bin");
+        string path = Path.Combine(_folder.FullName, "out.bin");
         File.WriteAllBytes(path, [1, 2, 3]);
-        Refused(path, _folder);
-        Refused(path, Path.Combine(_folder, "gone.onnx"));
+        Refused(path, _folder.FullName);
+        Refused(path, Path.Combine(_folder.FullName, "gone.onnx"));
         Assert.Equal([1, 2, 3], File.ReadAllBytes(path));
-        Assert.Equal([path], Directory.GetFileSystemEntries(_folder));
+        Assert.Equal([path], Directory.GetFileSystemEntries(_folder.FullName));
     }
 
     [Fact]
     public void Two_compilations_to_one_output_leave_the_whole_file_of_one()
     {
-        string path = Path.Combine(_folder, "out.bin");
+        string path = Path.Combine(_folder.FullName, "out.bin");
         byte[][] alone = [.. s_precisions.Select(precision =>
         {
             ToolRun.Good("compile", TestData.AdderModel, "-o", path, "--precision", precision);
@@ -125,6 +126,6 @@ public sealed class FileFaultTests : IDisposable
             process.Dispose();
         }
         Assert.Contains(alone, file => file.AsSpan().SequenceEqual(File.ReadAllBytes(path)));
-        Assert.Equal([path], Directory.GetFileSystemEntries(_folder));
+        Assert.Equal([path], Directory.GetFileSystemEntries(_folder.FullName));
     }
 }

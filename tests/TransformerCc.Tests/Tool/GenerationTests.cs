@@ -1,15 +1,16 @@
 using System.Text.Json;
+using TransformerCc.Verification;
 
 namespace TransformerCc.Tests.Tool;
 
 /// <summary>tcc run --prompt.</summary>
 public sealed class GenerationTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-generation").FullName;
+    private readonly TemporaryFolder _folder = new();
 
-    private string Binary => Path.Combine(_folder, "model.bin");
+    private string Binary => Path.Combine(_folder.FullName, "model.bin");
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [DataFact("gguf")]
     public void A_story_is_told()
@@ -43,10 +44,10 @@ public sealed class GenerationTests : IDisposable
         Refused("TCC5210: prompt 1 has ", 3, "--prompt", string.Join(' ', Enumerable.Repeat("Once upon a time", 100)));
         Refused("TCC5212", 2, "--prompt", "x", "--top-p", "7");
         Refused("TCC5207", 3, "--prompt", "x", "--chat");
-        Refused("TCC7001", 2, "--prompt", "x", "--inputs", _folder);
+        Refused("TCC7001", 2, "--prompt", "x", "--inputs", _folder.FullName);
         Refused("TCC7001", 2, "--prompt", "x", "--check");
-        Refused("TCC7001", 2, "--max-tokens", "3", "--inputs", _folder, "--outputs", _folder);
-        Refused("TCC7001", 2, "--inputs", _folder);
+        Refused("TCC7001", 2, "--max-tokens", "3", "--inputs", _folder.FullName, "--outputs", _folder.FullName);
+        Refused("TCC7001", 2, "--inputs", _folder.FullName);
         Refused("TCC7001", 2);
     }
 
@@ -74,7 +75,7 @@ public sealed class GenerationTests : IDisposable
     [InlineData("paged")]
     public void No_time_is_told_beyond_the_context(string mode)
     {
-        string model = Path.Combine(_folder, "model.gguf");
+        string model = Path.Combine(_folder.FullName, "model.gguf");
         ToolRun.Good("synth", "gemma2", "-o", model, "--layers", "2", "--window", "5");
         ToolRun.Good("compile", model, "-o", Binary, "--context", "64", "--batch", "2", "--cache-mode", mode);
         ToolRun.Good("estimate", Binary, "--set", "batch=1", "length=1", "past=63");
@@ -100,7 +101,7 @@ public sealed class GenerationTests : IDisposable
     {
         string inputs = Path.Combine(TestData.AdderFolder, "cases", "full-sums", "inputs");
         ToolRun.Good("compile", TestData.AdderModel, "-o", Binary);
-        ToolRun run = ToolRun.Good("run", Binary, "--inputs", inputs, "--outputs", Path.Combine(_folder, "out"), "--check");
+        ToolRun run = ToolRun.Good("run", Binary, "--inputs", inputs, "--outputs", Path.Combine(_folder.FullName, "out"), "--check");
         Assert.Single(run.Error.Split('\n'), l => l.StartsWith("note TCC5018", StringComparison.Ordinal));
     }
 

@@ -1,18 +1,19 @@
 using System.Text.Json;
 using TransformerCc.Tests.Importers;
+using TransformerCc.Verification;
 
 namespace TransformerCc.Tests.Tool;
 
 /// <summary>What <c>tcc inspect</c> says of models: the whole text, so that a change of any number shows.</summary>
 public sealed class InspectTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-inspect").FullName;
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     private string Write(OnnxBuilder model)
     {
-        string path = Path.Combine(_folder, "model.onnx");
+        string path = Path.Combine(_folder.FullName, "model.onnx");
         File.WriteAllBytes(path, model.Bytes());
         return path;
     }

@@ -1,15 +1,16 @@
 using System.Text.Json;
+using TransformerCc.Verification;
 
 namespace TransformerCc.Tests.Tool;
 
 /// <summary>The adder through every verb, as a user would do it.</summary>
 public sealed class WholePathTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-tool").FullName;
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
-    private string At(string name) => Path.Combine(_folder, name);
+    private string At(string name) => Path.Combine(_folder.FullName, name);
 
     private string Compile(string name, params string[] options)
     {
@@ -67,7 +68,7 @@ public sealed class WholePathTests : IDisposable
         ToolRun run = ToolRun.Good("verify", binary, "--cases", TestData.AdderFolder);
         Assert.Contains("largest error <= 0.0001 x largest |golden|", run.Output, StringComparison.Ordinal);
         Assert.Equal(2, ToolRun.Of("verify", binary).ExitCode);
-        Assert.Equal(2, ToolRun.Of("verify", binary, "--cases", _folder).ExitCode);
+        Assert.Equal(2, ToolRun.Of("verify", binary, "--cases", _folder.FullName).ExitCode);
     }
 
     [Fact]
@@ -85,7 +86,7 @@ public sealed class WholePathTests : IDisposable
         ToolRun run = ToolRun.Good("run", binary, "--inputs", prompt, "--outputs", At("results"), "--check");
         Assert.True(File.Exists(At("results/logits.npy")));
         Assert.Contains("logits: f32[1, 8, 12]", run.Output, StringComparison.Ordinal);
-        Assert.Equal(3, ToolRun.Of("run", binary, "--inputs", _folder, "--outputs", At("results")).ExitCode);
+        Assert.Equal(3, ToolRun.Of("run", binary, "--inputs", _folder.FullName, "--outputs", At("results")).ExitCode);
     }
 
     [Fact]

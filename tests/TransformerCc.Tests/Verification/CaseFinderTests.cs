@@ -6,26 +6,26 @@ namespace TransformerCc.Tests.Verification;
 /// <summary>Protects which folders count as cases (the command line's file conventions).</summary>
 public sealed class CaseFinderTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-cases").FullName;
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     private void Make(params string[] folders)
     {
         foreach (string folder in folders)
         {
-            Directory.CreateDirectory(Path.Combine(_folder, folder, "inputs"));
-            Directory.CreateDirectory(Path.Combine(_folder, folder, "outputs"));
+            Directory.CreateDirectory(Path.Combine(_folder.FullName, folder, "inputs"));
+            Directory.CreateDirectory(Path.Combine(_folder.FullName, folder, "outputs"));
         }
     }
 
-    private string[] Found() => [.. CaseFinder.Find(_folder).Select(c => c.Name)];
+    private string[] Found() => [.. CaseFinder.Find(_folder.FullName).Select(c => c.Name)];
 
     [Fact]
     public void Folder_itself_and_its_cases_in_order()
     {
         Make(".", "cases/b", "cases/a", "ignored");
-        Directory.CreateDirectory(Path.Combine(_folder, "cases", "not-a-case", "inputs"));
+        Directory.CreateDirectory(Path.Combine(_folder.FullName, "cases", "not-a-case", "inputs"));
         Assert.Equal([".", "a", "b"], Found());
     }
 
@@ -33,7 +33,7 @@ public sealed class CaseFinderTests : IDisposable
     public void Direct_subfolders_where_there_is_no_cases_folder()
     {
         Make("two", "one");
-        Directory.CreateDirectory(Path.Combine(_folder, "other"));
+        Directory.CreateDirectory(Path.Combine(_folder.FullName, "other"));
         Assert.Equal(["one", "two"], Found());
     }
 
@@ -41,7 +41,7 @@ public sealed class CaseFinderTests : IDisposable
     public void No_case_is_a_usage_error_and_no_folder_an_invalid_input()
     {
         Assert.Equal(FailureKind.Usage, Assert.Throws<DiagnosticException>(Found).Kind);
-        Assert.Equal(FailureKind.InvalidInput, Assert.Throws<DiagnosticException>(() => CaseFinder.Find(Path.Combine(_folder, "absent"))).Kind);
+        Assert.Equal(FailureKind.InvalidInput, Assert.Throws<DiagnosticException>(() => CaseFinder.Find(Path.Combine(_folder.FullName, "absent"))).Kind);
     }
 
     [Fact]

@@ -94,20 +94,13 @@ public sealed class ImageVerifierTests
     [Fact]
     public void Inspect_prints_what_holds()
     {
-        string folder = Directory.CreateTempSubdirectory("tcc-sound").FullName;
-        try
-        {
-            string binary = Path.Combine(folder, "adder.bin");
-            ToolRun.Good("compile", TestData.AdderModel, "-o", binary, "--bind", "batch=..4");
-            ToolRun text = ToolRun.Good("inspect", "--verify", binary);
-            Assert.Contains("no deadlock", text.Output, StringComparison.Ordinal);
-            Assert.DoesNotContain("error", text.Output, StringComparison.Ordinal);
-            Assert.True(ToolRun.Good("inspect", "--verify", binary, "--json").Json().GetProperty("sound").GetBoolean());
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        using var folder = new TemporaryFolder();
+        string binary = Path.Combine(folder.FullName, "adder.bin");
+        ToolRun.Good("compile", TestData.AdderModel, "-o", binary, "--bind", "batch=..4");
+        ToolRun text = ToolRun.Good("inspect", "--verify", binary);
+        Assert.Contains("no deadlock", text.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("error", text.Output, StringComparison.Ordinal);
+        Assert.True(ToolRun.Good("inspect", "--verify", binary, "--json").Json().GetProperty("sound").GetBoolean());
     }
 
     private static Store Further(Store s) => s with { Dst = s.Dst with { Offset = s.Dst.Offset + (1 << 24) } };

@@ -28,7 +28,7 @@ public sealed class SeededDefectTests : IDisposable
 {
     private const string Open = "open", Loading = "load", Inspect = "inspect --verify", Check = "run --check", Compare = "verify", Nothing = "nothing";
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-defects").FullName;
+    private readonly TemporaryFolder _folder = new();
 
     /// <summary>Graph, sizes, what is wrong, and who finds it.</summary>
     public static TheoryData<string, string, string, string> Defects => new()
@@ -64,7 +64,7 @@ public sealed class SeededDefectTests : IDisposable
         { "cache", "batch=2 length=5", "a query sees one key more", Compare },
     };
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void There_are_enough() => Assert.True(Defects.Count > 25);
@@ -79,7 +79,7 @@ public sealed class SeededDefectTests : IDisposable
         EntryPoint main = image.EntryPoints[0];
         ImmutableArray<Instruction> changed = Change(image, main.Instructions, defect);
         Assert.True(tool is Open or Nothing || !changed.SequenceEqual(main.Instructions), "the defect changes nothing");
-        string file = Path.Combine(_folder, "model.bin");
+        string file = Path.Combine(_folder.FullName, "model.bin");
         ProgramFile.Write(file, image with { EntryPoints = [main with { Instructions = changed }] });
         Damage(file, defect);
         Assert.Equal(tool, FirstToFind(file, graph, small.EachSize().Single()));

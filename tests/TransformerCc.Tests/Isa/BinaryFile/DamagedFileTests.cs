@@ -4,6 +4,7 @@ using System.Text;
 using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
+using TransformerCc.Verification;
 using Xunit;
 
 namespace TransformerCc.Tests.Isa.BinaryFile;
@@ -17,7 +18,7 @@ public sealed class DamagedFileTests : IDisposable
 {
     private const int Entries = 0, Text = 1, Symbols = 2, Debug = 3, Work = 4, Options = 5, Tokenizer = 6, Weights = 7;
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-damaged").FullName;
+    private readonly TemporaryFolder _folder = new();
     private readonly byte[] _good;
 
     public DamagedFileTests()
@@ -26,9 +27,9 @@ public sealed class DamagedFileTests : IDisposable
         _good = File.ReadAllBytes(FilePath);
     }
 
-    private string FilePath => Path.Combine(_folder, "program.bin");
+    private string FilePath => Path.Combine(_folder.FullName, "program.bin");
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void Truncation_is_refused_at_every_length()

@@ -5,6 +5,7 @@ using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using TransformerCc.Verification;
 using Xunit;
 
 namespace TransformerCc.Tests.Isa.BinaryFile;
@@ -12,11 +13,11 @@ namespace TransformerCc.Tests.Isa.BinaryFile;
 /// <summary>An image survives its file; what breaks a rule is refused before a byte is written.</summary>
 public sealed class ProgramFileTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("tcc-binary").FullName;
+    private readonly TemporaryFolder _folder = new();
 
-    private string FilePath => Path.Combine(_folder, "program.bin");
+    private string FilePath => Path.Combine(_folder.FullName, "program.bin");
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [Property(MaxTest = 20)]
     public void What_is_written_is_read(int seed)
@@ -51,7 +52,7 @@ public sealed class ProgramFileTests : IDisposable
         byte[] first = File.ReadAllBytes(FilePath);
         ProgramFile.Write(FilePath, SampleImage.Create());
         Assert.Equal(first, File.ReadAllBytes(FilePath));
-        Assert.Single(Directory.GetFiles(_folder));
+        Assert.Single(Directory.GetFiles(_folder.FullName));
     }
 
     [Fact]
@@ -139,7 +140,7 @@ public sealed class ProgramFileTests : IDisposable
         Refused("TCC4071", good with { Tokenizer = good.Tokenizer with { Separator = 4 } });
         Refused("TCC4063", good with { Tokenizer = good.Tokenizer with { Merges = [new string('x', (1 << 16) + 1)] } });
         Refused("TCC4057", good with { Weights = new UnevenWeights() });
-        Assert.Empty(Directory.GetFiles(_folder));
+        Assert.Empty(Directory.GetFiles(_folder.FullName));
 
         void Refused(string code, ProgramImage image) =>
             Assert.Contains(code, Assert.Throws<DiagnosticException>(() => ProgramFileWriter.Write(image, FilePath)).Diagnostics.Select(d => d.Code));
