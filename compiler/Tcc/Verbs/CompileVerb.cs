@@ -64,21 +64,24 @@ internal static class CompileVerb
             {
                 options.PrintTo!.Write(Disassembler.Print(result.Image, withSource: true));
             }
-            if (result.Image is not null)
+            if (result.Image is { } image)
             {
-                // No binary leaves the tool that the static check has not passed.
+                // No binary leaves the tool that the static check has not passed. Both only read the image, so it is written
+                // meanwhile and gets its name after the check.
                 tool.BeginPhase("check", parse.GetValue(verbose));
-                ImageVerifier.Prove(result.Image, options.Chip);
-            }
-            if (result.Image is not null && verifier is not null)
-            {
-                tool.BeginPhase("verify", parse.GetValue(verbose));
-                verifier.AfterBinary(result.Image);
-            }
-            if (parse.GetValue(output) is string path && result.Image is not null)
-            {
-                tool.BeginPhase("write", parse.GetValue(verbose));
-                ProgramFile.Write(path, result.Image);
+                Task check = Task.Run(() => ImageVerifier.Prove(image, options.Chip));
+                if (verifier is not null)
+                {
+                    check.GetAwaiter().GetResult();
+                    tool.BeginPhase("verify", parse.GetValue(verbose));
+                    verifier.AfterBinary(image);
+                }
+                if (parse.GetValue(output) is string path)
+                {
+                    tool.BeginPhase("write", parse.GetValue(verbose));
+                    ProgramFile.Write(path, image, condition: () => check.GetAwaiter().GetResult());
+                }
+                check.GetAwaiter().GetResult();
             }
             Print(tool, result, options, result.Image is null ? null : parse.GetValue(output), asJson, diagnostics);
             return 0;

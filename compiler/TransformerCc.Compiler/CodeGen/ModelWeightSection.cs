@@ -56,7 +56,7 @@ internal sealed class ModelWeightSection(WeightStream weights) : WeightSection
     }
 
     /// <summary>A piece, or elements of a constant that is longer than a chunk.</summary>
-    private readonly record struct Part(WeightPiece Piece, long First, long Bytes);
+    private sealed record Part(WeightPiece Piece, long First, long Bytes);
 
     private IEnumerable<List<Part>> Chunks()
     {

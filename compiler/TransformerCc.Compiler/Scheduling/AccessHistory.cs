@@ -5,7 +5,7 @@ using TransformerCc.Isa.Operands;
 namespace TransformerCc.Compiler.Scheduling;
 
 /// <summary>Bytes that a statement may touch: a part of a buffer's place, or of a DRAM tensor.</summary>
-internal readonly record struct MemoryAccess(MemorySpace Space, DramTensor? Tensor, long Start, long End, bool IsWrite, AccessedPart Part = default);
+internal sealed record MemoryAccess(MemorySpace Space, DramTensor? Tensor, long Start, long End, bool IsWrite, AccessedPart Part = default);
 
 /// <summary>Who touched which bytes last, per engine, as positions in the order of items.</summary>
 internal sealed class AccessHistory

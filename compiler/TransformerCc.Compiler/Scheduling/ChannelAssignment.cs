@@ -64,6 +64,8 @@ public sealed class ChannelAssignment
         return assignment._used;
     }
 
+    private sealed record Channel(Engine From, Engine To, byte Semaphore);
+
     /// <summary>An engine's part of a node: a statement, or all statements of one engine inside a loop.</summary>
     private sealed record Item(int Node, Engine Engine, TileStatement? Statement, List<MemoryAccess> Accesses)
     {
@@ -73,9 +75,9 @@ public sealed class ChannelAssignment
     }
 
     /// <summary>Orders one block; returns the channels a loop around it must prime and drain.</summary>
-    private List<(Engine From, Engine To, byte Semaphore)> Order(TileBlock block, int depth, bool isLoop)
+    private List<Channel> Order(TileBlock block, int depth, bool isLoop)
     {
-        var around = new Dictionary<int, List<(Engine From, Engine To, byte Semaphore)>>();
+        var around = new Dictionary<int, List<Channel>>();
         TileBuffer[] ordered = [.. block.Buffers.Where(b => b.OrderedByHand)];
         _ordered.UnionWith(ordered);
         for (int n = 0; n < block.Nodes.Count; n++)
@@ -106,7 +108,7 @@ public sealed class ChannelAssignment
                 history.Record(i, items[i].Engine, items[i].Accesses);
             }
         }
-        var carried = new List<(Engine From, Engine To, byte Semaphore)>();
+        var carried = new List<Channel>();
         if (isLoop)
         {
             AddCarried(items, block.OwnParts, clocks, history, incoming, depth, carried);
@@ -117,7 +119,7 @@ public sealed class ChannelAssignment
     }
 
     /// <summary>Runs a second iteration against the first: needs that the order inside one iteration does not cover.</summary>
-    private void AddCarried(List<Item> items, HashSet<DramTensor> ownParts, ItemClocks clocks, AccessHistory history, List<int>[] incoming, int depth, List<(Engine From, Engine To, byte Semaphore)> carried)
+    private void AddCarried(List<Item> items, HashSet<DramTensor> ownParts, ItemClocks clocks, AccessHistory history, List<int>[] incoming, int depth, List<Channel> carried)
     {
         ItemClocks second = clocks.NextIteration();
         for (int i = 0; i < items.Count; i++)
@@ -125,7 +127,7 @@ public sealed class ChannelAssignment
             second.Know(items[i].Engine, incoming[i]);
             foreach (int from in second.StartAfterPrevious(items[i].Engine, history.Needs(items[i].Engine, [.. items[i].Accesses.Where(a => a.Tensor is null || !ownParts.Contains(a.Tensor))])))
             {
-                carried.Add((items[from].Engine, items[i].Engine, Connect(items, from, i, depth, carried: true)));
+                carried.Add(new Channel(items[from].Engine, items[i].Engine, Connect(items, from, i, depth, carried: true)));
             }
             second.End(items[i].Engine, i);
         }
@@ -195,7 +197,7 @@ public sealed class ChannelAssignment
         }
     }
 
-    private void Rewrite(TileBlock block, List<Item> items, Dictionary<int, List<(Engine From, Engine To, byte Semaphore)>> around)
+    private void Rewrite(TileBlock block, List<Item> items, Dictionary<int, List<Channel>> around)
     {
         AddRing(block);
         ILookup<int, Item> byNode = items.ToLookup(i => i.Node);
@@ -221,13 +223,13 @@ public sealed class ChannelAssignment
             {
                 nodes.AddRange(Sync<Wait>(item.Engine, item.Acquires));
             }
-            List<(Engine From, Engine To, byte Semaphore)> carried = around.GetValueOrDefault(n) ?? [];
-            foreach (IGrouping<Engine, (Engine From, Engine To, byte Semaphore)> g in carried.GroupBy(c => c.From))
+            List<Channel> carried = around.GetValueOrDefault(n) ?? [];
+            foreach (IGrouping<Engine, Channel> g in carried.GroupBy(c => c.From))
             {
                 nodes.AddRange(Sync<Post>(g.Key, [.. g.Select(c => c.Semaphore)]));
             }
             nodes.Add(node);
-            foreach (IGrouping<Engine, (Engine From, Engine To, byte Semaphore)> g in carried.GroupBy(c => c.To))
+            foreach (IGrouping<Engine, Channel> g in carried.GroupBy(c => c.To))
             {
                 nodes.AddRange(Sync<Wait>(g.Key, [.. g.Select(c => c.Semaphore)]));
             }

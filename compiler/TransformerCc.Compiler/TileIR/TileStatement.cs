@@ -71,7 +71,7 @@ public sealed class TileStatement(InstructionKind kind, IReadOnlyList<NamedOpera
     public static bool IsWritten(string operandName) => operandName is "dst" or "result" or "state";
 }
 
-public readonly record struct NamedOperand(string Name, TileOperand Value)
+public sealed record NamedOperand(string Name, TileOperand Value)
 {
     public override string ToString() => $"{Name}={Value}";
 }

@@ -4,7 +4,7 @@ using TransformerCc.Compiler.GraphIR.Operators;
 namespace TransformerCc.Compiler.Tiling;
 
 /// <summary>A node that is lowered by itself, or a run of layers that becomes a loop.</summary>
-internal readonly record struct LoweringStep(Node? Node, LayerRun? Run);
+internal sealed record LoweringStep(Node? Node, LayerRun? Run);
 
 /// <summary>
 /// Finds the layers of a model: the longest stretch of nodes that repeats itself, as often as the flow of data between its

@@ -39,7 +39,7 @@ internal sealed class LinearLowering
     private sealed record Part(Node Node, Linear Linear, PanelGeometry Geometry, VectorTile? Bias, VectorTile? Residual, Tile? Result, BlockExtremes? Extreme);
 
     /// <summary>A block of columns of a part.</summary>
-    private readonly record struct Block(int Part, long First, long Width, List<WeightPanel> Panels);
+    private sealed record Block(int Part, long First, long Width, List<WeightPanel> Panels);
 
     public LinearLowering(RowRegionLowering region, LinearGroup group) => (_region, _context, _group) = (region, region.Context, group);
 

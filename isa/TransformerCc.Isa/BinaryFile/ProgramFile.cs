@@ -56,8 +56,8 @@ public sealed class ProgramFile : IDisposable
         }
     }
 
-    /// <inheritdoc cref="ProgramFileWriter.Write(ProgramImage, string)"/>
-    public static void Write(string path, ProgramImage image) => ProgramFileWriter.Write(image, path);
+    /// <inheritdoc cref="ProgramFileWriter.Write(ProgramImage, string, Action?)"/>
+    public static void Write(string path, ProgramImage image, Action? condition = null) => ProgramFileWriter.Write(image, path, condition);
 
     public void Dispose() => _file.Dispose();
 

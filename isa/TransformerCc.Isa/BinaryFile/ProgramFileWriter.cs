@@ -11,8 +11,9 @@ namespace TransformerCc.Isa.BinaryFile;
 /// </summary>
 public static class ProgramFileWriter
 {
+    /// <param name="condition">Called when all bytes are written; the file does not appear if it throws.</param>
     /// <exception cref="DiagnosticException">TCC4002: the file cannot be written; TCC406x: the image breaks a rule of the format.</exception>
-    public static void Write(ProgramImage image, string path)
+    public static void Write(ProgramImage image, string path, Action? condition = null)
     {
         ArgumentNullException.ThrowIfNull(image);
         DiagnosticList violations = ImageRules.Check(image, path);
@@ -20,7 +21,11 @@ public static class ProgramFileWriter
         {
             throw new DiagnosticException(violations);
         }
-        AtomicFile.Write(path, stream => Write(image, stream));
+        AtomicFile.Write(path, stream =>
+        {
+            Write(image, stream);
+            condition?.Invoke();
+        });
     }
 
     private static void Write(ProgramImage image, Stream stream)
