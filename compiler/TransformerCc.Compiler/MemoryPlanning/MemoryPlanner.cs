@@ -37,10 +37,11 @@ public static class MemoryPlanner
             ring += slot.Bytes;
         }
         var failures = new DiagnosticList();
+        Dictionary<TileBuffer, Lifespan> lifespans = Lifespans(program.Body);
         foreach (MemorySpace space in s_spaces)
         {
             long reserved = space == MemorySpace.Wsp ? ring : 0;
-            (PackingProblem problem, List<TileBuffer> buffers) = Problem(program.Body, chip, space, reserved);
+            (PackingProblem problem, List<TileBuffer> buffers) = Problem(lifespans, chip, space, reserved);
             PackingSolution solution = PackingPlanner.Solve(problem, ExactSteps);
             plan.Use.Add(new MemoryUse(space, solution.Peak(problem), problem.LivePeak(), reserved, chip.Capacity(space)));
             if (solution.Peak(problem) > problem.Capacity)
@@ -64,27 +65,38 @@ public static class MemoryPlanner
 
     /// <summary>Whether a block alone could be placed: asked by tiling before it settles on a size.</summary>
     /// <param name="reservedAsp">Bytes of ASP that others hold.</param>
-    public static bool Fits(TileBlock block, ChipDescription chip, long ringBytes, long reservedAsp = 0) =>
-        Array.TrueForAll(s_spaces, space =>
+    public static bool Fits(TileBlock block, ChipDescription chip, long ringBytes, long reservedAsp = 0)
+    {
+        Dictionary<TileBuffer, Lifespan> lifespans = Lifespans(block);
+        return Array.TrueForAll(s_spaces, space =>
         {
-            (PackingProblem problem, _) = Problem(block, chip, space, space switch { MemorySpace.Wsp => ringBytes, MemorySpace.Asp => reservedAsp, _ => 0 });
+            (PackingProblem problem, _) = Problem(lifespans, chip, space, space switch { MemorySpace.Wsp => ringBytes, MemorySpace.Asp => reservedAsp, _ => 0 });
             return PackingPlanner.Fits(problem, ExactSteps);
         });
+    }
+
+    /// <summary>The buffers of a block in one memory.</summary>
+    /// <param name="reserved">Bytes of the memory that are not to plan.</param>
+    public static (PackingProblem Problem, List<TileBuffer> Buffers) Problem(TileBlock body, ChipDescription chip, MemorySpace space, long reserved) => Problem(Lifespans(body), chip, space, reserved);
+
+    private static (PackingProblem Problem, List<TileBuffer> Buffers) Problem(Dictionary<TileBuffer, Lifespan> lifespans, ChipDescription chip, MemorySpace space, long reserved)
+    {
+        var buffers = lifespans.Keys.Where(b => b.Space == space).ToList();
+        long alignment = space == MemorySpace.Acc ? Lines.AccumulatorRowBytes : Lines.Bytes;
+        return (new PackingProblem([.. buffers.Select(b => new PackedBuffer(b.Name, lifespans[b], b.Bytes, alignment))], chip.Capacity(space) - reserved), buffers);
+    }
 
     /// <summary>
     /// Lifetimes from the structure: a buffer lives from the first to the last node of its declaring block that touches
     /// it, and a loop is one node, so what a loop carries lives through all iterations. What lives in its block shares its
     /// place with nothing there.
     /// </summary>
-    /// <param name="reserved">Bytes of the memory that are not to plan.</param>
-    public static (PackingProblem Problem, List<TileBuffer> Buffers) Problem(TileBlock body, ChipDescription chip, MemorySpace space, long reserved)
+    private static Dictionary<TileBuffer, Lifespan> Lifespans(TileBlock body)
     {
         var lifespans = new Dictionary<TileBuffer, Lifespan>();
         int step = 0;
         Walk(body, lifespans, ref step);
-        var buffers = lifespans.Keys.Where(b => b.Space == space).ToList();
-        long alignment = space == MemorySpace.Acc ? Lines.AccumulatorRowBytes : Lines.Bytes;
-        return (new PackingProblem([.. buffers.Select(b => new PackedBuffer(b.Name, lifespans[b], b.Bytes, alignment))], chip.Capacity(space) - reserved), buffers);
+        return lifespans;
     }
 
     private static void Walk(TileBlock block, Dictionary<TileBuffer, Lifespan> lifespans, ref int step)
@@ -99,13 +111,7 @@ public static class MemoryPlanner
                 Walk(loop.Body, lifespans, ref step);
             }
             step++;
-            foreach (TileBuffer buffer in Touched(node))
-            {
-                if (declared.Contains(buffer))
-                {
-                    lifespans[buffer] = lifespans.TryGetValue(buffer, out Lifespan l) ? l with { Upper = step } : new Lifespan(start, step);
-                }
-            }
+            Touch(node, declared, new Lifespan(start, step), lifespans);
         }
         foreach (TileBuffer buffer in block.Buffers.Where(b => b.LivesInBlock && lifespans.ContainsKey(b)))
         {
@@ -136,12 +142,28 @@ public static class MemoryPlanner
         }
     }
 
-    private static IEnumerable<TileBuffer> Touched(TileNode node) => node switch
+    /// <summary>Extends the lifespans of the declared buffers that a node touches to the steps it takes.</summary>
+    private static void Touch(TileNode node, HashSet<TileBuffer> declared, Lifespan steps, Dictionary<TileBuffer, Lifespan> lifespans)
     {
-        TileLoop loop => loop.Body.Nodes.SelectMany(Touched),
-        TileStatement s => s.Operands.Select(o => o.Value switch { ScratchOperand p => p.Buffer, VectorTile v => v.Buffer, _ => null }).OfType<TileBuffer>(),
-        _ => [],
-    };
+        if (node is TileLoop loop)
+        {
+            foreach (TileNode inner in loop.Body.Nodes)
+            {
+                Touch(inner, declared, steps, lifespans);
+            }
+        }
+        else if (node is TileStatement statement)
+        {
+            for (int i = 0; i < statement.Operands.Count; i++)
+            {
+                TileBuffer? buffer = statement.Operands[i].Value switch { ScratchOperand p => p.Buffer, VectorTile v => v.Buffer, _ => null };
+                if (buffer is not null && declared.Contains(buffer))
+                {
+                    lifespans[buffer] = lifespans.TryGetValue(buffer, out Lifespan known) ? known with { Upper = steps.Upper } : steps;
+                }
+            }
+        }
+    }
 
     private static Diagnostic DoesNotFit(PackingProblem problem, PackingSolution solution, MemorySpace space)
     {

@@ -46,11 +46,11 @@ internal sealed class StatementCost
                 buffers.Add(access);
             }
         }
-        (_lengths, _values, Buffers) = ([.. lengths], new long[lengths.Count], buffers);
+        (_lengths, _values, Buffers) = ([.. lengths], new long[lengths.Count], [.. buffers]);
     }
 
     /// <summary>Buffers that the statement reads or writes, and which parts of them.</summary>
-    public IReadOnlyList<BufferAccess> Buffers { get; }
+    public BufferAccess[] Buffers { get; }
 
     /// <param name="symbols">Values of dimensions, loop variables and names.</param>
     public InstructionCost Of(ChipDescription chip, IReadOnlyDictionary<string, long> symbols)

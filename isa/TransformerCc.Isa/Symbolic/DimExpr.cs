@@ -8,22 +8,20 @@ namespace TransformerCc.Isa.Symbolic;
 /// <summary>
 /// An integer expression over symbolic dimensions, kept in canonical form: a sum of terms, each a coefficient times a
 /// product of atoms. An atom is a symbol, or a floor division, minimum or maximum that could not be simplified.
-/// Two expressions are equal when their canonical texts are. Division rounds towards minus infinity.
+/// Two expressions are equal when their terms are. Division rounds towards minus infinity.
 /// </summary>
 /// <remarks>
 /// One type serves graph shapes, tile loop bounds, addresses and the shapes stored in the binary, so that a length
-/// known only at run time is computed from the same expression everywhere.
+/// known only at run time is computed from the same expression everywhere. A compilation makes millions of them, nearly all
+/// constants or short sums: terms stay sorted, sums merge them, and a text is made when somebody asks for it.
 /// </remarks>
 public sealed class DimExpr : IEquatable<DimExpr>
 {
     private readonly ImmutableArray<Term> _terms;
-    private readonly string _text;
+    private string? _text;
 
-    private DimExpr(ImmutableArray<Term> terms)
-    {
-        _terms = terms;
-        _text = Print(terms);
-    }
+    /// <param name="terms">In <see cref="Order"/>, each product once, none of them zero.</param>
+    private DimExpr(ImmutableArray<Term> terms) => _terms = terms;
 
     public static DimExpr Zero { get; } = new([]);
 
@@ -64,7 +62,7 @@ public sealed class DimExpr : IEquatable<DimExpr>
         a._terms.IsEmpty ? b
         : b._terms.IsEmpty ? a
         : a.ConstantValue is { } x && b.ConstantValue is { } y ? Constant(checked(x + y))
-        : FromTerms(a._terms.Concat(b._terms));
+        : Merge(a._terms, b._terms);
 
     public static DimExpr operator -(DimExpr a, DimExpr b) => a + (b * -1);
 
@@ -75,15 +73,25 @@ public sealed class DimExpr : IEquatable<DimExpr>
         : b.ConstantValue is { } y ? a.Times(y)
         : FromTerms(from s in a._terms
                     from t in b._terms
-                    select new Term(checked(s.Coefficient * t.Coefficient), SortFactors(s.Factors.Concat(t.Factors))));
+                    select new Term(checked(s.Coefficient * t.Coefficient), SortFactors(s.Factors, t.Factors)));
 
     /// <summary>A factor changes neither the terms nor their order.</summary>
     private DimExpr Times(long factor) => factor switch
     {
         0 => Zero,
         1 => this,
-        _ => new([.. _terms.Select(t => t with { Coefficient = checked(t.Coefficient * factor) })]),
+        _ => Scaled(factor),
     };
+
+    private DimExpr Scaled(long factor)
+    {
+        ImmutableArray<Term>.Builder scaled = ImmutableArray.CreateBuilder<Term>(_terms.Length);
+        foreach (Term t in _terms)
+        {
+            scaled.Add(t with { Coefficient = checked(t.Coefficient * factor) });
+        }
+        return new(scaled.MoveToImmutable());
+    }
 
     public static DimExpr Add(DimExpr left, DimExpr right) => left + right;
 
@@ -157,7 +165,7 @@ public sealed class DimExpr : IEquatable<DimExpr>
         {
             return (kind == CompositeKind.Min) == (d <= 0) ? a : b;
         }
-        return string.CompareOrdinal(a._text, b._text) <= 0
+        return string.CompareOrdinal(a.ToString(), b.ToString()) <= 0
             ? FromFactor(new CompositeAtom(kind, a, b))
             : FromFactor(new CompositeAtom(kind, b, a));
     }
@@ -197,19 +205,41 @@ public sealed class DimExpr : IEquatable<DimExpr>
     public DimExpr Substitute(IReadOnlyDictionary<string, DimExpr> symbols) =>
         _terms.Aggregate(Zero, (sum, t) => sum + t.Factors.Aggregate(Constant(t.Coefficient), (p, f) => p * f.Substitute(symbols)));
 
-    public IEnumerable<string> Symbols => _terms.SelectMany(t => t.Factors).SelectMany(f => f.Symbols).Distinct();
+    public IEnumerable<string> Symbols => IsConstant ? [] : _terms is [{ Factors: [SymbolAtom symbol] }] ? [symbol.Name] : _terms.SelectMany(t => t.Factors).SelectMany(f => f.Symbols).Distinct();
 
-    public bool Equals(DimExpr? other) => other is not null && _text == other._text;
+    public bool Equals(DimExpr? other)
+    {
+        if (other is null || _terms.Length != other._terms.Length)
+        {
+            return false;
+        }
+        for (int i = 0; i < _terms.Length; i++)
+        {
+            if (_terms[i].Coefficient != other._terms[i].Coefficient || _terms[i].Key != other._terms[i].Key)
+            {
+                return false;
+            }
+        }
+        return true;
+    }
 
     public override bool Equals(object? obj) => Equals(obj as DimExpr);
 
-    public override int GetHashCode() => string.GetHashCode(_text, StringComparison.Ordinal);
+    public override int GetHashCode()
+    {
+        int hash = 0;
+        foreach (Term t in _terms)
+        {
+            hash = (hash * 31) + (t.Coefficient.GetHashCode() ^ string.GetHashCode(t.Key, StringComparison.Ordinal));
+        }
+        return hash;
+    }
 
     public static bool operator ==(DimExpr? a, DimExpr? b) => a is null ? b is null : a.Equals(b);
 
     public static bool operator !=(DimExpr? a, DimExpr? b) => !(a == b);
 
-    public override string ToString() => _text;
+    public override string ToString() => _text ??= Print(_terms);
 
     internal static long FloorDivide(long a, long b)
     {
@@ -224,18 +254,56 @@ public sealed class DimExpr : IEquatable<DimExpr>
     public static DimExpr FromTerm(Term term) => FromTerms([term]);
 
 
-    private static ImmutableArray<Atom> SortFactors(IEnumerable<Atom> factors) =>
-        [.. factors.OrderBy(f => f.Text, StringComparer.Ordinal)];
+    private static ImmutableArray<Atom> SortFactors(ImmutableArray<Atom> a, ImmutableArray<Atom> b) =>
+        a.IsEmpty ? b : b.IsEmpty ? a : [.. a.Concat(b).OrderBy(f => f.Text, StringComparer.Ordinal)];
+
+    /// <summary>The order of terms: by their products, the constant last, so that texts read naturally: seq + 1.</summary>
+    private static int Order(Term a, Term b) =>
+        a.Factors.IsEmpty || b.Factors.IsEmpty ? a.Factors.IsEmpty.CompareTo(b.Factors.IsEmpty) : string.CompareOrdinal(a.Key, b.Key);
+
+    private static DimExpr Merge(ImmutableArray<Term> a, ImmutableArray<Term> b)
+    {
+        ImmutableArray<Term>.Builder sum = ImmutableArray.CreateBuilder<Term>(a.Length + b.Length);
+        (int i, int j) = (0, 0);
+        while (i < a.Length || j < b.Length)
+        {
+            int order = i == a.Length ? 1 : j == b.Length ? -1 : Order(a[i], b[j]);
+            if (order != 0)
+            {
+                sum.Add(order < 0 ? a[i++] : b[j++]);
+                continue;
+            }
+            Term both = a[i] with { Coefficient = checked(a[i++].Coefficient + b[j++].Coefficient) };
+            if (both.Coefficient != 0)
+            {
+                sum.Add(both);
+            }
+        }
+        return new(sum.DrainToImmutable());
+    }
 
     private static DimExpr FromTerms(IEnumerable<Term> terms)
     {
-        var sums = new SortedDictionary<string, Term>(StringComparer.Ordinal);
+        var sums = new List<Term>();
         foreach (Term t in terms)
         {
-            sums[t.Key] = sums.TryGetValue(t.Key, out Term? s) ? s with { Coefficient = checked(s.Coefficient + t.Coefficient) } : t;
+            (int low, int high) = (0, sums.Count);
+            while (low < high)
+            {
+                int middle = (low + high) / 2;
+                (low, high) = Order(sums[middle], t) < 0 ? (middle + 1, high) : (low, middle);
+            }
+            if (low < sums.Count && Order(sums[low], t) == 0)
+            {
+                sums[low] = t with { Coefficient = checked(sums[low].Coefficient + t.Coefficient) };
+            }
+            else
+            {
+                sums.Insert(low, t);
+            }
         }
-        // Constants last, so that texts read naturally: seq + 1.
-        return new([.. sums.Values.Where(t => t.Coefficient != 0).OrderBy(t => t.Factors.Length == 0)]);
+        sums.RemoveAll(t => t.Coefficient == 0);
+        return new([.. sums]);
     }
 
     private static Term? Divide(Term t, Term by)
@@ -259,9 +327,9 @@ public sealed class DimExpr : IEquatable<DimExpr>
 
     private static string Print(ImmutableArray<Term> terms)
     {
-        if (terms.Length == 0)
+        if (terms is [] or [{ Factors.IsEmpty: true }])
         {
-            return "0";
+            return (terms is [var constant] ? constant.Coefficient : 0).ToString(CultureInfo.InvariantCulture);
         }
         var text = new StringBuilder();
         foreach (Term t in terms)
@@ -274,7 +342,7 @@ public sealed class DimExpr : IEquatable<DimExpr>
                 text.Append(magnitude.ToString(CultureInfo.InvariantCulture));
                 text.Append(t.Factors.Length == 0 ? "" : "*");
             }
-            text.AppendJoin('*', t.Factors.Select(f => f.Text));
+            text.Append(t.Key);
         }
         return text.ToString();
     }
@@ -282,7 +350,7 @@ public sealed class DimExpr : IEquatable<DimExpr>
     /// <summary>coefficient · product of factors.</summary>
     public sealed record Term(long Coefficient, ImmutableArray<Atom> Factors)
     {
-        internal string Key { get; } = string.Join('*', Factors.Select(f => f.Text));
+        internal string Key { get; } = Factors.Length switch { 0 => "", 1 => Factors[0].Text, _ => string.Join('*', Factors.Select(f => f.Text)) };
     }
 
     /// <summary>What cannot be split further: a symbol or an irreducible operation.</summary>

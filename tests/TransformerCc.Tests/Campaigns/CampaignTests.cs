@@ -9,6 +9,9 @@ public sealed class CampaignTests(ITestOutputHelper output)
     /// <summary>KIND:FIRSTSEED:COUNT or KIND:FIRSTSEED:COUNT:WORKERS, e.g. onnx:1:5000.</summary>
     private const string Variable = "TCC_CAMPAIGN";
 
+    /// <summary>A file for the progress of a long one.</summary>
+    private const string LogVariable = "TCC_CAMPAIGN_LOG";
+
     /// <summary>How much longer a trial may take where other tests run beside it.</summary>
     private const int Patience = 6;
 
@@ -29,7 +32,7 @@ public sealed class CampaignTests(ITestOutputHelper output)
         {
             CampaignKind campaign = CampaignKind.All.Single(k => k.Name == kind);
             int workers = rest is [var number] ? int.Parse(number, CultureInfo.InvariantCulture) : Environment.ProcessorCount;
-            output.WriteLine(CampaignRun.Run(campaign, all: true, campaign.Limit, ulong.Parse(first, CultureInfo.InvariantCulture), ulong.Parse(count, CultureInfo.InvariantCulture), workers, alone: true));
+            output.WriteLine(CampaignRun.Run(campaign, all: true, campaign.Limit, ulong.Parse(first, CultureInfo.InvariantCulture), ulong.Parse(count, CultureInfo.InvariantCulture), workers, alone: true, Environment.GetEnvironmentVariable(LogVariable)));
         }
     }
 }
