@@ -54,4 +54,5 @@ internal sealed record OutputDocument(string Name, bool Passed, double MaxAbsErr
 [JsonSerializable(typeof(ConformanceDocument))]
 [JsonSerializable(typeof(EstimateDocument))]
 [JsonSerializable(typeof(GenerationDocument))]
+[JsonSerializable(typeof(PlanDocument))]
 internal sealed partial class ToolJson : JsonSerializerContext;

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using TransformerCc.Compiler.MemoryPlanning;
 using TransformerCc.Isa;
+using TransformerCc.Tool.Output;
 
 namespace TransformerCc.Tool.Verbs;
 
@@ -14,7 +15,8 @@ internal static class PlanMemoryVerb
         var file = CommonOptions.File("FILE.csv", "The problem: id,lower,upper,size, one buffer a line; lifespans are half-open");
         var capacity = new Option<long>("--capacity") { Description = "Bytes of the memory", Required = true, HelpName = "BYTES" };
         var steps = new Option<long>("--steps") { Description = "Search nodes before giving up; never a time, so that the result is the same everywhere", DefaultValueFactory = _ => 50_000_000, HelpName = "N" };
-        var verb = new Verb("plan-memory", "Place buffers with lifetimes in a memory: the planner of the compiler on a problem of its own.", "tcc plan-memory buffers.csv --capacity 1048576 > plan.csv") { file, capacity, steps };
+        Option<bool> json = CommonOptions.Json();
+        var verb = new Verb("plan-memory", "Place buffers with lifetimes in a memory: the planner of the compiler on a problem of its own.", "tcc plan-memory buffers.csv --capacity 1048576 > plan.csv") { file, capacity, steps, json };
         verb.SetAction(parse =>
         {
             tool.BeginPhase("plan memory", verbose: false);
@@ -44,6 +46,11 @@ internal static class PlanMemoryVerb
             if (PlanChecker.Check(problem, solution, "memory") is { HasErrors: true } wrong)
             {
                 throw new InvalidOperationException(string.Join(Environment.NewLine, wrong));
+            }
+            if (parse.GetValue(json))
+            {
+                JsonText.Write(tool.Output, PlanDocument.Of(problem, solution, search), ToolJson.Default.PlanDocument);
+                return 0;
             }
             tool.Output.Write(PackingFile.Write(problem, solution));
             tool.Error.WriteLine(FormattableString.Invariant($"{problem.Buffers.Count} buffers in {solution.Peak(problem)} of {bytes} bytes, no plan needs less than {live}; checked; {effort}"));

@@ -91,8 +91,17 @@ internal sealed class TextGeneration(ToolContext tool, bool json)
             JsonText.Write(tool.Output, document, ToolJson.Default.GenerationDocument);
             return;
         }
-        tool.Error.WriteLine($"prefill: {Rate(document.Prefill, program.Chip.Name)}");
-        tool.Error.WriteLine($"decode: {Rate(document.Decode, program.Chip.Name)}");
+        WriteRate("prefill", document.Prefill, program.Chip.Name);
+        WriteRate("decode", document.Decode, program.Chip.Name);
+    }
+
+    /// <summary>Of no tokens there is no rate.</summary>
+    private void WriteRate(string what, RateDocument rate, string chip)
+    {
+        if (rate.Tokens > 0)
+        {
+            tool.Error.WriteLine($"{what}: {Rate(rate, chip)}");
+        }
     }
 
     private static string Rate(RateDocument rate, string chip) =>

@@ -50,9 +50,14 @@ public sealed unsafe class FileMap
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw new DiagnosticException(Diagnostic.Error(code, $"cannot read the file: {e.Message}", path));
+            throw Unreadable(path, code, e);
         }
     }
+
+    /// <summary>Why a file cannot be read; of a folder the system says that access is denied.</summary>
+    internal static DiagnosticException Unreadable(string path, string code, Exception e) => new(Directory.Exists(path)
+        ? Diagnostic.Error(code, "cannot read the file: it is a folder", path, "name the file in it")
+        : Diagnostic.Error(code, $"cannot read the file: {e.Message}", path));
 
     /// <summary>Bytes that must lie within the file.</summary>
     public ReadOnlySpan<byte> Span(long offset, int length)

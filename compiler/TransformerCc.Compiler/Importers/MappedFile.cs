@@ -63,7 +63,7 @@ public sealed unsafe class MappedFile : MemoryManager<byte>
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw new DiagnosticException(Diagnostic.Error(code, $"cannot read the file: {e.Message}", path));
+            throw FileMap.Unreadable(path, code, e);
         }
     }
 

@@ -54,6 +54,10 @@ public static class PackingFile
                 break;
             }
         }
+        if (buffers.Count == 0 && !diagnostics.HasErrors)
+        {
+            diagnostics.Add(Diagnostic.Error("TCC3120", "the file has no buffers", path, $"a line for each: {Header}"));
+        }
         return diagnostics.HasErrors ? throw new DiagnosticException(diagnostics) : new PackingProblem(buffers, capacity);
     }
 

@@ -88,7 +88,7 @@ internal sealed class PanelProducts(TilingContext context, Tile x, int tileRows)
         }
         else
         {
-            DimExpr[] ends = [.. Enumerable.Range(0, splits + 1).Select(s => s == 0 ? DimExpr.Zero : s == splits ? strip.Rows : context.Builder.Let("cut", DimExpr.FloorDiv(strip.Rows * s, splits)))];
+            DimExpr[] ends = [.. Enumerable.Range(0, splits + 1).Select(s => s == 0 ? DimExpr.Zero : s == splits ? strip.Rows : RowStrip.Name(context.Builder, "cut", splits, DimExpr.FloorDiv(strip.Rows * s, splits)))];
             cuts = [.. Enumerable.Range(0, splits).Select(s => new RowStrip(ends[s], ends[s + 1] - ends[s], strip.MostRows))];
         }
         return _cuts[(strip, splits)] = cuts;

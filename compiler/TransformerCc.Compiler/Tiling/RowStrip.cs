@@ -8,6 +8,9 @@ namespace TransformerCc.Compiler.Tiling;
 /// <param name="MostRows">Rows at most.</param>
 internal sealed record RowStrip(DimExpr First, DimExpr Rows, int MostRows)
 {
+    /// <summary>A name has one of the sequencer's 63 registers from its definition to its last use.</summary>
+    private const int MaxNamed = 16;
+
     /// <summary>Parts at constant places: with fewer rows than there could be, the last ones are empty.</summary>
     /// <param name="leastRows">Rows that a part has room for at least.</param>
     /// <param name="most">Parts at most.</param>
@@ -19,7 +22,10 @@ internal sealed record RowStrip(DimExpr First, DimExpr Rows, int MostRows)
 
     /// <summary>A number of parts with room for so many rows each.</summary>
     public RowStrip[] Cut(TileBuilder builder, string hint, int count, int rows) => [.. Enumerable.Range(0, count).Select(i => i * rows).Select(first =>
-        new RowStrip(First + first, builder.Let(hint, DimExpr.Max(DimExpr.Zero, DimExpr.Min(rows, Rows - first))), rows))];
+        new RowStrip(First + first, Name(builder, hint, count, DimExpr.Max(DimExpr.Zero, DimExpr.Min(rows, Rows - first))), rows))];
+
+    /// <summary>A name for a length of one of so many parts; lengths of more parts than that have registers are computed where they are used.</summary>
+    public static DimExpr Name(TileBuilder builder, string hint, int parts, DimExpr length) => parts <= MaxNamed ? builder.Let(hint, length) : length;
 
     /// <summary>The tile from the strip's first row on.</summary>
     public Tile Of(Tile tile) => tile with { Offset = Of(tile.Offset, tile.RowStride) };

@@ -105,6 +105,16 @@ public sealed class OnnxDiagnosticsTests
         Assert.Equal([ImportCodes.Option, ImportCodes.Option], builder.ImportErrors(options).Select(e => e.Code));
     }
 
+    /// <summary>What operators say of sizes of 0 follows from the option, which is named first; a past may be empty.</summary>
+    [Fact]
+    public void A_dimension_made_empty_is_the_first_error()
+    {
+        OnnxBuilder builder = new OnnxBuilder().Input("x", 1, "batch", 6).Longs("shape", [2], 0, -1).Node("Reshape", "x shape", "y").Output("y");
+        IReadOnlyList<Diagnostic> errors = builder.ImportErrors(new ImportOptions { Bindings = new Dictionary<string, DimensionLimit> { ["batch"] = DimensionLimit.To(0) } });
+        Assert.Equal(ImportCodes.Option, errors[0].Code);
+        Assert.Contains("--bind batch=0", errors[0].Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(0, 1)]
     [InlineData(1, 2)]

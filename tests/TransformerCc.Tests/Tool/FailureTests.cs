@@ -104,6 +104,24 @@ public sealed class FailureTests : IDisposable
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("id,lower,upper,size\n\n")]
+    public void A_problem_of_no_buffers_is_refused(string text) => ExpectFailure(3, "TCC3120: the file has no buffers", "plan-memory", Write("none.csv", Encoding.UTF8.GetBytes(text)), "--capacity", "64");
+
+    [Fact]
+    public void A_memory_plan_is_written_as_json()
+    {
+        JsonElement plan = ToolRun.Good("plan-memory", Write("b.csv", "id,lower,upper,size\na,0,2,8\nb,1,3,4\n"u8.ToArray()), "--capacity", "64", "--json").Json();
+        Assert.Equal((64, 12, 12), (plan.GetProperty("capacity").GetInt32(), plan.GetProperty("peak").GetInt32(), plan.GetProperty("lowerBound").GetInt32()));
+        JsonElement[] buffers = [.. plan.GetProperty("buffers").EnumerateArray()];
+        Assert.Equal(["a", "b"], buffers.Select(b => b.GetProperty("id").GetString()));
+        Assert.Equal([0, 8], buffers.Select(b => b.GetProperty("offset").GetInt32()).Order());
+    }
+
+    [Fact]
+    public void A_folder_in_place_of_a_model_is_told_as_such() => ExpectFailure(3, "TCC1001: cannot read the file: it is a folder", "compile", _folder.FullName, "-o", Path.Combine(_folder.FullName, "x.bin"));
+
+    [Theory]
     [InlineData("fp8")]
     [InlineData("int8")]
     [InlineData("int4-weights")]

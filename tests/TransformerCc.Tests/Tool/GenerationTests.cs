@@ -32,6 +32,8 @@ public sealed class GenerationTests : IDisposable
         Assert.Equal((", there was a little girl named Lily.", "maxTokens", 11), (answer.GetProperty("text").GetString(), answer.GetProperty("finish").GetString(), answer.GetProperty("tokens").GetArrayLength()));
         Assert.Equal(5, json.GetProperty("prefill").GetProperty("tokens").GetInt32());
 
+        Assert.DoesNotContain("tokens/s", ToolRun.Good("run", Binary, "--prompt", "Once upon a time", "--max-tokens", "0").Error, StringComparison.Ordinal);
+
         string[] draw = ["run", Binary, "--prompt", "Once upon a time", "--max-tokens", "11", "--temperature", "1.5", "--top-k", "20", "--seed"];
         Assert.Equal(ToolRun.Good([.. draw, "1"]).Output, ToolRun.Good([.. draw, "1"]).Output);
         Assert.NotEqual(ToolRun.Good([.. draw, "1"]).Output, ToolRun.Good([.. draw, "2"]).Output);

@@ -20,9 +20,13 @@ internal sealed class DimensionTable(SortedDictionary<string, DimInterval> inter
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly List<string> _order = [];
     private readonly List<(DimExpr Equal, long Limit)> _limits = [];
+    private readonly SortedSet<string> _empty = new(StringComparer.Ordinal);
 
     /// <summary>The model's names of the dimensions seen so far.</summary>
     public IEnumerable<string> Declared => _declared.Order(StringComparer.Ordinal);
+
+    /// <summary>Dimensions, other than lengths of a past, that the user made 0.</summary>
+    public IReadOnlyCollection<string> Empty => _empty;
 
     public bool IsDeclared(string name) => _declared.Contains(name);
 
@@ -72,6 +76,10 @@ internal sealed class DimensionTable(SortedDictionary<string, DimInterval> inter
         if (binding.Exact is { } exact)
         {
             _reasons[name] = $"{name} = {exact} (given)";
+            if (exact == 0 && !MayBeEmpty(name, ofPast))
+            {
+                _empty.Add(name);
+            }
             return exact;
         }
         string symbol = SymbolName(name);
@@ -85,14 +93,16 @@ internal sealed class DimensionTable(SortedDictionary<string, DimInterval> inter
         }
         if (!intervals.ContainsKey(symbol))
         {
-            // An empty past is how a first step is written; every other length has at least one element.
-            long lower = ofPast || name.Contains("past", StringComparison.OrdinalIgnoreCase) ? 0 : 1;
+            long lower = MayBeEmpty(name, ofPast) ? 0 : 1;
             intervals[symbol] = new DimInterval(lower, long.Max(lower, binding.Upper ?? options.DefaultBound));
             _reasons[symbol] = binding.Upper is null ? "default" : "given";
             _order.Add(symbol);
         }
         return DimExpr.Symbol(symbol);
     }
+
+    /// <summary>An empty past is how a first step is written; every other length has at least one element.</summary>
+    private static bool MayBeEmpty(string name, bool ofPast) => ofPast || name.Contains("past", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>
     /// The bound that the user gave a dimension holds for what that dimension was found to equal: each of its parts may grow

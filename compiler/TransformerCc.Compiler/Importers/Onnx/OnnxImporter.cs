@@ -18,9 +18,13 @@ public static class OnnxImporter
     public static Graph Import(OnnxModelFile file, ImportOptions options, DiagnosticList diagnostics)
     {
         ImportSession session = Translate(file, options, diagnostics);
-        return session.Diagnostics.HasErrors
-            ? throw new DiagnosticException([.. session.Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)])
-            : session.Graph;
+        if (!session.Diagnostics.HasErrors)
+        {
+            return session.Graph;
+        }
+        // What the operators say of sizes of 0 follows from the option.
+        IEnumerable<Diagnostic> empty = session.Dimensions.Empty.Select(name => Diagnostic.Error(ImportCodes.Option, $"--bind {name}=0: operators of the model need elements along '{name}'", null, $"--bind {name}=1 or more"));
+        throw new DiagnosticException([.. empty, .. session.Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)]);
     }
 
     /// <summary>
