@@ -43,8 +43,10 @@ public abstract record Instruction
     /// <summary>The queue this instruction enters.</summary>
     public virtual Engine Engine => Information.Engine ?? Engine.Sequencer;
 
+    private protected abstract InstructionKind DeclaredKind { get; }
+
     /// <summary>Shows every operand to a visitor, in encoding order.</summary>
-    public abstract void Visit<TVisitor>(ref TVisitor visitor) where TVisitor : struct, IOperandVisitor, allows ref struct;
+    public void Visit<TVisitor>(ref TVisitor visitor) where TVisitor : struct, IOperandVisitor, allows ref struct => OperandDispatch.Operands(DeclaredKind, ref visitor, this);
 
     /// <summary>Reports every memory access, with register operands resolved by <paramref name="registers"/>.</summary>
     public virtual void Footprint<TSink>(ReadOnlySpan<long> registers, ref TSink sink) where TSink : struct, IAccessSink
@@ -69,7 +71,7 @@ public abstract record Instruction<TSelf> : Instruction where TSelf : Instructio
 {
     public sealed override InstructionInfo Information => TSelf.Info;
 
-    public sealed override void Visit<TVisitor>(ref TVisitor visitor) => TSelf.Operands(ref visitor, (TSelf)(Instruction)this);
+    private protected sealed override InstructionKind DeclaredKind => InstructionKind<TSelf>.Instance;
 }
 
 /// <summary>
