@@ -29,7 +29,16 @@ public static class EntryPrograms
         {
             return DecodeLimits(graph, all) is { } decode ? [new("prefill", all), Limited("decode", decode)] : [new("main", all)];
         }
-        return FewSequences(limits => Tiler.ValuesInDram(graph, steps, chip, precision, limits, Tiler.ResidentShare)) is { } few ? [new("main", all), Limited("few", few)] : [new("main", all)];
+        int debug = all.Debug.Count;
+        if (FewSequences(limits => Tiler.ValuesInDram(graph, steps, chip, precision, limits, Tiler.ResidentShare)) is { } limits && Limited("few", limits) is var few)
+        {
+            if (TilingSearch.IsFaster(graph, few.Tiles, all))
+            {
+                return [new("main", all), few];
+            }
+            all.Debug.RemoveRange(debug, all.Debug.Count - debug);
+        }
+        return [new("main", all)];
 
         NamedProgram Limited(string name, Dictionary<string, long> limits) => new(name, Tiler.Lower(graph, steps, chip, precision, limits, all));
 

@@ -44,6 +44,8 @@ internal sealed class Residency
     /// <summary>Those that outlive the iterations of the loop that begins with an item.</summary>
     public IEnumerable<(Value Root, long Bytes, Value? Over)> AroundLoop(int first) => _kept.Where(k => k.First == first && k.IsAroundLoop).Select(k => (k.Root, k.Bytes, k.Over?.Root));
 
+    public bool KeepsAny => _kept.Count > 0;
+
     /// <summary>Values that could stay in ASP but for their size.</summary>
     public int InDram { get; private set; }
 

@@ -11,7 +11,16 @@ namespace TransformerCc.Compiler.Tiling;
 /// <param name="Cycles">From its first instruction to its last result; no less than its busiest engine or DRAM takes.</param>
 /// <param name="Busiest">Cycles of work of the engine that has most of it, or of the bytes at the sustained bandwidth of DRAM.</param>
 /// <param name="DramBytes">Bandwidth that its transfers take.</param>
-internal readonly record struct TilingCost(double Cycles, double Busiest, double DramBytes);
+/// <param name="WeightBytes">That of them which loads of weights take.</param>
+/// <param name="IsDramBound">Whether no engine has as much to do as DRAM.</param>
+internal readonly record struct TilingCost(double Cycles, double Busiest, double DramBytes, double WeightBytes, bool IsDramBound)
+{
+    /// <summary>Weights are read again if so many times their bytes are.</summary>
+    private const double Again = 1.25;
+
+    /// <summary>Whether DRAM is what bounds a program, and loads weights more than once.</summary>
+    public bool ReadsWeightsAgain(TileProgram program) => IsDramBound && WeightBytes > Again * program.Weights.Pieces.OfType<WeightPanel>().Sum(p => p.Bytes);
+}
 
 /// <summary>
 /// An analytical estimate of a tile program at given sizes, from the cost formulas that the timing model has: engines
@@ -39,7 +48,7 @@ internal sealed class TileEstimate
 
     /// <summary>By engine: the last end, when its DRAM side is free, and cycles of work.</summary>
     private readonly double[] _end = new double[Engines.Count], _data = new double[Engines.Count], _busy = new double[Engines.Count];
-    private double _dispatch, _product, _dramBytes;
+    private double _dispatch, _product, _dramBytes, _weightBytes;
 
     private TileEstimate(TileProgram program, IReadOnlyDictionary<string, long> sizes, Dictionary<TileStatement, StatementCost> costs)
     {
@@ -63,7 +72,7 @@ internal sealed class TileEstimate
         var estimate = new TileEstimate(program, sizes, costs);
         estimate.Run(program.Body);
         double dram = estimate._dramBytes / estimate._bytesPerCycle, busiest = double.Max(dram, estimate._busy.Max());
-        return new TilingCost(double.Max(estimate._end.Max(), busiest), busiest, estimate._dramBytes);
+        return new TilingCost(double.Max(estimate._end.Max(), busiest), busiest, estimate._dramBytes, estimate._weightBytes, dram >= busiest);
     }
 
     private void Run(TileBlock block)
@@ -92,10 +101,10 @@ internal sealed class TileEstimate
     private void Run(TileLoop loop)
     {
         long count = loop.Count.Evaluate(_symbols), followed = long.Min(count, Filling);
-        (double end, double dram, double[] busy) = (0, 0, []);
+        (double end, double dram, double weights, double[] busy) = (0, 0, 0, []);
         for (long i = 0; i < followed; i++)
         {
-            (end, dram, busy) = (_end.Max(), _dramBytes, [.. _busy]);
+            (end, dram, weights, busy) = (_end.Max(), _dramBytes, _weightBytes, [.. _busy]);
             Iteration(loop, i);
         }
         // All but the last are as long as the one before.
@@ -104,6 +113,7 @@ internal sealed class TileEstimate
         {
             Shift(skipped * (_end.Max() - end));
             _dramBytes += skipped * (_dramBytes - dram);
+            _weightBytes += skipped * (_weightBytes - weights);
             for (int e = 0; e < busy.Length; e++)
             {
                 _busy[e] += skipped * (_busy[e] - busy[e]);
@@ -223,6 +233,7 @@ internal sealed class TileEstimate
                 end = _data[e] = double.Max(double.Max(ready, arrival) + _latency, _data[e]) + cycles;
                 _busy[e] += cycles;
                 _dramBytes += cost.Traffic.DramCharge;
+                _weightBytes += engine == Engine.WeightDma ? cost.Traffic.DramCharge : 0;
                 break;
         }
         return _end[e] = end;

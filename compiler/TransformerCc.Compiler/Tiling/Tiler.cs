@@ -85,8 +85,34 @@ public sealed class Tiler
         }
         int debug = beside?.Debug.Count ?? 0;
         search ??= new TilingSearch();
+        (int Share, TilingCost[] Costs)? best = null;
         for (int share = residentShare; ; share = share >= SmallestShare ? 0 : share * 2)
         {
+            if (Attempt(share) is not var (context, keepsValues))
+            {
+                // Tiles and resident values do not fit together.
+                continue;
+            }
+            TilingCost[]? costs = best is null && !keepsValues ? null : TilingSearch.Weigh(context.Builder.Program, TilingSearch.Sizes(graph, context.Builder.Program));
+            if (best is null && (costs is null || !Array.Exists(costs, c => c.ReadsWeightsAgain(context.Builder.Program))))
+            {
+                return context.Builder.Program;
+            }
+            // Larger tiles read weights less often: where DRAM has nothing to spare they may be worth more than values that stay.
+            if (best is null || (costs is not null && TilingSearch.Score(costs, best.Value.Costs) < 1 - TilingSearch.Margin))
+            {
+                best = (share, costs!);
+            }
+            if (share == 0 || !keepsValues)
+            {
+                return best.Value.Share == share ? context.Builder.Program : Attempt(best.Value.Share)!.Value.Context.Builder.Program;
+            }
+        }
+
+        (TilingContext Context, bool Keeps)? Attempt(int share)
+        {
+            // What an attempt before left behind.
+            beside?.Debug.RemoveRange(debug, beside.Debug.Count - debug);
             TilingContext context = NewContext(graph, steps, chip, precision, limits, beside);
             var tiler = new Tiler(context, search, keepsValues: share > 0);
             List<TileItem> items = TileItem.Partition(steps, context.Storage);
@@ -96,17 +122,13 @@ public sealed class Tiler
                 < SmallestShare => Budgets(NewContext(graph, steps, chip, precision, limits, null), items, share),
                 _ => new ResidentBudgets(items.Count, _ => (chip.Memory.AspBytes / share, chip.Memory.AspBytes / share)),
             };
-            tiler.Lower(items, Residency.Choose(context, items, budgets));
+            var residency = Residency.Choose(context, items, budgets);
+            tiler.Lower(items, residency);
             if (share == 0 && tiler._failures.HasErrors)
             {
                 throw new DiagnosticException(tiler._failures, FailureKind.DoesNotFit);
             }
-            if (share == 0 || (!tiler._failed && context.Fits))
-            {
-                return context.Builder.Program;
-            }
-            // Tiles and resident values do not fit together.
-            beside?.Debug.RemoveRange(debug, beside.Debug.Count - debug);
+            return tiler._failed || (share > 0 && !context.Fits) ? null : (context, residency.KeepsAny);
         }
     }
 

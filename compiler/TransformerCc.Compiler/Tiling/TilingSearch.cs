@@ -30,7 +30,7 @@ public sealed record TilingChoice(string Item, string Cut, double Cycles, IReadO
 internal sealed class TilingSearch(Func<string, bool>? only = null)
 {
     /// <summary>By so much a smaller cut has to be faster: estimates are not better than that.</summary>
-    private const double Margin = 0.02;
+    public const double Margin = 0.02;
 
     /// <summary>Cuts that are weighed for an item.</summary>
     private const int MaxWeighed = 5;
@@ -69,7 +69,7 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
 
     private static (int, TilingChoice)? Search(TilingContext context, string item, TilingCandidate[] candidates)
     {
-        IReadOnlyDictionary<string, long>[] sizes = [.. Sizes(context)];
+        IReadOnlyDictionary<string, long>[] sizes = Sizes(context.Graph, context.Builder.Program);
         var weighed = new List<(int Candidate, TilingCost[] Costs, double Score)>();
         (int best, int alike) = (0, 0);
         for (int i = 0; i < candidates.Length && weighed.Count < MaxWeighed; i++)
@@ -84,11 +84,11 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
             {
                 continue;
             }
-            if (Weigh(trial, sizes) is not { } costs)
+            if (Weigh(trial.Builder.Program, sizes) is not { } costs)
             {
                 return (i, new TilingChoice(item, candidates[i].Cut, double.PositiveInfinity, []));
             }
-            double score = weighed.Count == 0 ? 1 : costs.Zip(weighed[0].Costs).Average(c => c.First.Cycles / double.Max(1, c.Second.Cycles));
+            double score = weighed.Count == 0 ? 1 : Score(costs, weighed[0].Costs);
             alike = weighed.Count > 0 && costs.AsSpan().SequenceEqual(weighed[^1].Costs) ? alike + 1 : 0;
             weighed.Add((i, costs, score));
             best = score < weighed[best].Score - Margin ? weighed.Count - 1 : best;
@@ -105,13 +105,23 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
         return (weighed[best].Candidate, new TilingChoice(item, candidates[weighed[best].Candidate].Cut, weighed[best].Costs[0].Cycles, [.. weighed.Where((_, i) => i != best).Select(w => (candidates[w.Candidate].Cut, w.Costs[0].Cycles))]));
     }
 
+    /// <summary>Whether a program takes less time than another of the same graph, at the sizes that it is planned for.</summary>
+    public static bool IsFaster(Graph graph, TileProgram program, TileProgram other)
+    {
+        IReadOnlyDictionary<string, long>[] sizes = Sizes(graph, program);
+        return Weigh(program, sizes) is not { } costs || Weigh(other, sizes) is not { } others || Score(costs, others) < 1;
+    }
+
+    /// <summary>How much longer something takes than something else, on average over the sizes.</summary>
+    public static double Score(TilingCost[] costs, TilingCost[] others) => costs.Zip(others).Average(c => c.First.Cycles / double.Max(1, c.Second.Cycles));
+
     /// <summary>Null where products of sizes are no numbers: bounds of several dimensions that nobody gave. The largest cut will do then.</summary>
-    private static TilingCost[]? Weigh(TilingContext trial, IReadOnlyDictionary<string, long>[] sizes)
+    public static TilingCost[]? Weigh(TileProgram program, IReadOnlyDictionary<string, long>[] sizes)
     {
         try
         {
             var costs = new Dictionary<TileStatement, StatementCost>();
-            return Array.ConvertAll(sizes, s => TileEstimate.Of(trial.Builder.Program, s, costs));
+            return Array.ConvertAll(sizes, s => TileEstimate.Of(program, s, costs));
         }
         catch (OverflowException)
         {
@@ -123,16 +133,11 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
     /// Sizes at which cuts are weighed, all alike: the upper bounds, which a program is planned for, one sequence of the
     /// longest, and one that is an eighth as long. Inputs have the sequences in front.
     /// </summary>
-    public static IEnumerable<IReadOnlyDictionary<string, long>> Sizes(TilingContext context)
+    public static IReadOnlyDictionary<string, long>[] Sizes(Graph graph, TileProgram program)
     {
-        var sequences = context.Graph.Inputs.Where(i => i.Type.Shape.Count > 0).Select(i => i.Type.Shape[0].SymbolName).ToHashSet();
-        SortedDictionary<string, DimInterval> dimensions = context.Builder.Program.Dimensions;
-        yield return Of((_, d) => d.Upper);
-        if (dimensions.Count > 0)
-        {
-            yield return Of((name, d) => sequences.Contains(name) ? 1 : d.Upper);
-            yield return Of((name, d) => sequences.Contains(name) ? 1 : d.Upper / 8);
-        }
+        var sequences = graph.Inputs.Where(i => i.Type.Shape.Count > 0).Select(i => i.Type.Shape[0].SymbolName).ToHashSet();
+        SortedDictionary<string, DimInterval> dimensions = program.Dimensions;
+        return dimensions.Count == 0 ? [Of((_, d) => d.Upper)] : [Of((_, d) => d.Upper), Of((name, d) => sequences.Contains(name) ? 1 : d.Upper), Of((name, d) => sequences.Contains(name) ? 1 : d.Upper / 8)];
 
         Dictionary<string, long> Of(Func<string, DimInterval, long> size) =>
             dimensions.ToDictionary(d => d.Key, d => long.Clamp(size(d.Key, d.Value), d.Value.Lower, long.Max(d.Value.Lower, long.Min(d.Value.Upper, LargestSize))), StringComparer.Ordinal);
