@@ -423,7 +423,7 @@ public sealed class Tiler
     /// </remarks>
     private IEnumerable<TilingCandidate> Sizes(Node node) =>
         Enumerable.Range(0, 1 + (node.Op is Attention && _keepsValues ? AttentionLowering.QueryShrink : MaxShrink)).Select(shrink => new TilingCandidate(string.Create(CultureInfo.InvariantCulture, $"tile / {1 << shrink}"), context => LowerAlone(context, node, shrink),
-            IsLastResort: node.Op is Attention && shrink > AttentionLowering.QueryShrink));
+            node.Op is Attention && shrink > AttentionLowering.QueryShrink ? CandidateUse.LastResort : CandidateUse.Always));
 
     private bool Lower(IReadOnlyList<Node> nodes, IEnumerable<TilingCandidate> candidates)
     {

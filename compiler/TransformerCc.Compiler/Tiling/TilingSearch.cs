@@ -7,8 +7,28 @@ namespace TransformerCc.Compiler.Tiling;
 
 /// <summary>One way to cut an item into tiles.</summary>
 /// <param name="Cut">What it is called: "256 rows".</param>
-/// <param name="IsLastResort">It is for small scratchpads only: considered where nothing before it fits.</param>
-internal sealed record TilingCandidate(string Cut, Action<TilingContext> Lower, bool IsLastResort = false);
+internal sealed record TilingCandidate(string Cut, Action<TilingContext> Lower, CandidateUse Use = CandidateUse.Always);
+
+/// <summary>When a way to cut an item is considered.</summary>
+internal enum CandidateUse
+{
+    Always,
+
+    /// <summary>Where the one before it does not fit.</summary>
+    Instead,
+
+    /// <summary>Where nothing before it fits: it is for small scratchpads only.</summary>
+    LastResort,
+
+    /// <summary>Where DRAM bounds the best so far, which reads weights again: it reads them less often.</summary>
+    LessWeights,
+}
+
+/// <summary>What a search found.</summary>
+/// <param name="Candidate">Number of the best candidate.</param>
+/// <param name="Costs">What it takes at the sizes of <see cref="TilingSearch.Sizes"/>; none where those are no numbers.</param>
+/// <param name="ReadsWeightsAgain">See <see cref="TilingCost.ReadsWeightsAgain"/>.</param>
+internal sealed record TilingResult(int Candidate, TilingChoice Choice, TilingCost[] Costs, bool ReadsWeightsAgain);
 
 /// <summary>How an item was cut.</summary>
 /// <param name="Item">The result of its first operator.</param>
@@ -44,65 +64,83 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
     /// <summary>Sizes are no larger than this where a model has no bounds: products of them must not overflow.</summary>
     private const long LargestSize = 1 << 20;
 
-    private readonly Dictionary<string, (int Candidate, TilingChoice Choice)> _known = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TilingResult> _known = new(StringComparer.Ordinal);
 
     /// <summary>Lowers an item by the best of its candidates that fit; null where none does.</summary>
     public TilingChoice? Lower(TilingContext context, IReadOnlyList<Node> nodes, IEnumerable<TilingCandidate> candidates)
     {
-        TilingCandidate[] all = [.. candidates];
-        if (only is not null && Array.Exists(all, c => only(c.Cut)))
+        TilingCandidate[] all = Allowed(candidates);
+        if (Find(context, nodes, all) is not { } found)
         {
-            all = [.. all.Where(c => only(c.Cut))];
-        }
-        string problem = TilingProblem.Of(context, nodes) + string.Join(',', all.Select(c => c.Cut));
-        if (!_known.TryGetValue(problem, out (int Candidate, TilingChoice Choice) found))
-        {
-            if (Search(context, nodes[0].Output.Name, all) is not { } choice)
-            {
-                return null;
-            }
-            _known[problem] = found = choice;
+            return null;
         }
         all[found.Candidate].Lower(context);
         return found.Choice with { Item = nodes[0].Output.Name };
     }
 
-    private static (int, TilingChoice)? Search(TilingContext context, string item, TilingCandidate[] candidates)
+    /// <summary>The best candidate for an item that fits; null where none does.</summary>
+    public TilingResult? Find(TilingContext context, IReadOnlyList<Node> nodes, IEnumerable<TilingCandidate> candidates) => Find(context, nodes, Allowed(candidates));
+
+    private TilingResult? Find(TilingContext context, IReadOnlyList<Node> nodes, TilingCandidate[] candidates)
+    {
+        string problem = TilingProblem.Of(context, nodes) + string.Join(',', candidates.Select(c => c.Cut));
+        if (!_known.TryGetValue(problem, out TilingResult? found) && Search(context, nodes[0].Output.Name, candidates) is { } best)
+        {
+            _known[problem] = found = best;
+        }
+        return found;
+    }
+
+    private TilingCandidate[] Allowed(IEnumerable<TilingCandidate> candidates)
+    {
+        TilingCandidate[] all = [.. candidates];
+        return only is not null && Array.Exists(all, c => only(c.Cut)) ? [.. all.Where(c => only(c.Cut))] : all;
+    }
+
+    private static TilingResult? Search(TilingContext context, string item, TilingCandidate[] candidates)
     {
         IReadOnlyDictionary<string, long>[] sizes = Sizes(context.Graph, context.Builder.Program);
-        var weighed = new List<(int Candidate, TilingCost[] Costs, double Score)>();
+        var weighed = new List<(int Candidate, TilingCost[] Costs, double Score, bool ReadsWeightsAgain)>();
         (int best, int alike) = (0, 0);
-        for (int i = 0; i < candidates.Length && weighed.Count < MaxWeighed; i++)
+        (bool ended, bool fitted) = (false, true);
+        for (int i = 0; i < candidates.Length; i++)
         {
-            if (weighed.Count > 0 && candidates[i].IsLastResort)
+            bool considered = candidates[i].Use switch
             {
-                break;
+                CandidateUse.Instead => !ended && !fitted,
+                CandidateUse.LastResort => weighed.Count == 0,
+                CandidateUse.LessWeights => weighed.Count > 0 && weighed[best].ReadsWeightsAgain,
+                _ => !ended,
+            };
+            if (!considered)
+            {
+                continue;
             }
             TilingContext trial = context.Trial();
             candidates[i].Lower(trial);
-            if (!trial.Fits)
+            fitted = trial.Fits;
+            if (!fitted)
             {
                 continue;
             }
             if (Weigh(trial.Builder.Program, sizes) is not { } costs)
             {
-                return (i, new TilingChoice(item, candidates[i].Cut, double.PositiveInfinity, []));
+                return new TilingResult(i, new TilingChoice(item, candidates[i].Cut, double.PositiveInfinity, []), [], false);
             }
             double score = weighed.Count == 0 ? 1 : Score(costs, weighed[0].Costs);
             alike = weighed.Count > 0 && costs.AsSpan().SequenceEqual(weighed[^1].Costs) ? alike + 1 : 0;
-            weighed.Add((i, costs, score));
+            weighed.Add((i, costs, score, Array.Exists(costs, c => c.ReadsWeightsAgain(trial.Builder.Program))));
             best = score < weighed[best].Score - Margin ? weighed.Count - 1 : best;
             // Or an engine, or DRAM, is busy all the time, and a smaller cut has no less to do.
-            if (score > weighed[best].Score * Lost || alike == MaxAlike || Array.TrueForAll(costs, c => c.Cycles <= c.Busiest * (1 + Margin)))
-            {
-                break;
-            }
+            ended |= weighed.Count == MaxWeighed || score > weighed[best].Score * Lost || alike == MaxAlike || Array.TrueForAll(costs, c => c.Cycles <= c.Busiest * (1 + Margin));
         }
         if (weighed.Count == 0)
         {
             return null;
         }
-        return (weighed[best].Candidate, new TilingChoice(item, candidates[weighed[best].Candidate].Cut, weighed[best].Costs[0].Cycles, [.. weighed.Where((_, i) => i != best).Select(w => (candidates[w.Candidate].Cut, w.Costs[0].Cycles))]));
+        (int candidate, TilingCost[] cost, _, bool again) = weighed[best];
+        var choice = new TilingChoice(item, candidates[candidate].Cut, cost[0].Cycles, [.. weighed.Where((_, i) => i != best).Select(w => (candidates[w.Candidate].Cut, w.Costs[0].Cycles))]);
+        return new TilingResult(candidate, choice, cost, again);
     }
 
     /// <summary>Whether a program takes less time than another of the same graph, at the sizes that it is planned for.</summary>
