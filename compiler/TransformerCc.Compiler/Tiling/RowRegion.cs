@@ -57,12 +57,20 @@ internal sealed class RowRegion
         {
             return null;
         }
-        RowRegion[] halves = [new RowRegion(Rows, RowDims), new RowRegion(Rows, RowDims)];
-        for (int i = 0; i < Members.Count; i++)
+        int half = (Members.Count + 1) / 2;
+        return (Part(0, half), Part(half, Members.Count));
+    }
+
+    /// <summary>The region of some members that follow each other.</summary>
+    /// <param name="end">One past the last.</param>
+    public RowRegion Part(int first, int end)
+    {
+        var part = new RowRegion(Rows, RowDims);
+        for (int i = first; i < end; i++)
         {
-            halves[2 * i / Members.Count].Add(Members[i].Node, Members[i].Form);
+            part.Add(Members[i].Node, Members[i].Form);
         }
-        return (halves[0], halves[1]);
+        return part;
     }
 
     public bool Produces(Value value) => _produced.Contains(ValueStorage.Root(value));

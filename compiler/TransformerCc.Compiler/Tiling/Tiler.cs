@@ -85,6 +85,7 @@ public sealed class Tiler
         }
         int debug = beside?.Debug.Count ?? 0;
         search ??= new TilingSearch();
+        List<TileItem> items = Divided(NewContext(graph, steps, chip, precision, limits, null), steps, search);
         (int Share, TilingCost[] Costs)? best = null;
         for (int share = residentShare; ; share = share >= SmallestShare ? 0 : share * 2)
         {
@@ -115,7 +116,6 @@ public sealed class Tiler
             beside?.Debug.RemoveRange(debug, beside.Debug.Count - debug);
             TilingContext context = NewContext(graph, steps, chip, precision, limits, beside);
             var tiler = new Tiler(context, search, keepsValues: share > 0);
-            List<TileItem> items = TileItem.Partition(steps, context.Storage);
             ResidentBudgets budgets = share switch
             {
                 0 => new ResidentBudgets(items.Count, _ => (0, 0)),
@@ -130,6 +130,14 @@ public sealed class Tiler
             }
             return tiler._failed || (share > 0 && !context.Fits) ? null : (context, residency.KeepsAny);
         }
+    }
+
+    /// <param name="context">Of a program that nobody keeps.</param>
+    private static List<TileItem> Divided(TilingContext context, IReadOnlyList<LoweringStep> steps, TilingSearch search)
+    {
+        var tiler = new Tiler(context, search, keepsValues: false);
+        var division = new RegionDivision(context, region => search.Find(context, [.. region.Members.Select(m => m.Node)], tiler.Sizes(region, tiler.Largest(region), bringAhead: true)));
+        return [.. TileItem.Partition(steps, context.Storage).SelectMany(division.Divide)];
     }
 
     /// <summary>How many of the values that operators hand on do not stay in ASP.</summary>
