@@ -115,12 +115,13 @@ internal sealed class ExpertLowering
         long capacity = each ? _tokens * _slots : _tokens;
         VectorTile? bias = _linear.HasBias ? Bias(expert) : null;
         var products = new PanelProducts(_context, rows, checked((int)capacity));
+        var all = new RowStrip(DimExpr.Zero, count, (int)capacity);
         TileBuffer[] accumulators = [.. Enumerable.Range(0, _blocks.Count > 1 ? 2 : 1).Select(_ => Builder.Buffer("expert_acc", MemorySpace.Acc, _geometry.AccumulatorStride * capacity))];
         for (int b = 0; b < _blocks.Count; b++)
         {
             (long n0, long width, List<WeightPanel> panels) = _blocks[b];
             var sum = new VectorTile(accumulators[b % accumulators.Length], DimExpr.Zero, _geometry.AccumulatorStride, ElementType.F32);
-            products.Multiply([new BlockProduct(_geometry, panels, width, sum.Buffer, expert * _distance, new DebugSource("expert_linear", _node))], new RowStrip(DimExpr.Zero, count, (int)capacity), [], 0, panels.Count);
+            products.Multiply([new BlockProduct(_geometry, panels, width, sum.Buffer, all, expert * _distance, new DebugSource("expert_linear", _node))], all, [], 0, panels.Count);
             _context.SetSource("expert_linear/epilogue", _node);
             if (bias is { } shift)
             {

@@ -17,6 +17,9 @@ internal sealed class LinearLowering
     /// <summary>More panels than this become a loop over steps: programs of long vocabularies and of small rings stay small.</summary>
     private const int MaxPanels = 96;
 
+    /// <summary>Blocks of accumulators and of results that take turns.</summary>
+    private const int Turns = 2;
+
     private readonly RowRegionLowering _region;
     private readonly TilingContext _context;
     private readonly LinearGroup _group;
@@ -26,17 +29,23 @@ internal sealed class LinearLowering
     /// <summary>The copy of the operand in the matrix engine's format, where it needs one.</summary>
     private Tile? _converted;
     private Tile? _gated;
+    private BlockResult? _gatedBlocks;
 
     /// <summary>Strips whose operands come one after the other; none where the whole tile's are there.</summary>
     private RowStrip[] _begun = [];
 
-    /// <summary>The step whose epilogue comes last, with its accumulators; none where it is in a loop.</summary>
-    private (Block[] Blocks, TileBuffer[] Accumulators)? _last;
+    /// <summary>The step whose epilogue comes last, with its accumulators; none where all epilogues are done.</summary>
+    private (Block[] Blocks, Turn Turn)? _last;
 
     /// <summary>A linear of the group, ready to be multiplied block by block.</summary>
-    /// <param name="Result">Null where a gate takes it from the accumulators.</param>
+    /// <param name="Result">Null where a gate takes it from the accumulators, and where it is stored in blocks.</param>
+    /// <param name="Blocks">Null where a tile holds the result.</param>
     /// <param name="Extreme">Null where nobody asks for the place of a row's best element.</param>
-    private sealed record Part(Node Node, Linear Linear, PanelGeometry Geometry, VectorTile? Bias, VectorTile? Residual, Tile? Result, BlockExtremes? Extreme);
+    private sealed record Part(Node Node, Linear Linear, PanelGeometry Geometry, VectorTile? Bias, VectorTile? Residual, Tile? Result, BlockResult? Blocks, BlockExtremes? Extreme);
+
+    /// <summary>What a part of the rows takes while the one before is read out.</summary>
+    /// <param name="Rows">The part.</param>
+    private readonly record struct Turn(int Number, TileBuffer[] Accumulators, RowStrip Rows);
 
     /// <summary>A block of columns of a part.</summary>
     private sealed record Block(int Part, long First, long Width, List<WeightPanel> Panels);
@@ -68,12 +77,19 @@ internal sealed class LinearLowering
             VectorTile? bias = linear.HasBias ? _region.Operand(m.Node, m.Form, 2) : null;
             int? residual = linear.HasResidual ? linear.HasBias ? 3 : 2 : null;
             VectorTile? added = residual is { } r ? _region.Operand(m.Node, m.Form, r) : null;
-            Tile? result = _group.Gate is not null ? null : residual is { } over ? _region.DefineOver(m.Node, m.Form, over) : _region.DefineWhole(m.Node, m.Form);
+            bool inBlocks = _group.Gate is null && residual is null && _region.StoresInBlocks(m.Node);
+            Tile? result = _group.Gate is not null || inBlocks ? null : residual is { } over ? _region.DefineOver(m.Node, m.Form, over) : _region.DefineWhole(m.Node, m.Form);
             PanelGeometry geometry = PanelGeometry.Of(_context, Matrix(m.Node, linear));
             BlockExtremes? extreme = _group.Extremes.TryGetValue(m.Node, out (Node Node, RowForm Form) index) ? new BlockExtremes(_region, index.Node, index.Form, geometry) : null;
-            return new Part(m.Node, linear, geometry, bias, added, result, extreme);
+            BlockResult? blocks = inBlocks ? new BlockResult(_region, m.Node, m.Form, geometry.Columns, Turns) : null;
+            return new Part(m.Node, linear, geometry, bias, added, result, blocks, extreme);
         })];
-        _gated = _group.Gate is { } gate ? _region.DefineWhole(gate.Node, gate.Form) : null;
+        if (_group.Gate is { } gate)
+        {
+            bool inBlocks = _region.StoresInBlocks(gate.Node);
+            _gated = inBlocks ? null : _region.DefineWhole(gate.Node, gate.Form);
+            _gatedBlocks = inBlocks ? new BlockResult(_region, gate.Node, gate.Form, _parts[0].Geometry.Columns, Turns) : null;
+        }
     }
 
     private void Convert()
@@ -84,14 +100,14 @@ internal sealed class LinearLowering
         }
     }
 
-    /// <summary>All but the last epilogue.</summary>
+    /// <summary>All but the last epilogue, and that one too where a tile is multiplied in parts.</summary>
     /// <param name="strips">Strips in which what follows goes on.</param>
     public void Lower(RowStrip[] strips)
     {
-        // Two steps take turns, so that the accumulators of one are read out while the next is computed.
         List<Block[]> steps = Steps();
-        TileBuffer[][] accumulators = [.. Enumerable.Range(0, int.Min(2, steps.Count)).Select(_ => Enumerable.Range(0, steps.Max(s => s.Length))
-            .Select(_ => _context.Builder.Buffer($"{_group.Linears[0].Node.Output.Name}.acc", MemorySpace.Acc, _parts.Max(p => p.Geometry.AccumulatorStride) * _region.TileRows)).ToArray())];
+        RowStrip[] parts = _region.Parts;
+        TileBuffer[][] accumulators = [.. Enumerable.Range(0, int.Min(Turns, steps.Count * parts.Length)).Select(_ => Enumerable.Range(0, steps.Max(s => s.Length))
+            .Select(_ => _context.Builder.Buffer($"{_group.Linears[0].Node.Output.Name}.acc", MemorySpace.Acc, _parts.Max(p => p.Geometry.AccumulatorStride) * parts[0].MostRows)).ToArray())];
         for (int s = 0; s < steps.Count;)
         {
             if (LoopFrom(steps, s) is (var body, var count))
@@ -102,25 +118,46 @@ internal sealed class LinearLowering
                 {
                     for (int i = from; i < from + body; i++)
                     {
-                        Products(steps[i], accumulators[i % 2], steps[i + body], index, [], []);
-                        Epilogue(steps[i], accumulators[i % 2], index * columns, null);
+                        Step(steps[i], i, steps[i + body], index, index * columns);
                     }
                 });
                 s += body * count;
                 continue;
             }
-            TileBuffer[] sums = accumulators[s % accumulators.Length];
-            bool isLast = s == steps.Count - 1;
-            Products(steps[s], sums, null, DimExpr.Zero, s == 0 ? _begun : [], isLast ? strips : []);
-            if (isLast)
+            if (parts.Length > 1)
             {
-                _last = (steps[s], sums);
+                Step(steps[s], s, null, DimExpr.Zero, DimExpr.Zero);
             }
             else
             {
-                Epilogue(steps[s], sums, DimExpr.Zero, null);
+                bool isLast = s == steps.Count - 1;
+                Turn turn = NewTurn(s, 0);
+                Products(steps[s], turn, null, DimExpr.Zero, [], s == 0 ? _begun : [], isLast ? strips : []);
+                if (isLast)
+                {
+                    _last = (steps[s], turn);
+                }
+                else
+                {
+                    Epilogue(steps[s], turn, DimExpr.Zero, turn.Rows);
+                }
             }
             s++;
+        }
+
+        // Two take turns, so that the accumulators of one are read out while the next is computed.
+        Turn NewTurn(int step, int part) => new((step * parts.Length) + part, accumulators[((step * parts.Length) + part) % accumulators.Length], parts[part]);
+
+        // The panels of a step stay in the ring until all parts are through, where it holds them.
+        void Step(Block[] blocks, int step, Block[]? next, DimExpr iteration, DimExpr column)
+        {
+            var slots = new Dictionary<WeightPanel, TileBuffer>();
+            for (int p = 0; p < parts.Length; p++)
+            {
+                Turn turn = NewTurn(step, p);
+                Products(blocks, turn, next, iteration, Count(blocks) <= _context.Ring.Length ? slots : [], [], []);
+                Epilogue(blocks, turn, column, turn.Rows);
+            }
         }
     }
 
@@ -205,9 +242,9 @@ internal sealed class LinearLowering
     /// <summary>The last epilogue of some rows.</summary>
     public void End(RowStrip strip)
     {
-        if (_last is var (blocks, accumulators))
+        if (_last is var (blocks, turn))
         {
-            Epilogue(blocks, accumulators, DimExpr.Zero, strip);
+            Epilogue(blocks, turn, DimExpr.Zero, strip);
         }
         foreach (Part part in _parts)
         {
@@ -216,13 +253,13 @@ internal sealed class LinearLowering
     }
 
     /// <param name="next">The step of the next iteration of a loop; null outside loops.</param>
+    /// <param name="slots">Where panels are that came before.</param>
     /// <param name="first">Strips that are there one after the other.</param>
     /// <param name="last">Strips that are wanted one after the other.</param>
-    private void Products(Block[] blocks, TileBuffer[] accumulators, Block[]? next, DimExpr iteration, RowStrip[] first, RowStrip[] last)
+    private void Products(Block[] blocks, Turn turn, Block[]? next, DimExpr iteration, Dictionary<WeightPanel, TileBuffer> slots, RowStrip[] first, RowStrip[] last)
     {
         DimExpr shift = next is null ? DimExpr.Zero : iteration * Distance(blocks, next)!.Value;
-        BlockProduct[] products = [.. blocks.Select((b, i) => new BlockProduct(_parts[b.Part].Geometry, b.Panels, b.Width, accumulators[i], shift, new DebugSource("linear", _parts[b.Part].Node)))];
-        var slots = new Dictionary<WeightPanel, TileBuffer>();
+        BlockProduct[] products = [.. blocks.Select((b, i) => new BlockProduct(_parts[b.Part].Geometry, b.Panels, b.Width, turn.Accumulators[i], turn.Rows, shift, new DebugSource("linear", _parts[b.Part].Node)))];
         // A gate and its up come one after the other; blocks of several linears share the arrays.
         BlockProduct[][] groups = _group.Gate is null ? [products] : [.. products.Select(p => new[] { p })];
         int panels = blocks.Max(b => b.Panels.Count);
@@ -242,7 +279,7 @@ internal sealed class LinearLowering
         {
             // The last panel decides when a strip is done.
             bool inStrips = last.Length > 0 && g == groups.Length - 1;
-            _products!.Multiply(groups[g], _region.WholeTile, slots, 0, inStrips ? panels - 1 : panels);
+            _products!.Multiply(groups[g], turn.Rows, slots, 0, inStrips ? panels - 1 : panels);
             foreach (RowStrip strip in inStrips ? last : [])
             {
                 _products.Multiply(groups[g], strip, slots, panels - 1, panels);
@@ -251,28 +288,33 @@ internal sealed class LinearLowering
     }
 
     /// <param name="column">Column of the first block of a loop's iteration.</param>
-    /// <param name="strip">Null for the whole tile.</param>
-    private void Epilogue(Block[] blocks, TileBuffer[] accumulators, DimExpr column, RowStrip? strip)
+    private void Epilogue(Block[] blocks, Turn turn, DimExpr column, RowStrip rows)
     {
-        RowStrip rows = strip ?? _region.WholeTile;
+        RowStrip inPart = rows.In(turn.Rows);
         for (int i = 0; i < blocks.Length; i++)
         {
             Part part = _parts[blocks[i].Part];
             _context.SetSource("linear/epilogue", part.Node);
-            Epilogue(part, Sum(part, accumulators[i], rows), blocks[i].First + column, blocks[i].Width, rows);
-            part.Extreme?.Add(part.Result!.Operand(blocks[i].First + column), (blocks[i].First / part.Geometry.Columns) + DimExpr.FloorDiv(column, part.Geometry.Columns), blocks[i].Width);
+            DimExpr first = blocks[i].First + column;
+            VectorTile sum = Sum(part, turn.Accumulators[i], inPart);
+            Epilogue(part, sum, part.Blocks?.Of(turn.Number, inPart) ?? (part.Result is { } result ? rows.Of(result.Operand(first)) : sum), first, blocks[i].Width, rows);
+            part.Blocks?.Store(turn.Number, rows, inPart, first, blocks[i].Width);
+            part.Extreme?.Add(part.Result!.Operand(first), (blocks[i].First / part.Geometry.Columns) + DimExpr.FloorDiv(column, part.Geometry.Columns), blocks[i].Width);
         }
         if (_group.Gate is { } gate)
         {
             _context.SetSource("gated", gate.Node);
-            _region.Builder.Gated(((Gated)gate.Node.Op).Activation, rows.Of(_gated!.Operand(blocks[0].First + column)), Sum(_parts[0], accumulators[0], rows), Sum(_parts[1], accumulators[1], rows), rows.Rows, blocks[0].Width);
+            DimExpr first = blocks[0].First + column;
+            _region.Builder.Gated(((Gated)gate.Node.Op).Activation, _gatedBlocks?.Of(turn.Number, inPart) ?? rows.Of(_gated!.Operand(first)), Sum(_parts[0], turn.Accumulators[0], inPart), Sum(_parts[1], turn.Accumulators[1], inPart), rows.Rows, blocks[0].Width);
+            _gatedBlocks?.Store(turn.Number, rows, inPart, first, blocks[0].Width);
         }
     }
 
-    private static VectorTile Sum(Part part, TileBuffer accumulator, RowStrip rows) => rows.Of(new VectorTile(accumulator, DimExpr.Zero, part.Geometry.AccumulatorStride, ElementType.F32));
+    private static VectorTile Sum(Part part, TileBuffer accumulator, RowStrip inPart) => inPart.Of(new VectorTile(accumulator, DimExpr.Zero, part.Geometry.AccumulatorStride, ElementType.F32));
 
+    /// <param name="sum">Where a gate takes the result from, it stays there.</param>
     /// <param name="first">First column.</param>
-    private void Epilogue(Part part, VectorTile sum, DimExpr first, long columns, RowStrip rows)
+    private void Epilogue(Part part, VectorTile sum, VectorTile result, DimExpr first, long columns, RowStrip rows)
     {
         var steps = new List<Action<VectorTile>>();
         if (part.Bias is { } bias)
@@ -287,14 +329,14 @@ internal sealed class LinearLowering
         {
             steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, rows.Of(residual.From(first)), rows.Rows, columns));
         }
-        if (steps.Count == 0 && part.Result is not null)
+        if (steps.Count == 0 && result != sum)
         {
             steps.Add(dst => _region.Builder.Unary(UnaryOp.Copy, dst, sum, rows.Rows, columns));
         }
-        // All but the last step stay in the accumulators; so does the last where a gate takes it from there.
+        // All but the last step stay in the accumulators.
         for (int i = 0; i < steps.Count; i++)
         {
-            steps[i](i == steps.Count - 1 && part.Result is { } result ? rows.Of(result.Operand(first)) : sum);
+            steps[i](i == steps.Count - 1 ? result : sum);
         }
     }
 

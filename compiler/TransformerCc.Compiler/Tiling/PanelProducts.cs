@@ -8,8 +8,9 @@ using TransformerCc.Isa.Tensors;
 namespace TransformerCc.Compiler.Tiling;
 
 /// <summary>A block of columns of a product: its panels in ascending K, and the accumulators that sum them up.</summary>
+/// <param name="Part">The rows of the tile that the accumulators are for.</param>
 /// <param name="Panels">Those of the first block of a loop over blocks; <paramref name="Shift"/> is the distance to those that are meant.</param>
-internal sealed record BlockProduct(PanelGeometry Geometry, IReadOnlyList<WeightPanel> Panels, long Width, TileBuffer Accumulator, DimExpr Shift, DebugSource Source);
+internal sealed record BlockProduct(PanelGeometry Geometry, IReadOnlyList<WeightPanel> Panels, long Width, TileBuffer Accumulator, RowStrip Part, DimExpr Shift, DebugSource Source);
 
 /// <summary>The tile operation and node that statements stand for.</summary>
 internal readonly record struct DebugSource(string Operation, GraphIR.Node Node);
@@ -64,7 +65,7 @@ internal sealed class PanelProducts(TilingContext context, Tile x, int tileRows)
             {
                 context.Builder.MostRows = strip.MostRows < tileRows ? cuts[s].MostRows : 0;
                 context.Builder.MatMul(cuts[s].Of(x.Operand(panel.K0)), new ScratchOperand(slot, first * columnBytes), panel.Format, panel.RowStride, PanelLayout.KByN,
-                    new ScratchOperand(block.Accumulator, cuts[s].Of(first * sizeof(float), block.Geometry.AccumulatorStride)), block.Geometry.AccumulatorStride, cuts[s].Rows, panel.Rows, columns,
+                    new ScratchOperand(block.Accumulator, cuts[s].In(block.Part).Of(first * sizeof(float), block.Geometry.AccumulatorStride)), block.Geometry.AccumulatorStride, cuts[s].Rows, panel.Rows, columns,
                     panel.K0 == 0 ? AccumulateMode.Init : AccumulateMode.Add, (int)long.Min(part.Tiles, context.Chip.Matrix.Arrays), firstArray + (s * (int)part.Tiles));
                 context.Builder.MostRows = 0;
             }

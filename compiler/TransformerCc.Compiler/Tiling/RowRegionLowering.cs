@@ -39,7 +39,10 @@ internal sealed class RowRegionLowering
     private readonly Dictionary<Node, LinearGroup> _linears;
     private readonly HashSet<DramTensor> _ownRows = [], _repeated = [];
     private readonly TileBlock _around;
-    private readonly bool _bringsAhead;
+    private readonly RegionCut _cut;
+
+    /// <summary>Results that are stored block by block.</summary>
+    private readonly HashSet<Node> _inBlocks;
 
     /// <summary>Operands of which each tile brings the rows of the next, as soon as its own are used.</summary>
     private readonly Dictionary<(Value, DimExpr), (Tile Tile, Node Reader)> _ahead = [];
@@ -49,16 +52,17 @@ internal sealed class RowRegionLowering
     /// <summary>The rows at hand: a strip, or all of the tile.</summary>
     private RowStrip _strip = new(DimExpr.Zero, DimExpr.Zero, 0);
 
-    private RowRegionLowering(TilingContext context, RowRegion region, int tileRows, bool bringsAhead)
+    private RowRegionLowering(TilingContext context, RowRegion region, RegionCut cut)
     {
-        _bringsAhead = bringsAhead;
+        _cut = cut;
         _context = context;
         _region = region;
         _groups = region.Groups();
         _around = context.Builder.Block;
         _linears = LinearGroup.Of(region, context);
         // Of no rows at all a tile still has one; the loop around it does not run.
-        TileRows = (int)long.Clamp(context.Bound(_groups[^1].Length), 1, tileRows);
+        TileRows = (int)long.Clamp(context.Bound(_groups[^1].Length), 1, cut.Rows);
+        _inBlocks = cut.StoresBlocks ? [.. BlockResults(context, region)] : [];
     }
 
     /// <summary>Rows of a full tile.</summary>
@@ -66,6 +70,9 @@ internal sealed class RowRegionLowering
 
     /// <summary>All rows of the tile.</summary>
     public RowStrip WholeTile { get; private set; } = new(DimExpr.Zero, DimExpr.Zero, 0);
+
+    /// <summary>The parts of the tile that are multiplied one after the other with the same weights.</summary>
+    public RowStrip[] Parts { get; private set; } = [];
 
     /// <summary>Rows at hand.</summary>
     public DimExpr Rows => _strip.Rows;
@@ -77,8 +84,7 @@ internal sealed class RowRegionLowering
 
     public TilingContext Context => _context;
 
-    /// <param name="bringsAhead">Whether rows are brought from DRAM a tile ahead: see <see cref="CanBringAhead"/>.</param>
-    public static void Lower(TilingContext context, RowRegion region, int tileRows, bool bringsAhead = false) => new RowRegionLowering(context, region, tileRows, bringsAhead).Lower();
+    public static void Lower(TilingContext context, RowRegion region, RegionCut cut) => new RowRegionLowering(context, region, cut).Lower();
 
     /// <summary>
     /// Whether a region of several tiles reads rows from DRAM that it does not write: with a buffer that lives through all
@@ -86,6 +92,21 @@ internal sealed class RowRegionLowering
     /// </summary>
     public static bool CanBringAhead(TilingContext context, RowRegion region, int tileRows) =>
         region.Members.Exists(m => m.Node.Op is Linear) && region.Groups() is [var rows] && context.Bound(rows.Length) > tileRows && FromDram(context, region).Any();
+
+    /// <summary>Whether the products of a region can go through a tile in parts: what looks for the best element of a row takes all of them at once.</summary>
+    public static bool CanMultiplyInParts(TilingContext context, RowRegion region) =>
+        region.Members.Exists(m => m.Node.Op is Linear) && LinearGroup.Of(region, context).Values.All(g => g.Extremes.Count == 0);
+
+    /// <summary>Whether results of linears can go to DRAM block by block, so that no tile holds their rows.</summary>
+    public static bool CanStoreBlocks(TilingContext context, RowRegion region) => BlockResults(context, region).Any();
+
+    /// <summary>Linears and gates whose result goes to DRAM, where nothing of the region reads it.</summary>
+    private static IEnumerable<Node> BlockResults(TilingContext context, RowRegion region) => LinearGroup.Of(region, context).Values.SelectMany(g => g.Gate is { } gate ? [gate.Node] : g.Linears.Select(l => l.Node)).Where(n => n.Op is not Linear { HasResidual: true }
+        && context.Storage.IsReadOutside(n.Output, region.Nodes) && context.Storage.Resident(n.Output) is null
+        && !region.Members.Exists(m => m.Node.Inputs.Exists(v => ValueStorage.Root(v) == ValueStorage.Root(n.Output))));
+
+    /// <summary>Whether a linear, or a gate that takes its operands from the accumulators, stores its result block by block.</summary>
+    public bool StoresInBlocks(Node node) => _inBlocks.Contains(node);
 
     private static IEnumerable<(Node Node, Value Value, DimExpr Columns)> FromDram(TilingContext context, RowRegion region)
     {
@@ -135,7 +156,7 @@ internal sealed class RowRegionLowering
             return;
         }
         bool peel = _context.Chip.Memory.ProgramBytes >= LargeProgram;
-        if (!_bringsAhead)
+        if (!_cut.BringsAhead)
         {
             _context.EvenTiles("tile", _groups[group].Length, TileRows, peel, (start, length) => LowerTile([.. outer, start], length));
             return;
@@ -163,6 +184,7 @@ internal sealed class RowRegionLowering
         // Nothing of another tile is here, but what is the same for all rows.
         _position = position;
         _strip = WholeTile = new RowStrip(DimExpr.Zero, length, TileRows);
+        Parts = TileRows > _cut.PartRows ? WholeTile.Cut(Builder, "part", (TileRows + _cut.PartRows - 1) / _cut.PartRows, _cut.PartRows) : [WholeTile];
         _tiles.Clear();
         _matrixTiles.Clear();
         foreach (var key in _loaded.Keys.Where(k => k.Item2 != RowOperandKind.Invariant).ToList())
@@ -402,7 +424,7 @@ internal sealed class RowRegionLowering
     private void StoreResult(Node node, RowForm form, Value result)
     {
         // A result that a gate took from the accumulators has no tile, and no other reader.
-        if (!_context.Storage.IsReadOutside(result, _region.Nodes))
+        if (_inBlocks.Contains(node) || !_context.Storage.IsReadOutside(result, _region.Nodes))
         {
             return;
         }
@@ -411,14 +433,22 @@ internal sealed class RowRegionLowering
         {
             return;
         }
+        StoreRows(node, form, result, tile.Box(), WholeTile, DimExpr.Zero, form.Columns);
+    }
+
+    /// <summary>Stores rows of a tile, or columns of them, in the place of a result.</summary>
+    /// <param name="rows">Counted from the first row of the tile.</param>
+    public void StoreRows(Node node, RowForm form, Value result, StridedTile source, RowStrip rows, DimExpr column, DimExpr columns)
+    {
         ValuePlace place = _context.Storage.Place(result);
         if (place.Tensor is { } tensor)
         {
             _ownRows.Add(tensor);
         }
         int size = place.Format.Size();
+        DimExpr rowBytes = form.Columns * size;
         _context.SetSource($"{node.Op.Name}/store", node);
-        place.Rows(Flat() * form.Columns * size, form.Columns * size).Write(Builder, tile.Box(), new Extent3(DimExpr.One, WholeTile.Rows, form.Columns));
+        place.Rows(((Flat() + rows.First) * rowBytes) + (column * size), rowBytes).Write(Builder, source, new Extent3(DimExpr.One, rows.Rows, columns));
     }
 
     private static (Value, RowOperandKind, DimExpr, EquatableArray<bool>) Key(Value value, RowOperand operand) =>

@@ -27,6 +27,9 @@ internal sealed record RowStrip(DimExpr First, DimExpr Rows, int MostRows)
     /// <summary>A name for a length of one of so many parts; lengths of more parts than that have registers are computed where they are used.</summary>
     public static DimExpr Name(TileBuilder builder, string hint, int parts, DimExpr length) => parts <= MaxNamed ? builder.Let(hint, length) : length;
 
+    /// <summary>The same rows, counted from the first row of a part of the tile that they are in.</summary>
+    public RowStrip In(RowStrip part) => part.First.Is(0) ? this : this with { First = First - part.First };
+
     /// <summary>The tile from the strip's first row on.</summary>
     public Tile Of(Tile tile) => tile with { Offset = Of(tile.Offset, tile.RowStride) };
 

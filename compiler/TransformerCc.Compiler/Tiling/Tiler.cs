@@ -26,6 +26,9 @@ public sealed class Tiler
     /// </summary>
     private const int MaxWeightTileRows = 1024;
 
+    /// <summary>Parts of a tile that go through the same weights at most: each is code of its own.</summary>
+    private const int MaxParts = 4;
+
     /// <summary>Tiles of so many rows and more are tried in steps of a quarter, smaller ones in halvings.</summary>
     private const int FineRows = 128;
 
@@ -136,7 +139,7 @@ public sealed class Tiler
     private static List<TileItem> Divided(TilingContext context, IReadOnlyList<LoweringStep> steps, TilingSearch search)
     {
         var tiler = new Tiler(context, search, keepsValues: false);
-        var division = new RegionDivision(context, region => search.Find(context, [.. region.Members.Select(m => m.Node)], tiler.Sizes(region, tiler.Largest(region), bringAhead: true)));
+        var division = new RegionDivision(context, region => search.Find(context, [.. region.Members.Select(m => m.Node)], tiler.Sizes(region, tiler.Largest(region), variants: true)));
         return [.. TileItem.Partition(steps, context.Storage).SelectMany(division.Divide)];
     }
 
@@ -333,7 +336,7 @@ public sealed class Tiler
 
     private void LowerRegion(RowRegion region)
     {
-        if (Lower([.. region.Members.Select(m => m.Node)], Sizes(region, Largest(region), bringAhead: true)))
+        if (Lower([.. region.Members.Select(m => m.Node)], Sizes(region, Largest(region), variants: true)))
         {
             return;
         }
@@ -344,7 +347,7 @@ public sealed class Tiler
         }
         else if (region.Flattened() is not { } flat || !Lower([.. flat.Members.Select(m => m.Node)], Sizes(flat, MaxFlatRows)))
         {
-            Fail(region.Members[0].Node, context => RowRegionLowering.Lower(context, region, 1));
+            Fail(region.Members[0].Node, context => RowRegionLowering.Lower(context, region, new RegionCut(1, 1)));
         }
     }
 
@@ -403,25 +406,42 @@ public sealed class Tiler
     }
 
     /// <summary>The cuts of a region, from large tiles to small; what has no more rows than a tile has one less.</summary>
-    /// <param name="bringAhead">Whether cuts that bring rows a tile ahead are among them, each before the same without.</param>
-    private IEnumerable<TilingCandidate> Sizes(RowRegion region, int largest, bool bringAhead = false)
+    /// <param name="variants">Whether cuts that differ in more than rows are among them.</param>
+    private IEnumerable<TilingCandidate> Sizes(RowRegion region, int largest, bool variants = false)
     {
         long bound = long.Max(1, _context.Bound(region.Groups()[^1].Length));
+        bool blocks = variants && RowRegionLowering.CanStoreBlocks(_context, region);
         for (int rows = largest; rows >= 1; rows = Smaller(rows))
         {
             if (rows >= bound && Smaller(rows) >= bound)
             {
                 continue;
             }
-            int tile = rows;
-            if (bringAhead && RowRegionLowering.CanBringAhead(_context, region, tile))
+            var cut = new RegionCut((int)long.Min(rows, bound), largest);
+            if (variants && RowRegionLowering.CanBringAhead(_context, region, rows))
             {
-                yield return new TilingCandidate(string.Create(CultureInfo.InvariantCulture, $"{rows} rows ahead"), context => RowRegionLowering.Lower(context, region, tile, bringsAhead: true));
+                yield return Candidate(cut with { BringsAhead = true }, CandidateUse.Always);
             }
-            yield return new TilingCandidate(string.Create(CultureInfo.InvariantCulture, $"{long.Min(rows, bound)} rows"), context => RowRegionLowering.Lower(context, region, tile));
+            yield return Candidate(cut, CandidateUse.Always);
+            if (blocks)
+            {
+                yield return Candidate(cut with { StoresBlocks = true }, CandidateUse.Instead);
+            }
+        }
+        bool inParts = variants && largest < bound && RowRegionLowering.CanMultiplyInParts(_context, region);
+        for (int parts = 2; inParts && parts <= MaxParts && (parts - 1) * largest < bound; parts++)
+        {
+            var cut = new RegionCut((int)long.Min(parts * largest, bound), largest);
+            yield return Candidate(cut, CandidateUse.LessWeights);
+            if (blocks)
+            {
+                yield return Candidate(cut with { StoresBlocks = true }, CandidateUse.LessWeights);
+            }
         }
 
         static int Smaller(int rows) => int.PopCount(rows) > 1 ? rows * 2 / 3 : rows > FineRows ? rows * 3 / 4 : rows / 2;
+
+        TilingCandidate Candidate(RegionCut cut, CandidateUse use) => new(cut.ToString(), context => RowRegionLowering.Lower(context, region, cut), use);
     }
 
     /// <inheritdoc cref="Sizes(RowRegion, int, bool)"/>
