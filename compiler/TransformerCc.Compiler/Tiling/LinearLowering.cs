@@ -17,9 +17,6 @@ internal sealed class LinearLowering
     /// <summary>More panels than this become a loop over steps: programs of long vocabularies and of small rings stay small.</summary>
     private const int MaxPanels = 96;
 
-    /// <summary>Blocks of accumulators and of results that take turns.</summary>
-    private const int Turns = 2;
-
     private readonly RowRegionLowering _region;
     private readonly TilingContext _context;
     private readonly LinearGroup _group;
@@ -76,19 +73,19 @@ internal sealed class LinearLowering
             var linear = (Linear)m.Node.Op;
             VectorTile? bias = linear.HasBias ? _region.Operand(m.Node, m.Form, 2) : null;
             int? residual = linear.HasResidual ? linear.HasBias ? 3 : 2 : null;
-            VectorTile? added = residual is { } r ? _region.Operand(m.Node, m.Form, r) : null;
-            bool inBlocks = _group.Gate is null && residual is null && _region.StoresInBlocks(m.Node);
+            bool inBlocks = _group.Gate is null && _region.StoresInBlocks(m.Node);
+            VectorTile? added = residual is { } r && !inBlocks ? _region.Operand(m.Node, m.Form, r) : null;
             Tile? result = _group.Gate is not null || inBlocks ? null : residual is { } over ? _region.DefineOver(m.Node, m.Form, over) : _region.DefineWhole(m.Node, m.Form);
             PanelGeometry geometry = PanelGeometry.Of(_context, Matrix(m.Node, linear));
             BlockExtremes? extreme = _group.Extremes.TryGetValue(m.Node, out (Node Node, RowForm Form) index) ? new BlockExtremes(_region, index.Node, index.Form, geometry) : null;
-            BlockResult? blocks = inBlocks ? new BlockResult(_region, m.Node, m.Form, geometry.Columns, Turns) : null;
+            BlockResult? blocks = inBlocks ? new BlockResult(_region, m.Node, m.Form, residual, geometry.Columns) : null;
             return new Part(m.Node, linear, geometry, bias, added, result, blocks, extreme);
         })];
         if (_group.Gate is { } gate)
         {
             bool inBlocks = _region.StoresInBlocks(gate.Node);
             _gated = inBlocks ? null : _region.DefineWhole(gate.Node, gate.Form);
-            _gatedBlocks = inBlocks ? new BlockResult(_region, gate.Node, gate.Form, _parts[0].Geometry.Columns, Turns) : null;
+            _gatedBlocks = inBlocks ? new BlockResult(_region, gate.Node, gate.Form, null, _parts[0].Geometry.Columns) : null;
         }
     }
 
@@ -106,7 +103,7 @@ internal sealed class LinearLowering
     {
         List<Block[]> steps = Steps();
         RowStrip[] parts = _region.Parts;
-        TileBuffer[][] accumulators = [.. Enumerable.Range(0, int.Min(Turns, steps.Count * parts.Length)).Select(_ => Enumerable.Range(0, steps.Max(s => s.Length))
+        TileBuffer[][] accumulators = [.. Enumerable.Range(0, int.Min(_region.Cut.Turns, steps.Count * parts.Length)).Select(_ => Enumerable.Range(0, steps.Max(s => s.Length))
             .Select(_ => _context.Builder.Buffer($"{_group.Linears[0].Node.Output.Name}.acc", MemorySpace.Acc, _parts.Max(p => p.Geometry.AccumulatorStride) * parts[0].MostRows)).ToArray())];
         for (int s = 0; s < steps.Count;)
         {
@@ -132,7 +129,7 @@ internal sealed class LinearLowering
             {
                 bool isLast = s == steps.Count - 1;
                 Turn turn = NewTurn(s, 0);
-                Products(steps[s], turn, null, DimExpr.Zero, [], s == 0 ? _begun : [], isLast ? strips : []);
+                Products(steps[s], turn, null, DimExpr.Zero, DimExpr.Zero, [], s == 0 ? _begun : [], isLast ? strips : []);
                 if (isLast)
                 {
                     _last = (steps[s], turn);
@@ -155,7 +152,7 @@ internal sealed class LinearLowering
             for (int p = 0; p < parts.Length; p++)
             {
                 Turn turn = NewTurn(step, p);
-                Products(blocks, turn, next, iteration, Count(blocks) <= _context.Ring.Length ? slots : [], [], []);
+                Products(blocks, turn, next, iteration, column, Count(blocks) <= _context.Ring.Length ? slots : [], [], []);
                 Epilogue(blocks, turn, column, turn.Rows);
             }
         }
@@ -253,11 +250,16 @@ internal sealed class LinearLowering
     }
 
     /// <param name="next">The step of the next iteration of a loop; null outside loops.</param>
+    /// <param name="column">Column of the first block of a loop's iteration.</param>
     /// <param name="slots">Where panels are that came before.</param>
     /// <param name="first">Strips that are there one after the other.</param>
     /// <param name="last">Strips that are wanted one after the other.</param>
-    private void Products(Block[] blocks, Turn turn, Block[]? next, DimExpr iteration, Dictionary<WeightPanel, TileBuffer> slots, RowStrip[] first, RowStrip[] last)
+    private void Products(Block[] blocks, Turn turn, Block[]? next, DimExpr iteration, DimExpr column, Dictionary<WeightPanel, TileBuffer> slots, RowStrip[] first, RowStrip[] last)
     {
+        foreach (Block block in blocks)
+        {
+            _parts[block.Part].Blocks?.Begin(turn.Number, turn.Rows, block.First + column, block.Width);
+        }
         DimExpr shift = next is null ? DimExpr.Zero : iteration * Distance(blocks, next)!.Value;
         BlockProduct[] products = [.. blocks.Select((b, i) => new BlockProduct(_parts[b.Part].Geometry, b.Panels, b.Width, turn.Accumulators[i], turn.Rows, shift, new DebugSource("linear", _parts[b.Part].Node)))];
         // A gate and its up come one after the other; blocks of several linears share the arrays.
@@ -298,8 +300,8 @@ internal sealed class LinearLowering
             DimExpr first = blocks[i].First + column;
             VectorTile sum = Sum(part, turn.Accumulators[i], inPart);
             Epilogue(part, sum, part.Blocks?.Of(turn.Number, inPart) ?? (part.Result is { } result ? rows.Of(result.Operand(first)) : sum), first, blocks[i].Width, rows);
+            part.Extreme?.Add(part.Blocks?.Of(turn.Number, inPart) ?? part.Result!.Operand(first), (blocks[i].First / part.Geometry.Columns) + DimExpr.FloorDiv(column, part.Geometry.Columns), blocks[i].Width);
             part.Blocks?.Store(turn.Number, rows, inPart, first, blocks[i].Width);
-            part.Extreme?.Add(part.Result!.Operand(first), (blocks[i].First / part.Geometry.Columns) + DimExpr.FloorDiv(column, part.Geometry.Columns), blocks[i].Width);
         }
         if (_group.Gate is { } gate)
         {
@@ -325,9 +327,9 @@ internal sealed class LinearLowering
         {
             steps.Add(dst => _region.Builder.Unary(activation, dst, sum, rows.Rows, columns));
         }
-        if (part.Residual is { } residual)
+        if ((part.Blocks?.Residual == true ? result : part.Residual is { } whole ? rows.Of(whole.From(first)) : null) is { } residual)
         {
-            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, rows.Of(residual.From(first)), rows.Rows, columns));
+            steps.Add(dst => _region.Builder.Binary(BinaryOp.Add, dst, sum, residual, rows.Rows, columns));
         }
         if (steps.Count == 0 && result != sum)
         {

@@ -9,9 +9,10 @@ namespace TransformerCc.Compiler.Tiling;
 /// </summary>
 /// <param name="Rows">Of a tile.</param>
 /// <param name="PartRows">Rows that accumulators have room for.</param>
+/// <param name="Turns">Blocks of accumulators: two take turns, one is read out while the other is filled; of a single one twice as many rows fit.</param>
 /// <param name="BringsAhead">See <see cref="RowRegionLowering.CanBringAhead"/>.</param>
 /// <param name="StoresBlocks">See <see cref="RowRegionLowering.CanStoreBlocks"/>.</param>
-internal readonly record struct RegionCut(int Rows, int PartRows, bool BringsAhead = false, bool StoresBlocks = false)
+internal readonly record struct RegionCut(int Rows, int PartRows, int Turns = 2, bool BringsAhead = false, bool StoresBlocks = false)
 {
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Rows} rows{(PartRows < Rows ? $" in parts of {PartRows}" : "")}{(BringsAhead ? " ahead" : "")}{(StoresBlocks ? ", results in blocks" : "")}");
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Rows} rows{(PartRows < Rows ? $" in parts of {PartRows}" : "")}{(Turns == 1 ? " at once" : "")}{(BringsAhead ? " ahead" : "")}{(StoresBlocks ? ", results in blocks" : "")}");
 }

@@ -144,7 +144,7 @@ internal static class RowOperators
         DimExpr rowBytes = form.Columns.ConstantValue is { } columns ? format.RowBytes(columns) : form.Columns * table.Type.Size();
         VectorTile result = region.Define(node, form).Operand();
         // Transfers share the bandwidth evenly with those of the weights: several of them get more of it than one.
-        foreach (RowStrip part in region.Cut(GatheredRows, MaxGathers))
+        foreach (RowStrip part in region.CutRows(GatheredRows, MaxGathers))
         {
             region.Builder.Gather(part.Of(result), new StridedDram(table, DimExpr.Zero, new Extent3(DimExpr.Zero, rowBytes, DimExpr.Zero)),
                 node.Inputs[0].Type.Shape[0], new ScratchOperand(indices.Buffer, part.Of(indices).Offset), indices.Format, part.Rows, form.Columns, format);

@@ -78,11 +78,13 @@ internal sealed class RowRegionLowering
     public DimExpr Rows => _strip.Rows;
 
     /// <summary>Parts of the rows at hand, counted from the first of those.</summary>
-    public RowStrip[] Cut(int leastRows, int most) => (_strip with { First = DimExpr.Zero }).Cut(Builder, leastRows, most);
+    public RowStrip[] CutRows(int leastRows, int most) => (_strip with { First = DimExpr.Zero }).Cut(Builder, leastRows, most);
 
     public TileBuilder Builder => _context.Builder;
 
     public TilingContext Context => _context;
+
+    public RegionCut Cut => _cut;
 
     public static void Lower(TilingContext context, RowRegion region, RegionCut cut) => new RowRegionLowering(context, region, cut).Lower();
 
@@ -100,10 +102,31 @@ internal sealed class RowRegionLowering
     /// <summary>Whether results of linears can go to DRAM block by block, so that no tile holds their rows.</summary>
     public static bool CanStoreBlocks(TilingContext context, RowRegion region) => BlockResults(context, region).Any();
 
-    /// <summary>Linears and gates whose result goes to DRAM, where nothing of the region reads it.</summary>
-    private static IEnumerable<Node> BlockResults(TilingContext context, RowRegion region) => LinearGroup.Of(region, context).Values.SelectMany(g => g.Gate is { } gate ? [gate.Node] : g.Linears.Select(l => l.Node)).Where(n => n.Op is not Linear { HasResidual: true }
-        && context.Storage.IsReadOutside(n.Output, region.Nodes) && context.Storage.Resident(n.Output) is null
-        && !region.Members.Exists(m => m.Node.Inputs.Exists(v => ValueStorage.Root(v) == ValueStorage.Root(n.Output))));
+    /// <summary>Linears and gates whose result goes to DRAM, where nothing of the region reads it, unless with each block.</summary>
+    private static IEnumerable<Node> BlockResults(TilingContext context, RowRegion region)
+    {
+        foreach (LinearGroup group in LinearGroup.Of(region, context).Values.Distinct())
+        {
+            foreach ((Node node, RowForm form) in group.Gate is { } gate ? [gate] : group.Linears)
+            {
+                Value result = ValueStorage.Root(node.Output);
+                if (context.Storage.IsReadOutside(result, region.Nodes) && context.Storage.Resident(result) is null
+                    && !region.Members.Exists(m => !group.Computes(m.Node) && m.Node.Inputs.Exists(v => ValueStorage.Root(v) == result))
+                    && (node.Op is not Linear { HasResidual: true } || AddsToDram(node, form)))
+                {
+                    yield return node;
+                }
+            }
+        }
+
+        // What is added to comes from outside for the linear alone, and is laid out like its result.
+        bool AddsToDram(Node node, RowForm form)
+        {
+            Value residual = ValueStorage.Root(node.Inputs[^1]);
+            return form.Operands[^1].Kind == RowOperandKind.Full && form.Operands[^1].Columns == form.Columns && context.Storage.Resident(residual) is null && context.Storage.Format(residual) == context.Storage.Format(node.Output)
+                && !region.Produces(residual) && region.Members.Sum(m => m.Node.Inputs.Count(v => ValueStorage.Root(v) == residual)) == 1;
+        }
+    }
 
     /// <summary>Whether a linear, or a gate that takes its operands from the accumulators, stores its result block by block.</summary>
     public bool StoresInBlocks(Node node) => _inBlocks.Contains(node);
@@ -433,22 +456,21 @@ internal sealed class RowRegionLowering
         {
             return;
         }
-        StoreRows(node, form, result, tile.Box(), WholeTile, DimExpr.Zero, form.Columns);
+        _context.SetSource($"{node.Op.Name}/store", node);
+        RowsOf(result, form, WholeTile, DimExpr.Zero).Write(Builder, tile.Box(), new Extent3(DimExpr.One, WholeTile.Rows, form.Columns));
     }
 
-    /// <summary>Stores rows of a tile, or columns of them, in the place of a result.</summary>
-    /// <param name="rows">Counted from the first row of the tile.</param>
-    public void StoreRows(Node node, RowForm form, Value result, StridedTile source, RowStrip rows, DimExpr column, DimExpr columns)
+    /// <summary>The place of rows of the tile, from a column on, of a value outside the region that is as wide as an operator's results.</summary>
+    public PlaceBox RowsOf(Value value, RowForm form, RowStrip rows, DimExpr column)
     {
-        ValuePlace place = _context.Storage.Place(result);
+        ValuePlace place = _context.Storage.Place(value);
         if (place.Tensor is { } tensor)
         {
             _ownRows.Add(tensor);
         }
         int size = place.Format.Size();
         DimExpr rowBytes = form.Columns * size;
-        _context.SetSource($"{node.Op.Name}/store", node);
-        place.Rows(((Flat() + rows.First) * rowBytes) + (column * size), rowBytes).Write(Builder, source, new Extent3(DimExpr.One, rows.Rows, columns));
+        return place.Rows(((Flat() + rows.First) * rowBytes) + (column * size), rowBytes);
     }
 
     private static (Value, RowOperandKind, DimExpr, EquatableArray<bool>) Key(Value value, RowOperand operand) =>

@@ -401,7 +401,8 @@ public sealed class Tiler
         {
             return MaxTileRows;
         }
-        long stride = region.Members.Where(m => m.Node.Op is Linear).Max(m => PanelGeometry.Of(_context, LinearLowering.Matrix(m.Node, (Linear)m.Node.Op)).AccumulatorStride);
+        // A gate and its up are computed together.
+        long stride = LinearGroup.Of(region, _context).Values.Max(g => (g.Gate is null ? 1 : 2) * g.Linears.Max(m => PanelGeometry.Of(_context, LinearLowering.Matrix(m.Node, (Linear)m.Node.Op)).AccumulatorStride));
         return 1 << (int)long.Log2(long.Clamp(_context.Chip.Memory.AccBytes / 2 / stride, FineRows, MaxWeightTileRows));
     }
 
@@ -431,11 +432,14 @@ public sealed class Tiler
         bool inParts = variants && largest < bound && RowRegionLowering.CanMultiplyInParts(_context, region);
         for (int parts = 2; inParts && parts <= MaxParts && (parts - 1) * largest < bound; parts++)
         {
-            var cut = new RegionCut((int)long.Min(parts * largest, bound), largest);
-            yield return Candidate(cut, CandidateUse.LessWeights);
-            if (blocks)
+            int rows = (int)long.Min(parts * largest, bound);
+            foreach (RegionCut cut in parts == 2 ? [new RegionCut(rows, rows, Turns: 1), new RegionCut(rows, largest)] : (RegionCut[])[new RegionCut(rows, largest)])
             {
-                yield return Candidate(cut with { StoresBlocks = true }, CandidateUse.LessWeights);
+                yield return Candidate(cut, CandidateUse.LessWeights);
+                if (blocks)
+                {
+                    yield return Candidate(cut with { StoresBlocks = true }, CandidateUse.LessWeights);
+                }
             }
         }
 
