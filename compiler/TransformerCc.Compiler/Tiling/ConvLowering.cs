@@ -104,6 +104,7 @@ internal static class ConvLowering
     private static void Multiply(TilingContext context, Node node, PanelGeometry geometry, Tile patches, DimExpr rows, int mostRows, VectorTile result, VectorTile? bias, VectorTile? residual)
     {
         var products = new PanelProducts(context, patches, mostRows);
+        var all = new RowStrip(DimExpr.Zero, rows, mostRows);
         (long First, long Width)[] blocks = [.. geometry.Blocks()];
         TileBuffer[] accumulators = [.. blocks.Take(2).Select(_ => context.Builder.Buffer("product", MemorySpace.Acc, geometry.AccumulatorStride * mostRows))];
         for (int i = 0; i < blocks.Length; i++)
@@ -111,7 +112,7 @@ internal static class ConvLowering
             (long first, long width) = blocks[i];
             TileBuffer accumulator = accumulators[i % 2];
             List<WeightPanel> panels = geometry.Panels(context.Builder.Program.Weights, first, width);
-            products.Multiply([new BlockProduct(geometry, panels, width, accumulator, DimExpr.Zero, new DebugSource("conv/product", node))], new RowStrip(DimExpr.Zero, rows, mostRows), [], 0, panels.Count);
+            products.Multiply([new BlockProduct(geometry, panels, width, accumulator, all, DimExpr.Zero, new DebugSource("conv/product", node))], all, [], 0, panels.Count);
             context.SetSource("conv/store", node);
             Finish(context.Builder, (Conv)node.Op, result.From(first), new VectorTile(accumulator, DimExpr.Zero, geometry.AccumulatorStride, ElementType.F32), bias?.From(first), residual?.From(first), rows, width);
         }
