@@ -33,9 +33,10 @@ internal sealed record LinearGroup(IReadOnlyList<(Node Node, RowForm Form)> Line
         (Node Node, RowForm Form)[] alone = [.. region.Members.Where(m => m.Node.Op is Linear { HasResidual: false } && !groups.ContainsKey(m.Node) && LeavesArraysIdle(m.Node, context))];
         foreach ((Node Node, RowForm Form)[] same in alone.GroupBy(m => m.Node.Inputs[0]).Select(g => g.ToArray()))
         {
+            var group = new LinearGroup(same, null);
             foreach ((Node node, _) in same)
             {
-                groups[node] = new LinearGroup(same, null);
+                groups[node] = group;
             }
         }
         foreach ((Node node, RowForm form) in region.Members)

@@ -15,11 +15,11 @@ namespace TransformerCc.Compiler.Tiling;
 /// <param name="IsDramBound">Whether no engine has as much to do as DRAM.</param>
 internal readonly record struct TilingCost(double Cycles, double Busiest, double DramBytes, double WeightBytes, bool IsDramBound)
 {
-    /// <summary>Weights are read again if so many times their bytes are.</summary>
-    private const double Again = 1.25;
+    /// <summary>What reading weights again takes of the bandwidth, at least, to be worth avoiding.</summary>
+    private const double Worthwhile = 0.1;
 
-    /// <summary>Whether DRAM is what bounds a program, and loads weights more than once.</summary>
-    public bool ReadsWeightsAgain(TileProgram program) => IsDramBound && WeightBytes > Again * program.Weights.Pieces.OfType<WeightPanel>().Sum(p => p.Bytes);
+    /// <summary>Whether DRAM is what bounds a program, and loads of weights that it had before are a good part of that.</summary>
+    public bool ReadsWeightsAgain(TileProgram program) => IsDramBound && WeightBytes - program.Weights.Pieces.OfType<WeightPanel>().Sum(p => p.Bytes) > Worthwhile * DramBytes;
 }
 
 /// <summary>
