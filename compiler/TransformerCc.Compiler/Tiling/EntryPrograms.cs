@@ -32,7 +32,7 @@ public static class EntryPrograms
         int debug = all.Debug.Count;
         if (FewSequences(limits => Tiler.ValuesInDram(graph, steps, chip, precision, limits, Tiler.ResidentShare)) is { } limits && Limited("few", limits) is var few)
         {
-            if (TilingSearch.IsFaster(graph, few.Tiles, all))
+            if (TilingSearch.IsAsFast(graph, few.Tiles, all))
             {
                 return [new("main", all), few];
             }

@@ -401,9 +401,16 @@ public sealed class Tiler
         {
             return MaxTileRows;
         }
-        // A gate and its up are computed together.
-        long stride = LinearGroup.Of(region, _context).Values.Max(g => (g.Gate is null ? 1 : 2) * g.Linears.Max(m => PanelGeometry.Of(_context, LinearLowering.Matrix(m.Node, (Linear)m.Node.Op)).AccumulatorStride));
+        long stride = LinearGroup.Of(region, _context).Values.Max(AccumulatorStride);
         return 1 << (int)long.Log2(long.Clamp(_context.Chip.Memory.AccBytes / 2 / stride, FineRows, MaxWeightTileRows));
+    }
+
+    /// <summary>Bytes of a row of what takes turns: a gate and its up are computed together.</summary>
+    private long AccumulatorStride(LinearGroup group)
+    {
+        PanelGeometry[] geometries = [.. group.Linears.Select(m => PanelGeometry.Of(_context, LinearLowering.Matrix(m.Node, (Linear)m.Node.Op)))];
+        bool takesTurns = group.Gate is not null && geometries[0].Columns < geometries[0].Weights.Columns;
+        return geometries.Max(g => g.AccumulatorStride) * (takesTurns ? 2 : 1);
     }
 
     /// <summary>The cuts of a region, from large tiles to small; what has no more rows than a tile has one less.</summary>

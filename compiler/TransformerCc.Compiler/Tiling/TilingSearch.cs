@@ -94,7 +94,7 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
     private TilingCandidate[] Allowed(IEnumerable<TilingCandidate> candidates)
     {
         TilingCandidate[] all = [.. candidates];
-        return only is not null && Array.Exists(all, c => only(c.Cut)) ? [.. all.Where(c => only(c.Cut))] : all;
+        return only is not null && Array.Exists(all, c => only(c.Cut)) ? [.. all.Where(c => only(c.Cut)).Select(c => c with { Use = CandidateUse.Always })] : all;
     }
 
     private static TilingResult? Search(TilingContext context, string item, TilingCandidate[] candidates)
@@ -143,11 +143,11 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
         return new TilingResult(candidate, choice, cost, again);
     }
 
-    /// <summary>Whether a program takes less time than another of the same graph, at the sizes that it is planned for.</summary>
-    public static bool IsFaster(Graph graph, TileProgram program, TileProgram other)
+    /// <summary>Whether a program takes no more time than another of the same graph, at the sizes that it is planned for.</summary>
+    public static bool IsAsFast(Graph graph, TileProgram program, TileProgram other)
     {
         IReadOnlyDictionary<string, long>[] sizes = Sizes(graph, program);
-        return Weigh(program, sizes) is not { } costs || Weigh(other, sizes) is not { } others || Score(costs, others) < 1;
+        return Weigh(program, sizes) is not { } costs || Weigh(other, sizes) is not { } others || Score(costs, others) < 1 + Margin;
     }
 
     /// <summary>How much longer something takes than something else, on average over the sizes.</summary>

@@ -15,8 +15,6 @@ namespace TransformerCc.Tests.Tiling;
 /// <summary>The cut that the estimate finds best is what the timing model finds best, or next to it.</summary>
 public sealed class TilingSearchTests
 {
-    private static readonly string[] s_cuts = ["1024 rows", "768 rows", "512 rows", "384 rows", "256 rows", "192 rows", "128 rows", "64 rows", "1024 rows ahead", "512 rows ahead", "384 rows ahead", "256 rows ahead", "192 rows ahead", "128 rows ahead", "tile / 1", "tile / 2", "tile / 4", "tile / 8"];
-
     private const string Projections = """
         input %x : f32[ROWS, 768]
         const %s : f32[768] = #s
@@ -85,7 +83,7 @@ public sealed class TilingSearchTests
         ChipDescription description = TestChips.Of(chip);
         TilingChoice chosen = Assert.Single(CompiledGraph.Of(graph, description, Precision.BF16).Tiles.Choices);
         var cuts = new List<(string Cut, double Estimated, double Simulated)>();
-        foreach (string cut in s_cuts)
+        foreach (string cut in RegionCutTests.Cuts(graph, description, Precision.BF16).Where(c => !c.Contains("rows", StringComparison.Ordinal) || int.Parse(c.Split(' ')[0], CultureInfo.InvariantCulture) >= 64))
         {
             CompiledGraph forced = CompiledGraph.Of(graph, description, Precision.BF16, cuts: c => c == cut);
             if (forced.Tiles.Choices is [var only] && only.Cut == cut)
