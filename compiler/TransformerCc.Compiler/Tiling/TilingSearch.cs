@@ -14,7 +14,7 @@ internal enum CandidateUse
 {
     Always,
 
-    /// <summary>Where the one before it does not fit.</summary>
+    /// <summary>Where the one before it does not fit, or is the best.</summary>
     Instead,
 
     /// <summary>Where nothing before it fits: it is for small scratchpads only.</summary>
@@ -100,7 +100,7 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
     private static TilingResult? Search(TilingContext context, string item, TilingCandidate[] candidates)
     {
         IReadOnlyDictionary<string, long>[] sizes = Sizes(context.Graph, context.Builder.Program);
-        var weighed = new List<(int Candidate, TilingCost[] Costs, double Score, bool ReadsWeightsAgain)>();
+        var weighed = new List<(int Candidate, TilingCost[] Costs, double Score, bool ReadsWeightsAgain, bool IsBusy)>();
         (int best, int alike) = (0, 0);
         (bool ended, bool fitted) = (false, true);
         for (int i = 0; i < candidates.Length; i++)
@@ -116,31 +116,49 @@ internal sealed class TilingSearch(Func<string, bool>? only = null)
             {
                 continue;
             }
-            TilingContext trial = context.Trial();
-            candidates[i].Lower(trial);
-            fitted = trial.Fits;
-            if (!fitted)
-            {
-                continue;
-            }
-            if (Weigh(trial.Builder.Program, sizes) is not { } costs)
+            int before = weighed.Count;
+            if (!Weighed(i))
             {
                 return new TilingResult(i, new TilingChoice(item, candidates[i].Cut, double.PositiveInfinity, []), [], false);
             }
-            double score = weighed.Count == 0 ? 1 : Score(costs, weighed[0].Costs);
-            alike = weighed.Count > 0 && costs.AsSpan().SequenceEqual(weighed[^1].Costs) ? alike + 1 : 0;
-            weighed.Add((i, costs, score, Array.Exists(costs, c => c.ReadsWeightsAgain(trial.Builder.Program))));
-            best = score < weighed[best].Score - Margin ? weighed.Count - 1 : best;
-            // Or an engine, or DRAM, is busy all the time, and a smaller cut has no less to do.
-            ended |= weighed.Count == MaxWeighed || score > weighed[best].Score * Lost || alike == MaxAlike || Array.TrueForAll(costs, c => c.Cycles <= c.Busiest * (1 + Margin));
+            fitted = weighed.Count > before;
+            if (fitted)
+            {
+                alike = before > 0 && weighed[^1].Costs.AsSpan().SequenceEqual(weighed[^2].Costs) ? alike + 1 : 0;
+                // Or an engine, or DRAM, is busy all the time, and a smaller cut has no less to do.
+                ended |= weighed.Count == MaxWeighed || weighed[^1].Score > weighed[best].Score * Lost || alike == MaxAlike || weighed[^1].IsBusy;
+            }
+        }
+        if (weighed.Count > 0 && !weighed[best].IsBusy && weighed[best].Candidate + 1 is var other && other < candidates.Length && candidates[other].Use == CandidateUse.Instead)
+        {
+            Weighed(other);
         }
         if (weighed.Count == 0)
         {
             return null;
         }
-        (int candidate, TilingCost[] cost, _, bool again) = weighed[best];
+        (int candidate, TilingCost[] cost, _, bool again, _) = weighed[best];
         var choice = new TilingChoice(item, candidates[candidate].Cut, cost[0].Cycles, [.. weighed.Where((_, i) => i != best).Select(w => (candidates[w.Candidate].Cut, w.Costs[0].Cycles))]);
         return new TilingResult(candidate, choice, cost, again);
+
+        // Adds a candidate that fits; false where its costs are no numbers.
+        bool Weighed(int i)
+        {
+            TilingContext trial = context.Trial();
+            candidates[i].Lower(trial);
+            if (!trial.Fits)
+            {
+                return true;
+            }
+            if (Weigh(trial.Builder.Program, sizes) is not { } costs)
+            {
+                return false;
+            }
+            double score = weighed.Count == 0 ? 1 : Score(costs, weighed[0].Costs);
+            weighed.Add((i, costs, score, Array.Exists(costs, c => c.ReadsWeightsAgain(trial.Builder.Program)), Array.TrueForAll(costs, c => c.Cycles <= c.Busiest * (1 + Margin))));
+            best = score < weighed[best].Score - Margin ? weighed.Count - 1 : best;
+            return true;
+        }
     }
 
     /// <summary>Whether a program takes no more time than another of the same graph, at the sizes that it is planned for.</summary>
