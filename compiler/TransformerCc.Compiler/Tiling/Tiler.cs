@@ -131,7 +131,7 @@ public sealed class Tiler
             {
                 throw new DiagnosticException(tiler._failures, FailureKind.DoesNotFit);
             }
-            return tiler._failed || (share > 0 && !context.Fits) ? null : (context, residency.KeepsAny);
+            return share > 0 && (tiler._failed || !context.Fits) ? null : (context, residency.KeepsAny);
         }
     }
 
