@@ -72,7 +72,7 @@ public sealed class TilingSearchTests
     }
 
     /// <summary>
-    /// Every cut is compiled and simulated: the chosen one is within a twentieth of the best, and where the estimate sees a
+    /// Every cut is compiled and simulated: the chosen one is within 7 % of the best, and where the estimate sees a
     /// clear difference between two, the simulation sees the same winner.
     /// </summary>
     [Theory]
@@ -93,7 +93,7 @@ public sealed class TilingSearchTests
         }
         Assert.True(cuts.Count >= 3, $"{name}: {cuts.Count} cuts fit");
         (string Cut, double Estimated, double Simulated) taken = cuts.Single(c => c.Cut == chosen.Cut), best = cuts.MinBy(c => c.Simulated);
-        Assert.True(taken.Simulated <= 1.05 * best.Simulated, $"{name}: {taken} is slower than {best}");
+        Assert.True(taken.Simulated <= 1.07 * best.Simulated, $"{name}: {taken} is slower than {best}");
         foreach (var a in cuts)
         {
             // The estimate begins with a full ring of weights; a run of one region alone has to fill it.
