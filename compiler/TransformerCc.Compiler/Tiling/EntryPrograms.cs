@@ -13,7 +13,7 @@ public sealed record NamedProgram(string Name, TileProgram Tiles);
 /// <summary>
 /// The programs of a binary, over one weight section and with the same bits: the first for every size, another planned for
 /// so little that its values stay on the chip. A model with caches has "prefill" and "decode", for few tokens in flight;
-/// one without has "main" and, where that keeps more on the chip, "few", for few sequences.
+/// one without has "main" and, where that keeps more on the chip and takes no longer, "few", for few sequences.
 /// </summary>
 public static class EntryPrograms
 {

@@ -25,7 +25,7 @@ internal sealed class RegionDivision(TilingContext context, Func<RowRegion, Tili
         {
             context.Storage.Enter(run);
         }
-        IReadOnlyList<RowRegion> parts = Best(region, ends);
+        List<RowRegion> parts = Best(region, ends);
         context.Storage.Leave();
         return parts.Select(p => new TileItem(p, [.. p.Members.Select(m => m.Node)], item.Run));
     }
@@ -42,7 +42,7 @@ internal sealed class RegionDivision(TilingContext context, Func<RowRegion, Tili
         return [.. spans.SkipLast(1).Select(s => s.End).Where(end => !spans.Exists(s => s.First < end && s.End > end)), region.Members.Count];
     }
 
-    private IReadOnlyList<RowRegion> Best(RowRegion region, int[] ends)
+    private List<RowRegion> Best(RowRegion region, int[] ends)
     {
         if (find(region) is not { ReadsWeightsAgain: true } whole)
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using TransformerCc.Compiler;
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Evaluation;
@@ -56,7 +57,7 @@ public sealed class RegionCutTests
     {
         ChipDescription description = TestChips.Of(chip);
         Graph graph = name == "head" ? GraphTexts.Parse(Head) : SmallGraphs.Named(name).Parse();
-        IReadOnlyDictionary<string, long>[] sizes = [.. new[] { size, "batch=1 length=3 n=3" }.Select(s => s.Split(' ').Select(d => d.Split('=')).Where(d => graph.Dimensions.ContainsKey(d[0])).ToDictionary(d => d[0], d => long.Parse(d[1], System.Globalization.CultureInfo.InvariantCulture)))];
+        IReadOnlyDictionary<string, long>[] sizes = [.. new[] { size, "batch=1 length=3 n=3" }.Select(s => s.Split(' ').Select(d => d.Split('=')).Where(d => graph.Dimensions.ContainsKey(d[0])).ToDictionary(d => d[0], d => long.Parse(d[1], CultureInfo.InvariantCulture)))];
         var expected = new IReadOnlyDictionary<string, Tensor>?[sizes.Length];
         var tried = new List<string>();
         // Of cuts that differ in nothing but rows one is enough.
@@ -87,5 +88,39 @@ public sealed class RegionCutTests
             Assert.Contains(tried, c => c.Contains("in parts", StringComparison.Ordinal));
             Assert.Contains(tried, c => c.Contains("at once", StringComparison.Ordinal));
         }
+    }
+
+    /// <summary>A gate and its up with a linear behind them, as one region and as two.</summary>
+    [Fact]
+    public void Bits_do_not_depend_on_the_division_of_a_region()
+    {
+        SmallGraph small = SmallGraphs.Named("long_gate");
+        Graph graph = small.Parse();
+        (CompiledGraph divided, CompiledGraph whole) = (CompiledGraph.Of(graph, TestChips.Tiny, Precision.F32), CompiledGraph.Of(graph, TestChips.Default, Precision.F32));
+        Assert.Equal([2, 1], [divided.Tiles.Choices.Count, whole.Tiles.Choices.Count]);
+        using LoadedProgram a = LoadedProgram.Load(divided.Image, TestChips.Tiny), b = LoadedProgram.Load(whole.Image, TestChips.Default);
+        foreach (IReadOnlyDictionary<string, long> size in small.EachSize())
+        {
+            IReadOnlyDictionary<string, Tensor> inputs = RandomInputs.Create(graph, size, seed: 3);
+            RunResult expected = new Session(b).Run(inputs, new RunOptions { Set = size }), actual = new Session(a).Run(inputs, new RunOptions { Check = true, Set = size });
+            Assert.Empty(actual.Findings);
+            Assert.All(expected.Outputs, o => Assert.Equal(o.Value.Data.ToArray(), actual.Outputs[o.Key].Data.ToArray()));
+        }
+    }
+
+    /// <summary>On a chip that DRAM bounds, weights are read less often than tiles of rows would; where the arrays are the bound, nothing of it is tried.</summary>
+    [Theory]
+    [InlineData("tx1", 2048, false)]
+    [InlineData("tx1-edge", 512, true)]
+    public void Order_of_loops_follows_what_bounds_the_chip(string chip, int width, bool readsWeightsOnce)
+    {
+        Graph graph = GraphTexts.Parse("""
+            input %x : f32[4096, WIDTH]
+            const %w : f32[WIDTH, WIDTH] = #w
+            %y : f32[4096, WIDTH] = linear(%x, %w) {activation = tanh}
+            output "y" = %y
+            """.Replace("WIDTH", width.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
+        TilingChoice choice = Assert.Single(Tiler.Lower(graph, TestChips.Of(chip), Precision.BF16).Choices);
+        Assert.All([choice.Cut, choice.ToString()], text => Assert.True(readsWeightsOnce == (text.Contains(" in parts of ", StringComparison.Ordinal) || text.Contains(" at once", StringComparison.Ordinal)), choice.ToString()));
     }
 }
