@@ -38,6 +38,8 @@ internal sealed class CompilationArguments
     private readonly Option<bool> _allLogits = new("--all-logits") { Description = "GGUF: logits of every position, not only of each sequence's last" };
     private readonly Option<Pooling?> _pooling = new("--pooling") { Description = "GGUF: an embedding in place of logits, pooled so [default: what the file says]", HelpName = "none|mean|cls|last" };
 
+    private readonly Option<bool> _acceptNewer = new("--accept-newer") { Description = "ONNX: read versions of the format and of operator sets that are newer than the newest known one as that one" };
+
     private enum CacheMode { Append, Paged }
 
     public CompilationArguments()
@@ -64,7 +66,7 @@ internal sealed class CompilationArguments
     /// <summary>Only what is said about one model, nothing about what it is compiled for.</summary>
     public void AddModelOptionsTo(Command verb)
     {
-        foreach (Option option in (Option[])[_bind, _shape, _const, _outputs, _context, _batch, _cache, _cacheMode, _allLogits, _pooling])
+        foreach (Option option in (Option[])[_bind, _shape, _const, _outputs, _context, _batch, _cache, _cacheMode, _allLogits, _pooling, _acceptNewer])
         {
             verb.Add(option);
         }
@@ -99,6 +101,7 @@ internal sealed class CompilationArguments
         InputShapes = Pairs(parse, _shape).ToDictionary(p => p.Name, p => (IReadOnlyList<long>)[.. ReadShape(p.Value)!]),
         Constants = Pairs(parse, _const).ToDictionary(p => p.Name, p => NpyFile.Read(p.Value)),
         Outputs = parse.GetValue(_outputs) ?? [],
+        AcceptNewer = parse.GetValue(_acceptNewer),
         DefaultBound = parse.GetValue(_context) ?? new ImportOptions().DefaultBound,
     };
 
@@ -124,6 +127,7 @@ internal sealed class CompilationArguments
         .. parse.GetValue(_cacheMode) == CacheMode.Paged ? ["--cache-mode paged"] : Array.Empty<string>(),
         .. parse.GetValue(_allLogits) ? ["--all-logits"] : Array.Empty<string>(),
         .. parse.GetValue(_pooling) is { } pooling ? [$"--pooling {pooling.ToString().ToLowerInvariant()}"] : Array.Empty<string>(),
+        .. parse.GetValue(_acceptNewer) ? ["--accept-newer"] : Array.Empty<string>(),
     ];
 
     private static Precision ReadPrecision(string name) => name switch

@@ -1,3 +1,4 @@
+using TransformerCc.Compiler.Importers.Onnx.Operators;
 using TransformerCc.Compiler.Importers.Onnx.Proto;
 
 namespace TransformerCc.Compiler.Importers.Onnx;
@@ -5,10 +6,25 @@ namespace TransformerCc.Compiler.Importers.Onnx;
 /// <summary>Puts the body of a model-local function in place of a node that calls it (ONNX IR, "Functions").</summary>
 internal static class FunctionInliner
 {
+    /// <summary>What a call has that the function does not declare: it would be passed over.</summary>
+    public static IEnumerable<SignatureCheck.Problem> Check(NodeProto call, FunctionProto function)
+    {
+        string[] attributes = [.. function.Attribute, .. function.AttributeProto.Select(a => a.Name)];
+        foreach (AttributeProto attribute in call.Attribute.Where(a => !attributes.Contains(a.Name)))
+        {
+            yield return new($"the attribute {attribute.Name} = {AttributeText.Of(attribute)} is not one of the model's function: "
+                + (attributes.Length == 0 ? "it has none" : string.Join(", ", attributes)), null);
+        }
+        if (call.Input.Count > function.Input.Count || call.Output.Count > function.Output.Count)
+        {
+            yield return new($"has {call.Input.Count} inputs and {call.Output.Count} outputs, the model's function has {function.Input.Count} and {function.Output.Count}", null);
+        }
+    }
+
     public static void Inline(NodeContext node, FunctionProto function)
     {
         // A function sees nothing but its own inputs, and names the operator sets it is written for.
-        var scope = new NodeScope(null, ImportSession.Opsets(function.OpsetImport), $"{node.Label}/", node.Scope.Depth + 1);
+        var scope = new NodeScope(null, node.Session.Opsets(function.OpsetImport, $"function {function.Domain}.{function.Name}"), $"{node.Label}/", node.Scope.Depth + 1);
         var absent = new HashSet<string>(StringComparer.Ordinal);
         for (int i = 0; i < function.Input.Count; i++)
         {

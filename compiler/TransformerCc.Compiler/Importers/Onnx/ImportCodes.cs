@@ -48,6 +48,15 @@ public static class ImportCodes
     /// <summary>Arithmetic on float64, which the chip does in float32.</summary>
     public const string DoubleArithmetic = "TCC1109";
 
+    /// <summary>Two constants of the same content under one name.</summary>
+    public const string SameConstant = "TCC1112";
+
+    /// <summary>A version of the format or of an operator set that is newer than those known here.</summary>
+    public const string NewerVersion = "TCC1113";
+
+    /// <summary>A part of the file that is not read and may change what the model computes.</summary>
+    public const string UnreadField = "TCC1114";
+
     /// <summary>Dimensions of different names that an operator takes to be equal.</summary>
     public const string EqualDimensions = "TCC1111";
 }

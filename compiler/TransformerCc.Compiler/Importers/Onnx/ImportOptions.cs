@@ -17,6 +17,9 @@ public sealed record ImportOptions
     /// <summary>Tensors at which the graph ends, in place of the model's outputs (`--outputs`); empty keeps those.</summary>
     public IReadOnlyList<string> Outputs { get; init; } = [];
 
+    /// <summary>Whether a version of the format or of an operator set newer than the newest known one is read as that one, with a warning (`--accept-newer`).</summary>
+    public bool AcceptNewer { get; init; }
+
     /// <summary>Upper bound of each symbolic dimension for which neither the user nor the model has one.</summary>
     public long DefaultBound { get; init; } = 4096;
 }

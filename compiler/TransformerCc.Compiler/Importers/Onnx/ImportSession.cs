@@ -19,7 +19,7 @@ internal sealed class ImportSession
 
     private readonly TensorReader _tensors;
     private readonly OnnxModelFile _file;
-    private readonly Dictionary<(string Domain, string Name), FunctionProto> _functions = [];
+    private readonly Dictionary<(string Domain, string Name, string Overload), FunctionProto> _functions = [];
     private readonly Dictionary<string, ValueInfoProto> _declared = new(StringComparer.Ordinal);
     private readonly CutPoints _cuts = new();
     private readonly List<string> _doubleArithmetic = [];
@@ -37,7 +37,7 @@ internal sealed class ImportSession
         Exact = new ExactArithmetic(Dimensions);
         foreach (FunctionProto function in file.Model.Functions)
         {
-            _functions.TryAdd((OperatorTable.Domain(function.Domain), function.Name), function);
+            _functions.TryAdd((OperatorTable.Domain(function.Domain), function.Name, function.Overload), function);
         }
         foreach (ValueInfoProto value in file.Model.Graph.ValueInfo.Concat(file.Model.Graph.Output))
         {
@@ -61,7 +61,20 @@ internal sealed class ImportSession
     /// <summary>Where to end the graph in place of the node of the model that is being translated.</summary>
     public string? CutHelp => _cuts.Help;
 
-    public NodeScope MainScope() => new(null, Opsets(_file.Model.OpsetImport), "");
+    public NodeScope MainScope()
+    {
+        string location = $"model {_file.Path}";
+        ModelVersions.CheckIr(_file.Model, Options, Diagnostics, location);
+        foreach (UnreadField field in _file.Unread)
+        {
+            string text = $"field {field.Number} of a {field.Message} of the file is not read: {field.Meaning}", at = FormattableString.Invariant($"{_file.Path}, byte {field.Offset}");
+            Diagnostics.Add(Options.AcceptNewer ? Diagnostic.Warning(ImportCodes.UnreadField, text, at) : Diagnostic.Error(ImportCodes.UnreadField, text, at, "--accept-newer goes on without it"));
+        }
+        return new(null, Opsets(_file.Model.OpsetImport, location), "");
+    }
+
+    /// <summary>The versions of the operator sets that the model or a function of it imports.</summary>
+    public ImmutableSortedDictionary<string, long> Opsets(IEnumerable<OperatorSetIdProto> imports, string location) => ModelVersions.Opsets(imports, Options, Diagnostics, location);
 
     public void Report(string code, string message, string? location, string? help = null) => Diagnostics.Add(Diagnostic.Error(code, message, location, help));
 
@@ -102,8 +115,47 @@ internal sealed class ImportSession
         return imported.Value;
     }
 
-    /// <summary>Translates the nodes that <paramref name="wanted"/> needs.</summary>
-    public void Run(IReadOnlyList<NodeProto> nodes, IEnumerable<string> wanted, NodeScope scope)
+    /// <summary>Adds the constants of a graph to its scope. The same constant twice is a note, two under one name are an error.</summary>
+    public void AddInitializers(NodeScope scope, GraphProto graph)
+    {
+        foreach (TensorProto tensor in graph.Initializer)
+        {
+            if (scope.AddInitializer(tensor) is not { } earlier)
+            {
+                continue;
+            }
+            string location = $"{scope.Prefix}{tensor.Name}";
+            if (IsSame(earlier, tensor))
+            {
+                Diagnostics.Add(Diagnostic.Note(ImportCodes.SameConstant, $"two constants of the same content are called '{tensor.Name}'", location));
+            }
+            else
+            {
+                Report(ImportCodes.Structure, $"two different constants are called '{tensor.Name}'", location);
+            }
+        }
+        foreach (string name in graph.Node.SelectMany(n => n.Output).Where(o => o.Length > 0 && scope.IsInitializer(o)).Distinct())
+        {
+            Report(ImportCodes.Structure, $"a constant and the output of a node are called '{name}'", $"{scope.Prefix}{name}");
+        }
+    }
+
+    private bool IsSame(TensorProto a, TensorProto b)
+    {
+        try
+        {
+            Tensor x = _tensors.Read(a, a.Name), y = _tensors.Read(b, b.Name);
+            return x.Type == y.Type && x.Shape.SequenceEqual(y.Shape) && x.Data.Span.SequenceEqual(y.Data.Span);
+        }
+        catch (DiagnosticException)
+        {
+            // Told when the constant is read.
+            return false;
+        }
+    }
+
+    /// <summary>Translates the nodes that <paramref name="wanted"/> needs; false when they have no order, which has been reported.</summary>
+    public bool Run(IReadOnlyList<NodeProto> nodes, IEnumerable<string> wanted, NodeScope scope)
     {
         IReadOnlyList<NodeProto> order;
         try
@@ -113,12 +165,13 @@ internal sealed class ImportSession
         catch (ImportException e)
         {
             Report(e.Code, e.Message, scope.Prefix.Length > 0 ? scope.Prefix : Graph.Name, e.Help);
-            return;
+            return false;
         }
         foreach (NodeProto node in order)
         {
             Import(node, scope);
         }
+        return true;
     }
 
     /// <summary>Translates the body of a function or a chosen branch; gives its outputs, null where one could not be imported.</summary>
@@ -128,7 +181,10 @@ internal sealed class ImportSession
         {
             throw new ImportException(ImportCodes.Limit, $"graphs and functions are nested more than {MaximumDepth} deep");
         }
-        Run(nodes, outputs, scope);
+        if (!Run(nodes, outputs, scope))
+        {
+            return [.. outputs.Select(_ => (Imported?)null)];
+        }
         return [.. outputs.Select(o => scope.TryGet(o, ReadInitializer, out Imported? value) ? value
             : throw new ImportException(ImportCodes.Structure, $"its output '{o}' is not computed"))];
     }
@@ -197,18 +253,25 @@ internal sealed class ImportSession
             {
                 _cuts.Begin(node);
             }
-            _functions.TryGetValue((OperatorTable.Domain(proto.Domain), proto.OpType), out FunctionProto? function);
-            // An operator that is not supported is an obstacle of its own, even behind another one.
-            OperatorEntry? entry = function is null ? OperatorTable.Find(node) : null;
-            if (known && function is not null)
+            if (_functions.TryGetValue((OperatorTable.Domain(proto.Domain), proto.OpType, proto.Overload), out FunctionProto? function))
             {
-                FunctionInliner.Inline(node, function);
-                node.CheckOutputs();
+                known &= Accept(node, FunctionInliner.Check(proto, function));
+                if (known)
+                {
+                    FunctionInliner.Inline(node, function);
+                    node.CheckOutputs();
+                }
             }
-            else if (known)
+            else
             {
-                OperatorTable.Translate(node, entry!);
-                node.CheckOutputs();
+                // What is wrong with the node itself is told even behind another obstacle.
+                OperatorEntry entry = OperatorTable.Find(node);
+                known &= Accept(node, SignatureCheck.Of(proto, entry, entry.Signature(node.Opset)!));
+                if (known)
+                {
+                    OperatorTable.Translate(node, entry);
+                    node.CheckOutputs();
+                }
             }
         }
         catch (ImportException e)
@@ -249,6 +312,18 @@ internal sealed class ImportSession
         }
     }
 
+    /// <summary>Reports what a node has that its operator does not; true when there is nothing.</summary>
+    private bool Accept(NodeContext node, IEnumerable<SignatureCheck.Problem> problems)
+    {
+        bool isAccepted = true;
+        foreach (SignatureCheck.Problem problem in problems)
+        {
+            isAccepted = false;
+            Report(ImportCodes.BadNode, $"{node.Proto.OpType}: {problem.Message}", node.Location, problem.Help ?? _cuts.Help);
+        }
+        return isAccepted;
+    }
+
     private void CheckDeclared(ValueInfoProto declared, TensorType actual, string location)
     {
         if (declared.Type?.TensorType is not { } tensor)
@@ -266,15 +341,5 @@ internal sealed class ImportSession
             string dims = tensor.Shape is null ? "" : $"[{string.Join(", ", tensor.Shape.Dim.Select(d => d.DimParam.Length > 0 ? d.DimParam : $"{d.DimValue}"))}]";
             Diagnostics.Add(Diagnostic.Warning(ImportCodes.DeclaredType, $"tensor {declared.Name} is declared as {OnnxElementTypes.Name(tensor.ElemType)}{dims}, its operator gives {actual}: this holds", location));
         }
-    }
-
-    public static ImmutableSortedDictionary<string, long> Opsets(IEnumerable<OperatorSetIdProto> imports)
-    {
-        var versions = ImmutableSortedDictionary.CreateBuilder<string, long>(StringComparer.Ordinal);
-        foreach (OperatorSetIdProto import in imports)
-        {
-            versions[OperatorTable.Domain(import.Domain)] = import.Version;
-        }
-        return versions.ToImmutable();
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.Importers.Onnx.Operators;
 using TransformerCc.Compiler.Importers.Onnx.Proto;
 using TransformerCc.Compiler.Importers.Onnx.Symbolic;
 using TransformerCc.Isa.Symbolic;
@@ -28,7 +29,7 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
     public DimensionTable Dimensions => session.Dimensions;
 
     /// <summary>The version of the operator set the node is written for; null when the model does not import its domain.</summary>
-    public long? ImportedOpset => scope.Opsets.TryGetValue(Operators.OperatorTable.Domain(proto.Domain), out long version) ? version : null;
+    public long? ImportedOpset => scope.Opsets.TryGetValue(OperatorTable.Domain(proto.Domain), out long version) ? version : null;
 
     public long Opset => ImportedOpset ?? 1;
 
@@ -117,17 +118,30 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
 
     private static T One<T>(T[] elements, string what) => elements is [var one] ? one : throw ImportException.Invalid($"{what} has {elements.Length} elements in place of one");
 
-    public long? OptionalInt(string name) => _attributes.TryGetValue(name, out AttributeProto? a) ? a.I : null;
+    public long? OptionalInt(string name) => Read(name, AttributeKind.Int)?.I;
 
     public long Int(string name, long otherwise) => OptionalInt(name) ?? otherwise;
 
-    public long[]? Ints(string name) => _attributes.TryGetValue(name, out AttributeProto? a) ? [.. a.Ints] : null;
+    public long[]? Ints(string name) => Read(name, AttributeKind.Ints) is { } a ? [.. a.Ints] : null;
 
-    public float Float(string name, float otherwise) => _attributes.TryGetValue(name, out AttributeProto? a) ? a.F : otherwise;
+    public float? OptionalFloat(string name) => Read(name, AttributeKind.Float)?.F;
 
-    public string Text(string name, string otherwise) => _attributes.TryGetValue(name, out AttributeProto? a) ? a.S.ToStringUtf8() : otherwise;
+    public float Float(string name, float otherwise) => OptionalFloat(name) ?? otherwise;
 
-    public AttributeProto? Attribute(string name) => _attributes.GetValueOrDefault(name);
+    public float[]? Floats(string name) => Read(name, AttributeKind.Floats) is { } a ? [.. a.Floats] : null;
+
+    public string Text(string name, string otherwise) => Read(name, AttributeKind.Text)?.S.ToStringUtf8() ?? otherwise;
+
+    public TensorProto? TensorAttribute(string name) => Read(name, AttributeKind.Tensor)?.T;
+
+    public GraphProto? GraphAttribute(string name) => Read(name, AttributeKind.Graph)?.G;
+
+    /// <summary>
+    /// An attribute, null when the node does not have it. Operators that share a translation may ask for what only one of them
+    /// has: a node of the others that has it was refused before. What none declares is a mistake of ours.
+    /// </summary>
+    private AttributeProto? Read(string name, AttributeKind kind) => OperatorTable.Declares(name, kind) ? _attributes.GetValueOrDefault(name)
+        : throw new InvalidOperationException($"{proto.OpType} reads the attribute {name} ({kind}), which no operator declares");
 
     /// <summary>Integers that older operator sets have as an attribute and newer ones as a constant input; null when neither is there.</summary>
     public long[]? IntsOrInput(string name, int input) => Ints(name) ?? (Optional(input) is null ? null : Integers(input, name));

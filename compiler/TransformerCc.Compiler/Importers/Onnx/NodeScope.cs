@@ -22,7 +22,15 @@ internal sealed class NodeScope(NodeScope? outer, IReadOnlyDictionary<string, lo
 
     public void Set(string name, Imported? value) => _values[name] = value;
 
-    public void AddInitializer(TensorProto tensor) => _initializers[tensor.Name] = tensor;
+    /// <summary>Adds a constant of the graph; gives the one that has its name already.</summary>
+    public TensorProto? AddInitializer(TensorProto tensor)
+    {
+        TensorProto? earlier = _initializers.GetValueOrDefault(tensor.Name);
+        _initializers[tensor.Name] = tensor;
+        return earlier;
+    }
+
+    public bool IsInitializer(string name) => _initializers.ContainsKey(name);
 
     public bool Defines(string name) => _values.ContainsKey(name) || _initializers.ContainsKey(name);
 

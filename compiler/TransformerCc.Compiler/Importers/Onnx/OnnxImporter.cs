@@ -72,8 +72,8 @@ public static class OnnxImporter
         {
             session.Report(ImportCodes.Structure, $"two outputs are called '{name}'", "outputs");
         }
-        session.Run(model.Node, outputs, scope);
-        foreach (string name in outputs)
+        bool isOrdered = session.Run(model.Node, outputs, scope);
+        foreach (string name in isOrdered ? outputs : [])
         {
             if (!scope.TryGet(name, session.ReadInitializer, out Imported? value))
             {
@@ -92,10 +92,7 @@ public static class OnnxImporter
     private static void DeclareInputs(ImportSession session, NodeScope scope, GraphProto model)
     {
         ImportOptions options = session.Options;
-        foreach (TensorProto initializer in model.Initializer)
-        {
-            scope.AddInitializer(initializer);
-        }
+        session.AddInitializers(scope, model);
         session.Dimensions.DeclareNames(model.Input.Where(i => !scope.Defines(i.Name)), options.InputShapes);
         foreach (ValueInfoProto input in model.Input)
         {

@@ -14,9 +14,9 @@ public sealed record OnnxModelFacts(string Producer, IReadOnlyDictionary<string,
     public static OnnxModelFacts Of(OnnxModelFile file)
     {
         var opsets = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        foreach ((string domain, long version) in ImportSession.Opsets(file.Model.OpsetImport))
+        foreach (OperatorSetIdProto import in file.Model.OpsetImport)
         {
-            opsets[domain.Length == 0 ? "ai.onnx" : domain] = version;
+            opsets[import.Domain.Length == 0 ? "ai.onnx" : import.Domain] = import.Version;
         }
         IEnumerable<NodeProto> nodes = Nodes(file.Model.Graph.Node, 0).Concat(file.Model.Functions.SelectMany(f => Nodes(f.Node, 0)));
         var operators = new SortedDictionary<string, int>(nodes.CountBy(n => OperatorTable.Domain(n.Domain) is { Length: > 0 } domain ? $"{domain}::{n.OpType}" : n.OpType).ToDictionary(), StringComparer.Ordinal);

@@ -10,8 +10,9 @@ public sealed class OnnxModelFile
     private const int MaximumNodes = 1_000_000;
     private const int MaximumName = 16_384;
 
-    private OnnxModelFile(string path, ReadOnlyMemory<byte> bytes, ModelProto model)
+    private OnnxModelFile(string path, ReadOnlyMemory<byte> bytes, ModelProto model, IReadOnlyList<UnreadField> unread)
     {
+        Unread = unread;
         Path = path;
         Bytes = bytes;
         Model = model;
@@ -23,6 +24,9 @@ public sealed class OnnxModelFile
 
     public ModelProto Model { get; }
 
+    /// <summary>Parts of the file that are not read and may change what the model computes.</summary>
+    public IReadOnlyList<UnreadField> Unread { get; }
+
     /// <exception cref="DiagnosticException">The file cannot be read or is no ONNX model.</exception>
     public static OnnxModelFile Open(string path) => Parse(MappedFile.Open(path, ImportCodes.BadFile), path);
 
@@ -30,9 +34,10 @@ public sealed class OnnxModelFile
     public static OnnxModelFile Parse(ReadOnlyMemory<byte> bytes, string path)
     {
         ModelProto model;
+        var unread = new List<UnreadField>();
         try
         {
-            model = ModelProto.Parser.WithDiscardUnknownFields(true).ParseFrom(WireScanner.Skeleton(bytes.Span, path).Span);
+            model = ModelProto.Parser.WithDiscardUnknownFields(true).ParseFrom(WireScanner.Skeleton(bytes.Span, path, unread).Span);
         }
         catch (InvalidProtocolBufferException e)
         {
@@ -50,7 +55,7 @@ public sealed class OnnxModelFile
         {
             throw Bad(path, ImportCodes.Limit, $"a name of {name.Length} characters: at most {MaximumName} are read");
         }
-        return new OnnxModelFile(path, bytes, model);
+        return new OnnxModelFile(path, bytes, model, unread);
     }
 
     private static IEnumerable<string> Names(GraphProto graph) =>

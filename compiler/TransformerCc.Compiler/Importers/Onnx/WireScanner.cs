@@ -16,38 +16,40 @@ internal static class WireScanner
     public const int LargeData = 1024;
 
     private const int MaximumDepth = 64;
+
+    /// <summary>Of the fields that are not read.</summary>
+    private const int MostUnread = 16;
+
     private const int Varint = 0, Fixed64 = 1, LengthDelimited = 2, Fixed32 = 5;
 
-    /// <summary>The messages on the way to a TensorProto.</summary>
-    private enum Kind { Other, Model, Graph, Function, Node, Attribute, Tensor }
-
-    public static ReadOnlyMemory<byte> Skeleton(ReadOnlySpan<byte> file, string path)
+    /// <param name="unread">Gets the fields that are not read, each kind once.</param>
+    public static ReadOnlyMemory<byte> Skeleton(ReadOnlySpan<byte> file, string path, ICollection<UnreadField> unread)
     {
         var output = new ArrayBufferWriter<byte>();
-        new Scan(file, path).Copy(0, file.Length, Kind.Model, output, 0);
+        new Scan(file, path, unread).Copy(0, file.Length, WireMessage.Model, output, 0);
         return output.WrittenMemory;
     }
 
     /// <summary>What a length-delimited field of a message holds.</summary>
-    private static Kind Child(Kind message, int field) => (message, field) switch
+    private static WireMessage Child(WireMessage message, int field) => (message, field) switch
     {
-        (Kind.Model, ModelProto.GraphFieldNumber) => Kind.Graph,
-        (Kind.Model, ModelProto.FunctionsFieldNumber) => Kind.Function,
-        (Kind.Graph, GraphProto.NodeFieldNumber) => Kind.Node,
-        (Kind.Graph, GraphProto.InitializerFieldNumber) => Kind.Tensor,
-        (Kind.Function, FunctionProto.NodeFieldNumber) => Kind.Node,
-        (Kind.Function, FunctionProto.AttributeProtoFieldNumber) => Kind.Attribute,
-        (Kind.Node, NodeProto.AttributeFieldNumber) => Kind.Attribute,
-        (Kind.Attribute, AttributeProto.TFieldNumber) => Kind.Tensor,
-        (Kind.Attribute, AttributeProto.GFieldNumber) => Kind.Graph,
-        _ => Kind.Other,
+        (WireMessage.Model, ModelProto.GraphFieldNumber) => WireMessage.Graph,
+        (WireMessage.Model, ModelProto.FunctionsFieldNumber) => WireMessage.Function,
+        (WireMessage.Graph, GraphProto.NodeFieldNumber) => WireMessage.Node,
+        (WireMessage.Graph, GraphProto.InitializerFieldNumber) => WireMessage.Tensor,
+        (WireMessage.Function, FunctionProto.NodeFieldNumber) => WireMessage.Node,
+        (WireMessage.Function, FunctionProto.AttributeProtoFieldNumber) => WireMessage.Attribute,
+        (WireMessage.Node, NodeProto.AttributeFieldNumber) => WireMessage.Attribute,
+        (WireMessage.Attribute, AttributeProto.TFieldNumber) => WireMessage.Tensor,
+        (WireMessage.Attribute, AttributeProto.GFieldNumber) => WireMessage.Graph,
+        _ => WireMessage.Other,
     };
 
-    private readonly ref struct Scan(ReadOnlySpan<byte> file, string path)
+    private readonly ref struct Scan(ReadOnlySpan<byte> file, string path, ICollection<UnreadField> unread)
     {
         private readonly ReadOnlySpan<byte> _file = file;
 
-        public void Copy(int from, int to, Kind kind, ArrayBufferWriter<byte> output, int depth)
+        public void Copy(int from, int to, WireMessage kind, ArrayBufferWriter<byte> output, int depth)
         {
             if (depth > MaximumDepth)
             {
@@ -63,6 +65,7 @@ internal static class WireScanner
                 {
                     throw Bad(start, "a field number is outside its range");
                 }
+                Account(kind, field, start);
                 switch ((int)(tag & 7))
                 {
                     case Varint:
@@ -78,7 +81,7 @@ internal static class WireScanner
                         ulong length = ReadVarint(ref at, to);
                         int content = at;
                         at = Skip(at, length, to);
-                        if (Child(kind, field) is var child && child != Kind.Other)
+                        if (Child(kind, field) is var child && child != WireMessage.Other)
                         {
                             var inner = new ArrayBufferWriter<byte>();
                             Copy(content, at, child, inner, depth + 1);
@@ -87,7 +90,7 @@ internal static class WireScanner
                             output.Write(inner.WrittenSpan);
                             continue;
                         }
-                        if (kind == Kind.Tensor && field == TensorProto.RawDataFieldNumber && length >= LargeData)
+                        if (kind == WireMessage.Tensor && field == TensorProto.RawDataFieldNumber && length >= LargeData)
                         {
                             WriteVarint(output, (ulong)TensorProto.MappedOffsetFieldNumber << 3);
                             WriteVarint(output, (ulong)content);
@@ -99,10 +102,22 @@ internal static class WireScanner
                     default:
                         throw Bad(start, $"wire type {tag & 7} is not used by ONNX");
                 }
-                if (kind != Kind.Tensor || field is not (TensorProto.MappedOffsetFieldNumber or TensorProto.MappedLengthFieldNumber))
+                if (kind != WireMessage.Tensor || field is not (TensorProto.MappedOffsetFieldNumber or TensorProto.MappedLengthFieldNumber))
                 {
                     output.Write(_file[start..at]);
                 }
+            }
+        }
+
+        private void Account(WireMessage kind, int field, int offset)
+        {
+            if (kind == WireMessage.Tensor && field is TensorProto.MappedOffsetFieldNumber or TensorProto.MappedLengthFieldNumber)
+            {
+                return;
+            }
+            if (WireFields.Unread(kind, field) is { } meaning && unread.Count < MostUnread && !unread.Any(u => u.Message == kind.ToString() && u.Number == field))
+            {
+                unread.Add(new UnreadField(kind.ToString(), field, meaning, offset));
             }
         }
 

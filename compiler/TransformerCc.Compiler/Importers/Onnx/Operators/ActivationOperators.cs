@@ -1,5 +1,6 @@
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Isa.Instructions;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -8,32 +9,32 @@ internal static class ActivationOperators
 {
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        ElementwiseOperators.Unary("Relu", UnaryOp.Relu),
-        ElementwiseOperators.Unary("Tanh", UnaryOp.Tanh),
-        ElementwiseOperators.Unary("Sigmoid", UnaryOp.Sigmoid),
-        new("Gelu", n => n.Return(n.Unary(n.Text("approximate", "none") == "tanh" ? UnaryOp.GeluTanh : UnaryOp.GeluErf, n.Value(0)))),
-        new("Swish", n => n.Return(Swish(n, n.Value(0), n.Float("alpha", 1)))),
-        new("Softplus", n => n.Return(Softplus(n, n.Value(0)))),
-        new("Mish", n => n.Return(n.Multiply(n.Value(0), n.Unary(UnaryOp.Tanh, Softplus(n, n.Value(0)))))),
-        new("Softsign", n => n.Return(n.Divide(n.Value(0), n.Add(n.Unary(UnaryOp.Abs, n.Value(0)), Constant(n, 1))))),
+        ElementwiseOperators.Unary("Relu", UnaryOp.Relu, 1),
+        ElementwiseOperators.Unary("Tanh", UnaryOp.Tanh, 1),
+        ElementwiseOperators.Unary("Sigmoid", UnaryOp.Sigmoid, 1),
+        new("Gelu", From(20, "X").Choice("approximate", "none", "tanh"), n => n.Return(n.Unary(n.Text("approximate", "none") == "tanh" ? UnaryOp.GeluTanh : UnaryOp.GeluErf, n.Value(0)))),
+        new("Swish", From(24, "X").Float("alpha"), n => n.Return(Swish(n, n.Value(0), n.Float("alpha", 1)))),
+        new("Softplus", From(1, "X"), n => n.Return(Softplus(n, n.Value(0)))),
+        new("Mish", From(18, "X"), n => n.Return(n.Multiply(n.Value(0), n.Unary(UnaryOp.Tanh, Softplus(n, n.Value(0)))))),
+        new("Softsign", From(1, "input"), n => n.Return(n.Divide(n.Value(0), n.Add(n.Unary(UnaryOp.Abs, n.Value(0)), Constant(n, 1))))),
         // max(x, 0) + slope · min(x, 0)
-        new("LeakyRelu", n => n.Return(n.Add(Positive(n), n.Multiply(Negative(n), Constant(n, n.Float("alpha", 0.01f)))))),
-        new("PRelu", n => n.Return(n.Add(Positive(n), n.Multiply(Negative(n), n.Value(1))))) { MinimumOpset = 7 },
+        new("LeakyRelu", OfOne(1, s => s.Float("alpha")), n => n.Return(n.Add(Positive(n), n.Multiply(Negative(n), Constant(n, n.Float("alpha", 0.01f)))))),
+        new("PRelu", From(7, "X", "slope"), n => n.Return(n.Add(Positive(n), n.Multiply(Negative(n), n.Value(1))))),
         // max(x, 0) + α · (exp(min(x, 0)) − 1), and its relatives
-        new("Elu", n => n.Return(n.Add(Positive(n), n.Multiply(ExpMinusOne(n, Negative(n)), Constant(n, n.Float("alpha", 1)))))),
-        new("Celu", n =>
+        new("Elu", OfOne(1, s => s.Float("alpha")), n => n.Return(n.Add(Positive(n), n.Multiply(ExpMinusOne(n, Negative(n)), Constant(n, n.Float("alpha", 1)))))),
+        new("Celu", From(12, "X").Float("alpha"), n =>
         {
             Value alpha = Constant(n, n.Float("alpha", 1));
             n.Return(n.Add(Positive(n), n.Multiply(ExpMinusOne(n, n.Divide(Negative(n), alpha)), alpha)));
         }),
-        new("Selu", n => n.Return(n.Multiply(
+        new("Selu", OfOne(1, s => s.Float("alpha", "gamma")), n => n.Return(n.Multiply(
             n.Add(Positive(n), n.Multiply(ExpMinusOne(n, Negative(n)), Constant(n, n.Float("alpha", 1.67326319217681884765625f)))),
             Constant(n, n.Float("gamma", 1.05070102214813232421875f))))),
-        new("ThresholdedRelu", n => n.Return(n.Select(n.Binary(BinaryOp.Greater, n.Value(0), Constant(n, n.Float("alpha", 1))), n.Value(0), Constant(n, 0)))),
-        new("HardSigmoid", n => n.Return(HardSigmoid(n, n.Float("alpha", 0.2f), n.Float("beta", 0.5f)))),
-        new("Hardmax", Hardmax) { MinimumOpset = 13 },
-        new("Shrink", Shrink),
-        new("HardSwish", n => n.Return(n.Multiply(n.Value(0), HardSigmoid(n, 1f / 6, 0.5f)))),
+        new("ThresholdedRelu", From(1, "X").Float("alpha"), n => n.Return(n.Select(n.Binary(BinaryOp.Greater, n.Value(0), Constant(n, n.Float("alpha", 1))), n.Value(0), Constant(n, 0)))),
+        new("HardSigmoid", OfOne(1, s => s.Float("alpha", "beta")), n => n.Return(HardSigmoid(n, n.Float("alpha", 0.2f), n.Float("beta", 0.5f)))),
+        new("Hardmax", From(13, "input").Int("axis"), Hardmax),
+        new("Shrink", From(9, "input").Float("bias", "lambd"), Shrink),
+        new("HardSwish", From(14, "X"), n => n.Return(n.Multiply(n.Value(0), HardSigmoid(n, 1f / 6, 0.5f)))),
     ];
 
     /// <summary>x · sigmoid(α·x).</summary>

@@ -3,6 +3,7 @@ using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -12,9 +13,18 @@ namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 /// </summary>
 internal static class AttentionOperators
 {
+    private static OperatorSignature Form(long version, params IEnumerable<string> behind) =>
+        From(version, ["Q", "K", "V", "attn_mask?", "past_key?", "past_value?", .. behind]).Returns("Y", "present_key?", "present_value?", "qk_matmul_output?")
+            .Flag("is_causal").Int("kv_num_heads", "q_num_heads", "qk_matmul_output_mode").Float("scale", "softcap")
+            .Unused(AttributeKind.Int, "softmax_precision", "softmax is computed in f32, the most precise choice");
+
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("Attention", Attend) { MinimumOpset = 23 },
+        new("Attention", [
+                Form(23),
+                Form(24, "nonpad_kv_seqlen?"),
+                Form(25, "nonpad_kv_seqlen?").Only("left_window_size", -1, "a window on the keys before").Only("right_window_size", -1, "a window on the keys behind"),
+            ], Attend),
     ];
 
     /// <summary>The optional inputs behind query, key and value.</summary>

@@ -1,6 +1,7 @@
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -12,17 +13,15 @@ internal static class BlockQuantizedOperators
 {
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("MatMulNBits", MatMul) { Domain = ContribOperators.Microsoft },
-        new("GatherBlockQuantized", Gather) { Domain = ContribOperators.Microsoft },
+        new("MatMulNBits", From(1, "A", "B", "scales", "zero_points?", "g_idx?", "bias?").RefuseInput("g_idx", "columns in another order; quantise again without act_order")
+            .Int("K", "N", "bits", "block_size").Unused(AttributeKind.Int, "accuracy_level", "products are computed in the compile precision")
+            .Only("weight_prepacked", 0, "weights laid out for one kernel of ONNX Runtime").Required("K", "N", "block_size"), MatMul) { Domain = ContribOperators.Microsoft },
+        new("GatherBlockQuantized", From(1, "data", "indices", "scales", "zero_points?").Int("bits", "block_size", "gather_axis", "quantize_axis"), Gather) { Domain = ContribOperators.Microsoft },
     ];
 
     /// <summary>A·Wᵀ (+ bias), W [N, K] as blocks [N, ⌈K / block⌉, block·bits / 8].</summary>
     private static void MatMul(NodeContext n)
     {
-        if (n.Optional(4) is not null)
-        {
-            throw ImportException.Invalid("columns in another order (g_idx) are not supported", "quantise again without act_order");
-        }
         long columns = n.Int("K", 0), rows = n.Int("N", 0), size = BlockSize(n);
         int bits = Bits(n);
         var blocks = new NBitsBlocks(Constant(n, 1)!, Constant(n, 2)!, Constant(n, 3), bits, rows, columns, size);

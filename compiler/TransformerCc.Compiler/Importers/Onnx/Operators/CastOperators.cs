@@ -2,6 +2,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.Importers.Onnx.Symbolic;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -10,9 +11,17 @@ internal static class CastOperators
 {
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("Cast", n => n.Return(Convert(n, n.Value(0), OnnxElementTypes.Require(n.Int("to", 0))))) { Fold = (n, _) => Fold(n, OnnxElementTypes.Require(n.Int("to", 0))) },
-        new("CastLike", n => n.Return(Convert(n, n.Value(0), n.Type(1).Element))) { Fold = (n, _) => Fold(n, n.Type(1).Element) },
+        new("Cast",
+            [From(6, "input").Int("to").Required("to"), From(19, "input").Int("to").Flag("saturate").Required("to"), From(24, "input").Int("to").Flag("saturate").Only("round_mode", "up", Rounding).Required("to")],
+            n => n.Return(Convert(n, n.Value(0), OnnxElementTypes.Require(n.Int("to", 0)), Saturates(n)))) { Fold = (n, _) => Fold(n, OnnxElementTypes.Require(n.Int("to", 0))) },
+        new("CastLike",
+            [From(15, "input", "target_type"), From(19, "input", "target_type").Flag("saturate"), From(24, "input", "target_type").Flag("saturate").Only("round_mode", "up", Rounding)],
+            n => n.Return(Convert(n, n.Value(0), n.Type(1).Element, Saturates(n)))) { Fold = (n, _) => Fold(n, n.Type(1).Element) },
     ];
+
+    private const string Rounding = "conversions to E8M0 round up";
+
+    private static bool Saturates(NodeContext n) => n.Int("saturate", 1) != 0;
 
     private static Contents? Fold(NodeContext n, ElementType to) => n.Contents(0)?.Map(to, x => n.Exact.Cast(to, x));
 
@@ -21,19 +30,15 @@ internal static class CastOperators
     /// float 8) is composed: saturating E5M2 takes infinities along; without saturation what would round beyond the
     /// largest value becomes infinity in E5M2 and NaN in the others.
     /// </summary>
-    public static Value Convert(NodeContext n, Value x, ElementType to)
+    public static Value Convert(NodeContext n, Value x, ElementType to, bool saturates = true)
     {
-        if (to == ElementType.F8E8M0 && n.Text("round_mode", "up") is not "up" and var mode)
-        {
-            throw ImportException.Invalid($"round_mode '{mode}' is not supported, 'up' is");
-        }
         if (Overflow(to) is not { } overflow || !x.Type.Element.IsFloat() || x.Type.Element.Size() == 1)
         {
             return n.Cast(x, to);
         }
         x = n.Cast(x, ElementType.F32);
         Value Number(double value) => n.Scalar(ElementType.F32, value);
-        if (n.Int("saturate", 1) != 0)
+        if (saturates)
         {
             return n.Cast(to == ElementType.F8E5M2 ? n.Binary(BinaryOp.Max, n.Binary(BinaryOp.Min, x, Number(overflow.Largest)), Number(-overflow.Largest)) : x, to);
         }

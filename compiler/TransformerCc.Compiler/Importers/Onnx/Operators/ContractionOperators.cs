@@ -1,5 +1,6 @@
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -8,9 +9,11 @@ internal static class ContractionOperators
 {
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("MatMul", n => n.Return(Multiply(n, n.Value(0), n.Value(1)))),
-        new("Gemm", Gemm) { MinimumOpset = 7 },
+        new("MatMul", From(1, "A", "B"), n => n.Return(Multiply(n, n.Value(0), n.Value(1)))),
+        new("Gemm", [Product(7, "C"), Product(11, "C?")], Gemm),
     ];
+
+    private static OperatorSignature Product(long since, string added) => From(since, "A", "B", added).Float("alpha", "beta").Flag("transA", "transB");
 
     /// <summary>numpy: a vector is a row on the left and a column on the right, and that dimension goes away again.</summary>
     public static Value Multiply(NodeContext n, Value a, Value b)

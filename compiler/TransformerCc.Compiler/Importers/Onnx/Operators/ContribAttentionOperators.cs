@@ -2,17 +2,41 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
 /// <summary>ONNX Runtime's Attention and MultiHeadAttention (ContribOperators.md, 1.30).</summary>
 internal static class ContribAttentionOperators
 {
+    private const string SharedBuffer = "a cache that is written in place; export again without it", Beams = "beam search; the host samples";
+
+    private static readonly OperatorSignature s_attention =
+        Packed(From(1, "input", "weights", "bias?", "mask_index?", "past?", "attention_bias?", "past_sequence_length?")).RefuseInput("past_sequence_length", SharedBuffer)
+            .Ints("qkv_hidden_sizes").Unused(AttributeKind.Int, "rotary_embedding_dim", "it is read with do_rotary only");
+
+    private static readonly OperatorSignature s_multiHead =
+        From(1, "query", "key?", "value?", "bias?", "key_padding_mask?", "attention_bias?", "past_key?", "past_value?", "past_sequence_length?", "cache_indirection?")
+            .IgnoreInput("past_sequence_length", "without a shared buffer the shape of the past tells it").RefuseInput("cache_indirection", Beams)
+            .Returns("output", "present_key?", "present_value?", "qk?")
+            .Int("num_heads").Float("mask_filter_value", "scale").Flag("unidirectional").Required("num_heads");
+
+    private static readonly OperatorSignature s_decoder =
+        From(1, "query", "key?", "value?", "mask_index?", "attention_bias?", "past_key?", "past_value?", "past_sequence_length?", "beam_width?", "cache_indirection?", "bias?")
+            .IgnoreInput("past_sequence_length", "without a shared buffer the shape of the past tells it").RefuseInput("beam_width", Beams).RefuseInput("cache_indirection", Beams)
+            .Returns("output", "present_key?", "present_value?", "qk?").Int("num_heads").Float("mask_filter_value", "scale")
+            .Only("past_present_share_buffer", 0, SharedBuffer).Flag("output_qk").Required("num_heads");
+
+    /// <summary>What operators with packed queries, keys and values have in common.</summary>
+    public static OperatorSignature Packed(OperatorSignature inputs) => inputs.Returns("output", "present?")
+        .Int("num_heads").Float("mask_filter_value", "scale").Flag("unidirectional")
+        .Only("do_rotary", 0, "rotation inside the operator; export it as RotaryEmbedding").Only("past_present_share_buffer", 0, SharedBuffer).Required("num_heads");
+
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("Attention", PackedAttention) { Domain = ContribOperators.Microsoft },
-        new("MultiHeadAttention", n => MultiHead(n, new MultiHeadInputs(Bias: 3, Mask: 4, ScoreBias: 5, PastKey: 6, PastValue: 7))) { Domain = ContribOperators.Microsoft },
-        new("DecoderMaskedMultiHeadAttention", n => MultiHead(n, new MultiHeadInputs(Bias: 10, Mask: 3, ScoreBias: 4, PastKey: 5, PastValue: 6))) { Domain = ContribOperators.Microsoft },
+        new("Attention", s_attention, PackedAttention) { Domain = ContribOperators.Microsoft },
+        new("MultiHeadAttention", s_multiHead, n => MultiHead(n, new MultiHeadInputs(Bias: 3, Mask: 4, ScoreBias: 5, PastKey: 6, PastValue: 7))) { Domain = ContribOperators.Microsoft },
+        new("DecoderMaskedMultiHeadAttention", s_decoder, n => MultiHead(n, new MultiHeadInputs(Bias: 10, Mask: 3, ScoreBias: 4, PastKey: 5, PastValue: 6))) { Domain = ContribOperators.Microsoft },
     ];
 
     /// <summary>Where the optional inputs stand, behind query, key and value.</summary>
@@ -33,8 +57,6 @@ internal static class ContribAttentionOperators
     /// <summary>x·W + b holds queries, keys and values beside each other.</summary>
     private static void PackedAttention(NodeContext n)
     {
-        RefuseAttribute(n, "do_rotary");
-        RefuseAttribute(n, "past_present_share_buffer");
         PackedAttention(n, ContribOperators.Sum(n, ContractionOperators.Multiply(n, n.Value(0), n.Value(1)), 2), past: 4, mask: 3, bias: 5);
     }
 
@@ -78,7 +100,6 @@ internal static class ContribAttentionOperators
 
     private static void MultiHead(NodeContext n, MultiHeadInputs at)
     {
-        RefuseAttribute(n, "past_present_share_buffer");
         DimExpr heads = HeadCount(n, "num_heads");
         (Heads query, Heads key, Heads value) = Separate(n, heads, at.Bias);
         DimExpr past = DimExpr.Zero;
@@ -181,12 +202,4 @@ internal static class ContribAttentionOperators
     private static Value FitKeys(NodeContext n, Value mask, DimExpr keys, DimExpr past) => !past.Is(0) && mask.Type.Shape[1] == keys - past
         ? throw ImportException.Invalid($"the mask covers {mask.Type.Shape[1]} keys of {keys}; it must cover the past too")
         : Fitting.Fit(n, mask, [mask.Type.Shape[0], keys], "the mask");
-
-    private static void RefuseAttribute(NodeContext n, string name)
-    {
-        if (n.Int(name, 0) != 0)
-        {
-            throw ImportException.Invalid($"{name} is not supported", "export the model again without it");
-        }
-    }
 }

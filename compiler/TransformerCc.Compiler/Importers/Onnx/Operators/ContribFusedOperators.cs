@@ -2,6 +2,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -12,13 +13,16 @@ internal static class ContribFusedOperators
 
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("BiasAdd", n => n.Return(n.Add(n.Add(n.Value(0), n.Value(1)), n.Value(2)))) { Domain = Microsoft },
-        new("BiasSplitGelu", BiasSplitGelu) { Domain = Microsoft },
-        new("BiasSoftmax", BiasSoftmax) { Domain = Microsoft },
-        new("FusedGemm", FusedGemm) { Domain = Microsoft },
-        new("GemmFastGelu", n => n.Return(n.Unary(UnaryOp.GeluTanh, ContribOperators.Sum(n, ContractionOperators.Multiply(n, n.Value(0), n.Value(1)), 2)))) { Domain = Microsoft },
-        new("TransposeMatMul", ContribOperators.FusedMatMul) { Domain = Microsoft },
+        new("BiasAdd", From(1, "X", "bias", "skip"), n => n.Return(n.Add(n.Add(n.Value(0), n.Value(1)), n.Value(2)))) { Domain = Microsoft },
+        new("BiasSplitGelu", From(1, "X", "bias"), BiasSplitGelu) { Domain = Microsoft },
+        new("BiasSoftmax", From(1, "data", "bias").Int("axis").Flag("is_inner_broadcast").Required("is_inner_broadcast"), BiasSoftmax) { Domain = Microsoft },
+        new("FusedGemm", From(1, "A", "B", "C?").Float("alpha", "beta", "activation_alpha").Flag("transA", "transB").Choice("activation", "Relu", "Sigmoid", "Tanh", "LeakyRelu")
+            .Unused(AttributeKind.Float, "activation_beta", OneNumber).Unused(AttributeKind.Float, "activation_gamma", OneNumber), FusedGemm) { Domain = Microsoft },
+        new("GemmFastGelu", From(1, "X", "W", "bias?"), n => n.Return(n.Unary(UnaryOp.GeluTanh, ContribOperators.Sum(n, ContractionOperators.Multiply(n, n.Value(0), n.Value(1)), 2)))) { Domain = Microsoft },
+        new("TransposeMatMul", From(1, "A", "B").Float("alpha").Flag("transA", "transB"), ContribOperators.FusedMatMul) { Domain = Microsoft },
     ];
+
+    private const string OneNumber = "the activations that are supported have one number";
 
     /// <summary>The halves of x + bias: the first times the GELU of the second.</summary>
     private static void BiasSplitGelu(NodeContext n)

@@ -3,6 +3,7 @@ using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 using Gather = TransformerCc.Compiler.GraphIR.Operators.Gather;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
@@ -20,15 +21,21 @@ internal static class ContribOperators
 
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("SkipLayerNormalization", n => SkipNorm(n, NormKind.Layer, 3, 4)) { Domain = Microsoft },
-        new("SkipSimplifiedLayerNormalization", n => SkipNorm(n, NormKind.Rms, null, 3)) { Domain = Microsoft },
-        new("EmbedLayerNormalization", EmbedLayerNorm) { Domain = Microsoft },
-        new("BiasGelu", n => n.Return(n.Unary(UnaryOp.GeluErf, n.Add(n.Value(0), n.Value(1))))) { Domain = Microsoft },
-        new("Gelu", n => n.Return(n.Unary(UnaryOp.GeluErf, n.Value(0)))) { Domain = Microsoft },
-        new("FastGelu", n => n.Return(n.Unary(UnaryOp.GeluTanh, Sum(n, n.Value(0), 1)))) { Domain = Microsoft },
-        new("QuickGelu", QuickGelu) { Domain = Microsoft },
-        new("FusedMatMul", FusedMatMul) { Domain = Microsoft },
+        new("SkipLayerNormalization", SkipSignature("gamma", "beta?", "bias?"), n => SkipNorm(n, NormKind.Layer, 3, 4)) { Domain = Microsoft },
+        new("SkipSimplifiedLayerNormalization", SkipSignature("gamma", "bias?"), n => SkipNorm(n, NormKind.Rms, null, 3)) { Domain = Microsoft },
+        new("EmbedLayerNormalization",
+            From(1, "input_ids", "segment_ids?", "word_embedding", "position_embedding", "segment_embedding?", "gamma", "beta", "mask?", "position_ids?")
+                .Returns("output", "mask_index?", "embedding_sum?").Float("epsilon").Only("mask_index_type", 0, "the number of visible tokens of each row"), EmbedLayerNorm) { Domain = Microsoft },
+        new("BiasGelu", From(1, "A", "B"), n => n.Return(n.Unary(UnaryOp.GeluErf, n.Add(n.Value(0), n.Value(1))))) { Domain = Microsoft },
+        new("Gelu", From(1, "X"), n => n.Return(n.Unary(UnaryOp.GeluErf, n.Value(0)))) { Domain = Microsoft },
+        new("FastGelu", From(1, "X", "bias?"), n => n.Return(n.Unary(UnaryOp.GeluTanh, Sum(n, n.Value(0), 1)))) { Domain = Microsoft },
+        new("QuickGelu", From(1, "X").Float("alpha"), QuickGelu) { Domain = Microsoft },
+        new("FusedMatMul", From(1, "A", "B").Float("alpha").Flag("transA", "transB", "transBatchA", "transBatchB"), FusedMatMul) { Domain = Microsoft },
     ];
+
+    private static OperatorSignature SkipSignature(params IEnumerable<string> inputs) => From(1, ["input", "skip", .. inputs])
+        .Returns("output", "mean?", "inv_std_var?", "input_skip_bias_sum?").Float("epsilon")
+        .RefuseOutput("mean", "statistics for training").RefuseOutput("inv_std_var", "statistics for training");
 
     /// <summary>x plus an optional input.</summary>
     public static Value Sum(NodeContext n, Value x, int? input) => input is { } index && n.Optional(index) is not null ? n.Add(x, n.Value(index)) : x;
@@ -39,13 +46,6 @@ internal static class ContribOperators
         Value sum = Sum(n, n.Add(n.Value(0), n.Value(1)), bias);
         NormalizeLast(n, sum, kind, n.Float("epsilon", 1e-12f), n.Value(2), shift is { } index && n.Optional(index) is not null ? n.Value(index) : null);
         n.Return(sum, 3);
-        for (int output = 1; output <= 2 && output < n.OutputCount; output++)
-        {
-            if (n.Proto.Output[output].Length > 0)
-            {
-                throw ImportException.Invalid($"output {output} (statistics for training) is not supported");
-            }
-        }
     }
 
     private static void NormalizeLast(NodeContext n, Value x, NormKind kind, float epsilon, Value scale, Value? shift)

@@ -2,6 +2,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -13,19 +14,24 @@ internal static class ContribQuantizationOperators
 {
     private const string Microsoft = ContribOperators.Microsoft;
 
+    private static readonly OperatorSignature s_between = From(1, "A", "A_scale", "A_zero_point?", "B", "B_scale", "B_zero_point?", "C_scale", "C_zero_point?");
+
+    private static readonly OperatorSignature s_through = From(1, "X", "X_scale", "X_zero_point?", "Y_scale", "Y_zero_point?");
+
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("QuantizeLinear", QuantizationOperators.QuantizeLinear) { Domain = Microsoft },
-        new("DequantizeLinear", QuantizationOperators.DequantizeLinear) { Domain = Microsoft },
-        new("MatMulIntegerToFloat", n => n.Return(ContribOperators.Sum(n, FloatProduct(n, n.Value(0), n.Value(1), n.Value(2), n.Value(3), Zero(n, 4), Zero(n, 5)), 6))) { Domain = Microsoft },
-        new("DynamicQuantizeMatMul", DynamicProduct) { Domain = Microsoft },
-        new("QAttention", Attention) { Domain = Microsoft },
-        new("QLinearAdd", n => Between(n, BinaryOp.Add)) { Domain = Microsoft },
-        new("QLinearMul", n => Between(n, BinaryOp.Mul)) { Domain = Microsoft },
-        new("QLinearSigmoid", n => Through(n, x => n.Unary(UnaryOp.Sigmoid, x))) { Domain = Microsoft },
-        new("QLinearLeakyRelu", n => Through(n, x => n.Binary(BinaryOp.Max, x, n.Multiply(x, n.Scalar(ElementType.F32, n.Float("alpha", 0.01f)))))) { Domain = Microsoft },
-        new("QLinearSoftmax", n => Through(n, x => n.Emit(new Softmax(AxisRules.Normalize(n.Int("axis", -1), x.Type.Rank)), x))) { Domain = Microsoft },
-        new("QLinearConcat", Concatenate) { Domain = Microsoft },
+        new("QuantizeLinear", From(1, "x", "y_scale", "y_zero_point?").Int("axis"), QuantizationOperators.QuantizeLinear) { Domain = Microsoft },
+        new("DequantizeLinear", From(1, "x", "x_scale", "x_zero_point?").Int("axis"), QuantizationOperators.DequantizeLinear) { Domain = Microsoft },
+        new("MatMulIntegerToFloat", From(1, "A", "B", "a_scale", "b_scale", "a_zero_point?", "b_zero_point?", "bias?"), n => n.Return(ContribOperators.Sum(n, FloatProduct(n, n.Value(0), n.Value(1), n.Value(2), n.Value(3), Zero(n, 4), Zero(n, 5)), 6))) { Domain = Microsoft },
+        new("DynamicQuantizeMatMul", From(1, "A", "B", "b_scale", "b_zero_point?", "bias?"), DynamicProduct) { Domain = Microsoft },
+        new("QAttention",
+            ContribAttentionOperators.Packed(From(1, "input", "weight", "bias", "input_scale", "weight_scale", "mask_index?", "input_zero_point?", "weight_zero_point?", "past?")), Attention) { Domain = Microsoft },
+        new("QLinearAdd", s_between, n => Between(n, BinaryOp.Add)) { Domain = Microsoft },
+        new("QLinearMul", s_between, n => Between(n, BinaryOp.Mul)) { Domain = Microsoft },
+        new("QLinearSigmoid", s_through, n => Through(n, x => n.Unary(UnaryOp.Sigmoid, x))) { Domain = Microsoft },
+        new("QLinearLeakyRelu", s_through.Float("alpha"), n => Through(n, x => n.Binary(BinaryOp.Max, x, n.Multiply(x, n.Scalar(ElementType.F32, n.Float("alpha", 0.01f)))))) { Domain = Microsoft },
+        new("QLinearSoftmax", From(1, "X", "X_scale", "x_zero_point?", "y_scale", "y_zero_point").Int("axis", "opset").Required("opset"), n => Through(n, x => ReductionOperators.SoftmaxOf(n, x, n.Int("opset", 13)))) { Domain = Microsoft },
+        new("QLinearConcat", From(1, "Y_scale", "Y_zero_point", "inputs*").Int("axis").Required("axis"), Concatenate) { Domain = Microsoft },
     ];
 
     private static Value? Zero(NodeContext n, int input) => n.Optional(input) is null ? null : n.Value(input);

@@ -2,6 +2,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -17,10 +18,13 @@ internal static class ConvolutionOperators
 
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("Conv", Convolve),
-        new("ConvInteger", n => n.Return(OfIntegers(n, Convolution.Of(n, n.Type(0), n.Type(1)), 0, 1, 2, 3))),
-        new("QLinearConv", Quantized),
+        new("Conv", Geometry(From(1, "X", "W", "B?")), Convolve),
+        new("ConvInteger", Geometry(From(10, "x", "w", "x_zero_point?", "w_zero_point?")), n => n.Return(OfIntegers(n, Convolution.Of(n, n.Type(0), n.Type(1)), 0, 1, 2, 3))),
+        new("QLinearConv", Geometry(From(10, "x", "x_scale", "x_zero_point", "w", "w_scale", "w_zero_point", "y_scale", "y_zero_point", "B?")), Quantized),
     ];
+
+    private static OperatorSignature Geometry(OperatorSignature inputs) =>
+        inputs.Ints("dilations", "kernel_shape", "pads", "strides").Int("group").Choice("auto_pad", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID");
 
     private static void Convolve(NodeContext n)
     {

@@ -3,6 +3,7 @@ using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -15,7 +16,7 @@ internal static class EinsumOperator
     /// <summary>The first of the labels that an ellipsis stands for: none that an equation can spell.</summary>
     private const char Ellipsis = '\u0100';
 
-    public static IReadOnlyList<OperatorEntry> Entries { get; } = [new("Einsum", Translate)];
+    public static IReadOnlyList<OperatorEntry> Entries { get; } = [new("Einsum", From(12, "Inputs*").Text("equation").Required("equation"), Translate)];
 
     private sealed record Term(string Labels, Value Value)
     {

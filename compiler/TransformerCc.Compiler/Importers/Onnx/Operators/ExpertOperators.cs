@@ -4,6 +4,7 @@ using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -13,13 +14,19 @@ namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 /// </summary>
 internal static class ExpertOperators
 {
+    private static readonly OperatorSignature s_quantized = Routed(From(1, "input", "router_probs",
+            "fc1_experts_weights", "fc1_scales", "fc1_experts_bias?", "fc2_experts_weights", "fc2_scales", "fc2_experts_bias?", "fc3_experts_weights?", "fc3_scales?", "fc3_experts_bias?",
+            "fc1_zero_points?", "fc2_zero_points?", "fc3_zero_points?", "router_weights?"))
+        .Int("block_size", "expert_weight_bits").Only("quant_type", "int", "floats of 4 or 8 bits")
+        .Unused(AttributeKind.Int, "accuracy_level", "products are computed in the compile precision").Only("weights_prepacked", 0, "weights laid out for one kernel of ONNX Runtime");
+
     /// <summary>Each of a token's experts is a term of a sum.</summary>
     private const long MaximumChosen = 64;
 
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("MoE", Plain) { Domain = ContribOperators.Microsoft },
-        new("QMoE", Quantized) { Domain = ContribOperators.Microsoft },
+        new("MoE", Routed(From(1, "input", "router_probs", "fc1_experts_weights", "fc1_experts_bias?", "fc2_experts_weights", "fc2_experts_bias?", "fc3_experts_weights?", "fc3_experts_bias?")), Plain) { Domain = ContribOperators.Microsoft },
+        new("QMoE", s_quantized, Quantized) { Domain = ContribOperators.Microsoft },
     ];
 
     /// <summary>A layer of every expert: weights [E, N, K], or blocks of them, and a bias [E, N].</summary>
@@ -47,10 +54,6 @@ internal static class ExpertOperators
     /// </summary>
     private static void Quantized(NodeContext n)
     {
-        if (n.Text("quant_type", "int") is not "int" and var type)
-        {
-            throw ImportException.Invalid($"weights of quant_type {type} are not supported, int is");
-        }
         Value router = n.Cast(n.Value(1), ElementType.F32);
         Node best = n.EmitNode(new TopK(Chosen(n), Largest: true), router);
         Value ids = best.Outputs[1];
@@ -67,8 +70,12 @@ internal static class ExpertOperators
         }
     }
 
-    private static DimExpr Chosen(NodeContext n) => n.Int("use_sparse_mixer", 0) != 0 ? throw ImportException.Invalid("the sparse mixer is not supported, other routing is")
-        : n.Int("k", 1) is >= 1 and <= MaximumChosen and { } k ? k : throw ImportException.Invalid($"{n.Int("k", 1)} experts for a token are not supported, 1 to {MaximumChosen} are");
+    /// <summary>What both operators have in common.</summary>
+    private static OperatorSignature Routed(OperatorSignature inputs) => inputs
+        .Int("k", "swiglu_fusion").Float("activation_alpha", "activation_beta", "swiglu_limit").Flag("normalize_routing_weights")
+        .Choice("activation_type", "relu", "gelu", "silu", "identity", "swiglu").Only("use_sparse_mixer", 0, "the sparse mixer; other routing");
+
+    private static DimExpr Chosen(NodeContext n) => n.Int("k", 1) is >= 1 and <= MaximumChosen and { } k ? k : throw ImportException.Invalid($"{n.Int("k", 1)} experts for a token are not supported, 1 to {MaximumChosen} are");
 
     private static Value Normalized(NodeContext n, Value weights) =>
         n.Int("normalize_routing_weights", 0) == 0 ? weights : n.Divide(weights, n.Reduce(ReduceOp.Sum, weights, [1], keepDims: true));
@@ -171,11 +178,11 @@ internal static class ExpertOperators
             (2, null) => (Part(DimExpr.Zero, 1), Part(half, 1)),
             var (fusion, _) => throw ImportException.Invalid($"swiglu_fusion {fusion} {(other is null ? "without" : "with")} fc3 is not supported"),
         };
-        if (n.Attribute("swiglu_limit") is not null && float.IsFinite(n.Float("swiglu_limit", 0)))
+        if (n.OptionalFloat("swiglu_limit") is { } bound && float.IsFinite(bound))
         {
-            Value limit = n.Scalar(ElementType.F32, n.Float("swiglu_limit", 0));
+            Value limit = n.Scalar(ElementType.F32, bound);
             gate = n.Binary(BinaryOp.Min, gate, limit);
-            value = n.Binary(BinaryOp.Max, n.Binary(BinaryOp.Min, value, limit), n.Scalar(ElementType.F32, -n.Float("swiglu_limit", 0)));
+            value = n.Binary(BinaryOp.Max, n.Binary(BinaryOp.Min, value, limit), n.Scalar(ElementType.F32, -bound));
         }
         float beta = n.Float("activation_beta", 0);
         return n.Multiply(ActivationOperators.Swish(n, gate, n.Float("activation_alpha", 1)), beta == 0 ? value : n.Add(value, n.Scalar(ElementType.F32, beta)));

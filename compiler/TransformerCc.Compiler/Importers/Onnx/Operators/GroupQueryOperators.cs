@@ -3,6 +3,7 @@ using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 using Gather = TransformerCc.Compiler.GraphIR.Operators.Gather;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
@@ -14,9 +15,21 @@ namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 /// </summary>
 internal static class GroupQueryOperators
 {
+    private const string Quantised = "a quantised cache: export with a float cache";
+
+    private static readonly OperatorSignature s_signature =
+        From(1, "query", "key?", "value?", "past_key?", "past_value?", "seqlens_k", "total_sequence_length", "cos_cache?", "sin_cache?", "position_ids?", "attention_bias?", "head_sink?",
+                "k_scale?", "v_scale?", "q_norm_weight?", "k_norm_weight?")
+            .RefuseInput("k_scale", Quantised).RefuseInput("v_scale", Quantised).RefuseInput("q_norm_weight", "a norm of heads").RefuseInput("k_norm_weight", "a norm of heads")
+            .Returns("output", "present_key?", "present_value?", "output_qk?").RefuseOutput("output_qk", "an output of scores")
+            .Int("kv_num_heads", "local_window_size", "num_heads", "smooth_softmax").Flag("do_rotary", "rotary_interleaved").Float("scale", "softcap")
+            .Only("causal", 1, "attention to keys behind").Only("k_quant_type", "NONE", Quantised).Only("v_quant_type", "NONE", Quantised).Unused(AttributeKind.Int, "kv_cache_bit_width", "x")
+            .Only("qk_output", 0, "an output of scores").Only("sliding_window_cache", 0, "a cache of the window only").Unused(AttributeKind.Float, "qk_norm_epsilon", "x")
+            .Required("kv_num_heads", "num_heads");
+
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("GroupQueryAttention", Attend) { Domain = ContribOperators.Microsoft },
+        new("GroupQueryAttention", s_signature, Attend) { Domain = ContribOperators.Microsoft },
     ];
 
     private const int PastKey = 3, PastValue = 4, LastKeys = 5, Total = 6, Cos = 7, Sin = 8, PositionIds = 9, ScoreBias = 10, HeadSink = 11, KeyScale = 12;

@@ -2,6 +2,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Compiler.Importers.Onnx.Symbolic;
 using TransformerCc.Isa.Symbolic;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -10,9 +11,13 @@ internal static class IndexingOperators
 {
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("Gather", Gather) { Fold = FoldGather },
-        new("Slice", Slice) { Fold = FoldSlice },
-        new("Split", Split) { Fold = FoldSplit },
+        new("Gather", From(1, "data", "indices").Int("axis"), Gather) { Fold = FoldGather },
+        new("Slice", [From(1, "data").Ints("starts", "ends", "axes").Required("starts", "ends"), From(10, "data", "starts", "ends", "axes?", "steps?")], Slice) { Fold = FoldSlice },
+        new("Split", [
+                From(2, "input").Returns("outputs*").Int("axis").Ints("split"),
+                From(13, "input", "split?").Returns("outputs*").Int("axis"),
+                From(18, "input", "split?").Returns("outputs*").Int("axis", "num_outputs"),
+            ], Split) { Fold = FoldSplit },
     ];
 
     private static void Gather(NodeContext n)

@@ -1,6 +1,7 @@
 using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.Importers.Onnx.Symbolic;
 using TransformerCc.Isa.Instructions;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -12,24 +13,24 @@ internal static class LogicOperators
         Binary("Equal", BinaryOp.Equal) with { Fold = Folding.Compare((x, a, b) => x.Equal(a, b)) },
         Binary("Less", BinaryOp.Less) with { Fold = Folding.Compare((x, a, b) => x.Less(a, b)) },
         Binary("Greater", BinaryOp.Greater) with { Fold = Folding.Compare((x, a, b) => x.Less(b, a)) },
-        Binary("LessOrEqual", BinaryOp.LessOrEqual) with { Fold = Folding.Compare((x, a, b) => !x.Less(b, a)) },
-        Binary("GreaterOrEqual", BinaryOp.GreaterOrEqual) with { Fold = Folding.Compare((x, a, b) => !x.Less(a, b)) },
+        Binary("LessOrEqual", BinaryOp.LessOrEqual, 12) with { Fold = Folding.Compare((x, a, b) => !x.Less(b, a)) },
+        Binary("GreaterOrEqual", BinaryOp.GreaterOrEqual, 12) with { Fold = Folding.Compare((x, a, b) => !x.Less(a, b)) },
         Binary("And", BinaryOp.And) with { Fold = Folding.Compare((_, a, b) => a.Constant != 0 && b.Constant != 0) },
         Binary("Or", BinaryOp.Or) with { Fold = Folding.Compare((_, a, b) => a.Constant != 0 || b.Constant != 0) },
         Binary("Xor", BinaryOp.Xor) with { Fold = Folding.Compare((_, a, b) => a.Constant != b.Constant) },
-        Binary("BitwiseAnd", BinaryOp.And),
-        Binary("BitwiseOr", BinaryOp.Or),
-        Binary("BitwiseXor", BinaryOp.Xor),
+        Binary("BitwiseAnd", BinaryOp.And, 18),
+        Binary("BitwiseOr", BinaryOp.Or, 18),
+        Binary("BitwiseXor", BinaryOp.Xor, 18),
         // ¬x = −1 − x in two's complement, also of unsigned numbers modulo their width.
-        new("BitwiseNot", n => n.Return(n.Subtract(n.Unary(UnaryOp.Negate, n.Value(0)), n.Scalar(n.Type(0).Element, 1)))),
-        ElementwiseOperators.Unary("Not", UnaryOp.Not) with { Fold = Folding.Map((_, _, x) => Exact.Of(x.Constant == 0)) },
-        new("IsNaN", n => n.Return(n.Binary(BinaryOp.NotEqual, n.Value(0), n.Value(0)))),
-        new("IsInf", IsInfinite),
-        new("Where", n => n.Return(n.Select(n.Value(0), n.Value(1), n.Value(2)))) { Fold = FoldWhere },
+        new("BitwiseNot", From(18, "X"), n => n.Return(n.Subtract(n.Unary(UnaryOp.Negate, n.Value(0)), n.Scalar(n.Type(0).Element, 1)))),
+        new("Not", From(1, "X"), n => n.Return(n.Unary(UnaryOp.Not, n.Value(0)))) { Fold = Folding.Map((_, _, x) => Exact.Of(x.Constant == 0)) },
+        new("IsNaN", From(9, "X"), n => n.Return(n.Binary(BinaryOp.NotEqual, n.Value(0), n.Value(0)))),
+        new("IsInf", From(10, "X").Flag("detect_positive", "detect_negative"), IsInfinite),
+        new("Where", From(9, "condition", "X", "Y"), n => n.Return(n.Select(n.Value(0), n.Value(1), n.Value(2)))) { Fold = FoldWhere },
     ];
 
-    private static OperatorEntry Binary(string name, BinaryOp function) =>
-        new(name, n => n.Return(n.Binary(function, n.Value(0), n.Value(1)))) { MinimumOpset = 7 };
+    private static OperatorEntry Binary(string name, BinaryOp function, long since = 7) =>
+        new(name, From(since, "A", "B"), n => n.Return(n.Binary(function, n.Value(0), n.Value(1))));
 
     private static void IsInfinite(NodeContext n)
     {

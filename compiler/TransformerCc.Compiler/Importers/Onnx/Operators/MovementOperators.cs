@@ -2,6 +2,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Compiler.Importers.Onnx.Symbolic;
 using TransformerCc.Isa.Symbolic;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -10,19 +11,19 @@ internal static class MovementOperators
 {
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("Reshape", n => n.Return(n.Reshape(n.Value(0), ReshapeTarget(n)))) { MinimumOpset = 5, Fold = FoldShape(ReshapeTarget) },
-        new("Flatten", n => n.Return(n.Reshape(n.Value(0), FlattenTarget(n)))) { Fold = FoldShape(FlattenTarget) },
-        new("Squeeze", n => n.Return(n.Reshape(n.Value(0), SqueezeTarget(n)))) { Fold = FoldShape(SqueezeTarget) },
-        new("Unsqueeze", n => n.Return(n.Reshape(n.Value(0), UnsqueezeTarget(n)))) { Fold = FoldShape(UnsqueezeTarget) },
-        new("Transpose", n => n.Return(n.Emit(new Transpose(Permutation(n).ToEquatableArray()), n.Value(0)))) { Fold = FoldTranspose },
-        new("Expand", n => n.Return(n.Broadcast(n.Value(0), ExpandTarget(n)))) { Fold = FoldExpand },
-        new("Tile", Tile),
-        new("Concat", n => n.Return(n.InputCount == 1 ? n.Value(0)
-            : n.Emit(new Concat(AxisRules.Normalize(n.Int("axis", 1), n.Rank(0))), [.. Enumerable.Range(0, n.InputCount).Select(n.Value)]))) { MinimumOpset = 4, Fold = FoldConcat },
-        new("Trilu", Triangle),
-        new("Trilu", Triangle) { Domain = ContribOperators.Microsoft },
-        new("DepthToSpace", n => DepthAndSpace(n, toSpace: true)),
-        new("SpaceToDepth", n => DepthAndSpace(n, toSpace: false)),
+        new("Reshape", [From(5, "data", "shape"), From(14, "data", "shape").Flag("allowzero")], n => n.Return(n.Reshape(n.Value(0), ReshapeTarget(n)))) { Fold = FoldShape(ReshapeTarget) },
+        new("Flatten", From(1, "input").Int("axis"), n => n.Return(n.Reshape(n.Value(0), FlattenTarget(n)))) { Fold = FoldShape(FlattenTarget) },
+        new("Squeeze", [From(1, "data").Ints("axes"), From(13, "data", "axes?")], n => n.Return(n.Reshape(n.Value(0), SqueezeTarget(n)))) { Fold = FoldShape(SqueezeTarget) },
+        new("Unsqueeze", [From(1, "data").Ints("axes").Required("axes"), From(13, "data", "axes")], n => n.Return(n.Reshape(n.Value(0), UnsqueezeTarget(n)))) { Fold = FoldShape(UnsqueezeTarget) },
+        new("Transpose", From(1, "data").Ints("perm"), n => n.Return(n.Emit(new Transpose(Permutation(n).ToEquatableArray()), n.Value(0)))) { Fold = FoldTranspose },
+        new("Expand", From(8, "input", "shape"), n => n.Return(n.Broadcast(n.Value(0), ExpandTarget(n)))) { Fold = FoldExpand },
+        new("Tile", From(6, "input", "repeats"), Tile),
+        new("Concat", From(4, "inputs*").Int("axis").Required("axis"), n => n.Return(n.InputCount == 1 ? n.Value(0)
+            : n.Emit(new Concat(AxisRules.Normalize(n.Int("axis", 1), n.Rank(0))), [.. Enumerable.Range(0, n.InputCount).Select(n.Value)]))) { Fold = FoldConcat },
+        new("Trilu", From(14, "input", "k?").Flag("upper"), Triangle),
+        new("Trilu", From(1, "X", "k?").Flag("upper"), Triangle) { Domain = ContribOperators.Microsoft },
+        new("DepthToSpace", [From(1, "input").Int("blocksize").Required("blocksize"), From(11, "input").Int("blocksize").Choice("mode", "DCR", "CRD").Required("blocksize")], n => DepthAndSpace(n, toSpace: true)),
+        new("SpaceToDepth", From(1, "input").Int("blocksize").Required("blocksize"), n => DepthAndSpace(n, toSpace: false)),
     ];
 
     private static void Triangle(NodeContext n) => n.Return(n.Emit(new Trilu(n.Int("upper", 1) != 0, n.Optional(1) is null ? 0 : n.Integer(1, "the diagonal")), n.Value(0)));

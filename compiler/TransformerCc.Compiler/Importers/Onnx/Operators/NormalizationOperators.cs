@@ -2,23 +2,42 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
 /// <summary>Normalisation over trailing dimensions or channels.</summary>
 internal static class NormalizationOperators
 {
+    private const string InSingle = "statistics are computed in f32", Trained = "it is computed in training only";
+
+    private static readonly OperatorSignature s_simplified = From(1, "X", "scale").Returns("Y", "inv_std_var?").Int("axis").Float("epsilon").Only("stash_type", 1, InSingle);
+
+    private static readonly OperatorSignature s_batch = From(7, "X", "scale", "B", "input_mean", "input_var").Returns("Y", "mean?", "var?", "saved_mean?", "saved_var?")
+        .RefuseOutput("mean", Trained).RefuseOutput("var", Trained).RefuseOutput("saved_mean", Trained).RefuseOutput("saved_var", Trained)
+        .Float("epsilon").Unused(AttributeKind.Float, "momentum", "it averages the statistics of training");
+
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("LayerNormalization", n => Normalize(n, NormKind.Layer)),
-        new("RMSNormalization", n => Normalize(n, NormKind.Rms)),
+        new("LayerNormalization", From(1, "X", "Scale", "B?").Returns("Y", "Mean?", "InvStdDev?").Int("axis").Float("epsilon").Only("stash_type", 1, InSingle), n => Normalize(n, NormKind.Layer)),
+        new("RMSNormalization", From(23, "X", "scale").Int("axis").Float("epsilon").Only("stash_type", 1, InSingle), n => Normalize(n, NormKind.Rms)),
         // Not of the standard, but exporters write it in the default domain as well as in ONNX Runtime's.
-        new("SimplifiedLayerNormalization", n => Normalize(n, NormKind.Rms)),
-        new("SimplifiedLayerNormalization", n => Normalize(n, NormKind.Rms)) { Domain = "com.microsoft" },
-        new("BatchNormalization", BatchNormalization) { MinimumOpset = 7 },
-        new("GroupNormalization", n => Groups(n, n.OptionalInt("num_groups") ?? throw ImportException.Invalid("has no num_groups"))),
-        new("InstanceNormalization", n => Groups(n, null)),
-        new("MeanVarianceNormalization", MeanVariance),
+        new("SimplifiedLayerNormalization", s_simplified, n => Normalize(n, NormKind.Rms)),
+        new("SimplifiedLayerNormalization", s_simplified, n => Normalize(n, NormKind.Rms)) { Domain = "com.microsoft" },
+        new("BatchNormalization", [
+                s_batch.Only("spatial", 1, "one mean for each channel, not for each element") with { Since = 7 },
+                s_batch with { Since = 9 },
+                s_batch.Only("training_mode", 0, "inference; export the model for it").Returns("Y", "running_mean?", "running_var?")
+                    .RefuseOutput("running_mean", Trained).RefuseOutput("running_var", Trained) with { Since = 14 },
+            ], BatchNormalization),
+        new("GroupNormalization", [
+                From(18, "X", "scale", "bias").Float("epsilon").Int("num_groups").Required("num_groups"),
+                From(21, "X", "scale", "bias").Float("epsilon").Int("num_groups").Only("stash_type", 1, InSingle).Required("num_groups"),
+            ], n => Groups(n, n.OptionalInt("num_groups") ?? throw ImportException.Invalid("has no num_groups"))),
+        new("InstanceNormalization", [
+                From(1, "input", "scale", "B").Float("epsilon").Unused(AttributeKind.Ints, "consumed_inputs", MemoryHint), From(6, "input", "scale", "B").Float("epsilon"),
+            ], n => Groups(n, null)),
+        new("MeanVarianceNormalization", From(9, "X").Ints("axes"), MeanVariance),
     ];
 
     /// <summary>The dimensions from the axis on are one row; the graph's norm works on the last dimension.</summary>
@@ -94,10 +113,6 @@ internal static class NormalizationOperators
     /// <summary>Inference: (x − mean) · scale / √(variance + ε) + shift, per channel (dimension 1).</summary>
     private static void BatchNormalization(NodeContext n)
     {
-        if (n.Int("training_mode", 0) != 0)
-        {
-            throw ImportException.Invalid("training mode is not supported", "export the model for inference");
-        }
         Value x = n.Value(0);
         Value Channel(Value v) => n.Reshape(v, [.. v.Type.Shape, .. Enumerable.Repeat(DimExpr.One, int.Max(0, x.Type.Rank - 2))]);
         Value deviation = n.Unary(UnaryOp.Rsqrt, n.Add(n.Value(4), n.Scalar(n.Type(4).Element, n.Float("epsilon", 1e-5f))));

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using TransformerCc.Compiler.Importers.Onnx.Symbolic;
 using TransformerCc.Isa.Tensors;
 
@@ -35,8 +36,17 @@ internal static class OperatorTable
         ExpertOperators.Entries,
     }.SelectMany(family => family).ToLookup(e => (e.Domain, e.Name));
 
+    private static readonly FrozenSet<(string, AttributeKind)> s_attributes =
+        All.SelectMany(e => e.Signatures).SelectMany(s => s.Attributes).Select(a => (a.Name, a.Kind)).ToFrozenSet();
+
+    /// <summary>Every entry, in the order of the families.</summary>
+    public static IEnumerable<OperatorEntry> All => Entries.SelectMany(e => e);
+
     /// <summary>Domain and name of every supported operator.</summary>
     public static IEnumerable<(string Domain, string Name)> Supported => Entries.Select(e => e.Key);
+
+    /// <summary>Whether any operator declares an attribute of this name and type.</summary>
+    public static bool Declares(string name, AttributeKind kind) => s_attributes.Contains((name, kind));
 
     /// <summary>The operator set of ONNX itself has two names.</summary>
     public static string Domain(string domain) => domain == "ai.onnx" ? "" : domain;
@@ -57,9 +67,14 @@ internal static class OperatorTable
         {
             throw new ImportException(ImportCodes.Structure, $"the model imports no operator set {(domain.Length > 0 ? domain : "of ONNX")}");
         }
-        return Array.Find(versions, e => node.Opset >= e.MinimumOpset && node.Opset <= e.MaximumOpset)
-            ?? throw new ImportException(ImportCodes.UnsupportedOperator, $"version {node.Opset} of the operator set is not supported, versions from {versions.Min(e => e.MinimumOpset)} are",
-                "export the model again for a newer operator set");
+        return Array.Find(versions, e => e.Signature(node.Opset) is not null) ?? throw OfAnotherVersion(versions, node);
+    }
+
+    private static ImportException OfAnotherVersion(OperatorEntry[] versions, NodeContext node)
+    {
+        long first = versions.Min(e => e.Signatures[0].Since), last = versions.Max(e => e.MaximumOpset);
+        return new ImportException(ImportCodes.UnsupportedOperator, $"the model uses version {node.Opset} of the operator set, the operator is supported "
+            + (node.Opset < first ? $"from version {first} on" : $"up to version {last}"), $"export the model again for operator set {(node.Opset < first ? first : last)}");
     }
 
     /// <summary>Sets the results of a node, by shape arithmetic where that is possible, otherwise in the graph.</summary>

@@ -2,13 +2,22 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
 /// <summary>Padding with a value, or with elements of the tensor itself.</summary>
 internal static class PadOperators
 {
-    public static IReadOnlyList<OperatorEntry> Entries { get; } = [new("Pad", Translate)];
+    public static IReadOnlyList<OperatorEntry> Entries { get; } =
+    [
+        new("Pad", [
+            From(2, "data").Ints("pads").Float("value").Choice("mode", "constant", "edge", "reflect").Required("pads"),
+            From(11, "data", "pads", "constant_value?").Choice("mode", "constant", "edge", "reflect"),
+            From(18, "data", "pads", "constant_value?", "axes?").Choice("mode", "constant", "edge", "reflect"),
+            From(19, "data", "pads", "constant_value?", "axes?").Choice("mode", "constant", "edge", "reflect", "wrap"),
+        ], Translate),
+    ];
 
     /// <summary>Pads are an attribute before operator set 11, an input since; axes may limit them since 18. Negative pads crop.</summary>
     private static void Translate(NodeContext n)
@@ -42,7 +51,7 @@ internal static class PadOperators
     }
 
     private static Value? GivenValue(NodeContext n, ElementType type) =>
-        n.Optional(2) is not null ? n.Reshape(n.Value(2), []) : n.Attribute("value") is { } a ? n.Scalar(type, a.F) : null;
+        n.Optional(2) is not null ? n.Reshape(n.Value(2), []) : n.OptionalFloat("value") is { } number ? n.Scalar(type, number) : null;
 
     /// <summary>Pads with a number, 0 for none.</summary>
     public static Value WithValue(NodeContext n, Value x, Pad pad, Value? value)

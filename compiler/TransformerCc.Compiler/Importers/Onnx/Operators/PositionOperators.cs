@@ -3,6 +3,7 @@ using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 using Gather = TransformerCc.Compiler.GraphIR.Operators.Gather;
 using Scatter = TransformerCc.Compiler.GraphIR.Operators.Scatter;
 
@@ -14,17 +15,31 @@ namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 /// </summary>
 internal static class PositionOperators
 {
+    private static readonly OperatorSignature s_scatter = From(9, "data", "indices", "updates").Int("axis");
+
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("GatherElements", GatherElements),
-        new("GatherND", GatherND),
-        new("ScatterElements", ScatterElements),
-        new("Scatter", ScatterElements),
-        new("ScatterND", ScatterND),
-        new("TensorScatter", TensorScatter),
-        new("ReverseSequence", ReverseSequence),
-        new("OneHot", OneHot),
-        new("TopK", TopK),
+        new("GatherElements", From(11, "data", "indices").Int("axis"), GatherElements),
+        new("GatherND", [From(11, "data", "indices"), From(12, "data", "indices").Int("batch_dims")], GatherND),
+        new("ScatterElements", [
+                s_scatter with { Since = 11 },
+                s_scatter.Choice("reduction", "none", "add", "mul") with { Since = 16 },
+                s_scatter.Choice("reduction", "none", "add", "mul", "max", "min") with { Since = 18 },
+            ], ScatterElements),
+        new("Scatter", s_scatter with { Since = 9 }, ScatterElements) { MaximumOpset = 10 },
+        new("ScatterND", [
+                From(11, "data", "indices", "updates"),
+                From(16, "data", "indices", "updates").Choice("reduction", "none", "add", "mul"),
+                From(18, "data", "indices", "updates").Choice("reduction", "none", "add", "mul", "max", "min"),
+            ], ScatterND),
+        new("TensorScatter", From(24, "past_cache", "update", "write_indices?").Int("axis").Choice("mode", "linear", "circular"), TensorScatter),
+        new("ReverseSequence", From(10, "input", "sequence_lens").Int("time_axis", "batch_axis"), ReverseSequence),
+        new("OneHot", From(9, "indices", "depth", "values").Int("axis"), OneHot),
+        new("TopK", [
+                From(1, "X").Returns("Values", "Indices").Int("axis", "k").Required("k"),
+                From(10, "X", "K").Returns("Values", "Indices").Int("axis"),
+                From(11, "X", "K").Returns("Values", "Indices").Int("axis").Flag("largest").Unused(AttributeKind.Int, "sorted", "the elements are sorted in any case"),
+            ], TopK),
     ];
 
     private static void GatherElements(NodeContext n)

@@ -2,6 +2,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -11,13 +12,28 @@ namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 /// </summary>
 internal static class QuantizationOperators
 {
+    private const string Single = "conversions compute in f32, the most precise choice";
+
+    private static readonly OperatorSignature s_quantize = From(10, "x", "y_scale", "y_zero_point?"), s_dequantize = From(10, "x", "x_scale", "x_zero_point?");
+
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("QuantizeLinear", QuantizeLinear) { MinimumOpset = 10 },
-        new("DequantizeLinear", DequantizeLinear) { MinimumOpset = 10 },
-        new("DynamicQuantizeLinear", DynamicQuantizeLinear),
-        new("MatMulInteger", n => n.Return(IntegerProduct(n, n.Value(0), n.Value(1), n.Optional(2) is null ? null : n.Value(2), n.Optional(3) is null ? null : n.Value(3)))),
-        new("QLinearMatMul", QuantizedProduct),
+        new("QuantizeLinear", [
+                s_quantize with { Since = 10 },
+                s_quantize.Int("axis") with { Since = 13 },
+                s_quantize.Int("axis").Flag("saturate") with { Since = 19 },
+                s_quantize.Int("axis", "block_size", "output_dtype").Flag("saturate") with { Since = 21 },
+                s_quantize.Int("axis", "block_size", "output_dtype").Flag("saturate").Unused(AttributeKind.Int, "precision", Single) with { Since = 23 },
+            ], QuantizeLinear),
+        new("DequantizeLinear", [
+                s_dequantize with { Since = 10 },
+                s_dequantize.Int("axis") with { Since = 13 },
+                s_dequantize.Int("axis", "block_size") with { Since = 21 },
+                s_dequantize.Int("axis", "block_size", "output_dtype") with { Since = 23 },
+            ], DequantizeLinear),
+        new("DynamicQuantizeLinear", From(11, "x").Returns("y", "y_scale", "y_zero_point"), DynamicQuantizeLinear),
+        new("MatMulInteger", From(10, "A", "B", "a_zero_point?", "b_zero_point?"), n => n.Return(IntegerProduct(n, n.Value(0), n.Value(1), n.Optional(2) is null ? null : n.Value(2), n.Optional(3) is null ? null : n.Value(3)))),
+        new("QLinearMatMul", From(10, "a", "a_scale", "a_zero_point", "b", "b_scale", "b_zero_point", "y_scale", "y_zero_point"), QuantizedProduct),
     ];
 
     public static void QuantizeLinear(NodeContext n)

@@ -4,36 +4,43 @@ using TransformerCc.Compiler.Importers.Onnx.Symbolic;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
 /// <summary>One value over many elements, and softmax, which is made of such.</summary>
 internal static class ReductionOperators
 {
+    private static readonly OperatorSignature[] s_extreme = [From(1, "data").Int("axis").Flag("keepdims"), From(12, "data").Int("axis").Flag("keepdims", "select_last_index")];
+
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        Reduction("ReduceSum", ReduceOp.Sum) with { Fold = FoldReduce((n, t, a, b) => n.Exact.Add(t, a, b), Exact.Of(0)) },
+        Reduction("ReduceSum", ReduceOp.Sum, axesAreInputSince: 13) with { Fold = FoldReduce((n, t, a, b) => n.Exact.Add(t, a, b), Exact.Of(0)) },
         Reduction("ReduceProd", ReduceOp.Product) with { Fold = FoldReduce((n, t, a, b) => n.Exact.Multiply(t, a, b), Exact.Of(1)) },
         Reduction("ReduceMax", ReduceOp.Max) with { Fold = FoldReduce((n, t, a, b) => n.Exact.Maximum(t, a, b), null) },
         Reduction("ReduceMin", ReduceOp.Min) with { Fold = FoldReduce((n, t, a, b) => n.Exact.Minimum(t, a, b), null) },
         Reduction("ReduceMean", ReduceOp.Mean),
         Reduction("ReduceSumSquare", ReduceOp.SumSquares),
         Reduction("ReduceL1", ReduceOp.SumAbs),
-        new("ReduceL2", n => Reduce(n, x => x, ReduceOp.SumSquares, y => n.Unary(UnaryOp.Sqrt, y))),
-        new("ReduceLogSum", n => Reduce(n, x => x, ReduceOp.Sum, y => n.Unary(UnaryOp.Log, y))),
-        new("ReduceLogSumExp", LogSumExp),
-        new("GlobalAveragePool", n => n.Return(n.Reduce(ReduceOp.Mean, n.Value(0), Spatial(n), true))),
-        new("GlobalMaxPool", n => n.Return(n.Reduce(ReduceOp.Max, n.Value(0), Spatial(n), true))),
-        new("LpNormalization", LpNormalization),
-        new("ArgMax", n => Extreme(n, ReduceOp.ArgMax)),
-        new("ArgMin", n => Extreme(n, ReduceOp.ArgMin)),
-        new("Softmax", n => n.Return(AlongAxis(n, Softmax))),
-        new("LogSoftmax", n => n.Return(AlongAxis(n, LogSoftmax))),
-        new("CumSum", n => n.Return(n.Emit(
+        new("ReduceL2", Reductions(), n => Reduce(n, x => x, ReduceOp.SumSquares, y => n.Unary(UnaryOp.Sqrt, y))),
+        new("ReduceLogSum", Reductions(), n => Reduce(n, x => x, ReduceOp.Sum, y => n.Unary(UnaryOp.Log, y))),
+        new("ReduceLogSumExp", Reductions(), LogSumExp),
+        new("GlobalAveragePool", From(1, "X"), n => n.Return(n.Reduce(ReduceOp.Mean, n.Value(0), Spatial(n), true))),
+        new("GlobalMaxPool", From(1, "X"), n => n.Return(n.Reduce(ReduceOp.Max, n.Value(0), Spatial(n), true))),
+        new("LpNormalization", From(1, "input").Int("axis", "p"), LpNormalization),
+        new("ArgMax", s_extreme, n => Extreme(n, ReduceOp.ArgMax)),
+        new("ArgMin", s_extreme, n => Extreme(n, ReduceOp.ArgMin)),
+        new("Softmax", From(1, "input").Int("axis"), n => n.Return(AlongAxis(n, Softmax))),
+        new("LogSoftmax", From(1, "input").Int("axis"), n => n.Return(AlongAxis(n, LogSoftmax))),
+        new("CumSum", From(11, "x", "axis").Flag("exclusive", "reverse"), n => n.Return(n.Emit(
             new CumSum(AxisRules.Normalize(n.Integer(1, "the axis"), n.Rank(0)), n.Int("exclusive", 0) != 0, n.Int("reverse", 0) != 0), n.Value(0)))),
     ];
 
-    private static OperatorEntry Reduction(string name, ReduceOp function) => new(name, n => Reduce(n, x => x, function, y => y));
+    /// <summary>Axes became an input in one version of the operator set, for most functions in 18.</summary>
+    private static OperatorSignature[] Reductions(long axesAreInputSince = 18) =>
+        [From(1, "data").Ints("axes").Flag("keepdims"), From(axesAreInputSince, "data", "axes?").Flag("keepdims", "noop_with_empty_axes")];
+
+    private static OperatorEntry Reduction(string name, ReduceOp function, long axesAreInputSince = 18) => new(name, Reductions(axesAreInputSince), n => Reduce(n, x => x, function, y => y));
 
     /// <summary>All dimensions after batch and channels.</summary>
     private static IEnumerable<long> Spatial(NodeContext n) => Enumerable.Range(2, int.Max(0, n.Rank(0) - 2)).Select(i => (long)i);
@@ -101,6 +108,9 @@ internal static class ReductionOperators
         n.Return(n.Subtract(position, n.Reduce(function, reversed, [axis], keep)));
     }
 
+    /// <summary>Softmax as a version of the operator set has it.</summary>
+    public static Value SoftmaxOf(NodeContext n, Value x, long opset) => AlongAxis(n, x, opset, Softmax);
+
     private static Value Softmax(NodeContext n, Value x, int axis) => n.Emit(new Softmax(axis), x);
 
     /// <summary>x − m − log Σ exp(x − m), m the largest element.</summary>
@@ -110,13 +120,14 @@ internal static class ReductionOperators
         return n.Subtract(shifted, n.Unary(UnaryOp.Log, n.Reduce(ReduceOp.Sum, n.Unary(UnaryOp.Exp, shifted), [axis], true)));
     }
 
+    private static Value AlongAxis(NodeContext n, Func<NodeContext, Value, int, Value> function) => AlongAxis(n, n.Value(0), n.Opset, function);
+
     /// <summary>Before operator set 13 the axis splits the shape in two, and all dimensions from it on are one.</summary>
-    private static Value AlongAxis(NodeContext n, Func<NodeContext, Value, int, Value> function)
+    private static Value AlongAxis(NodeContext n, Value x, long opset, Func<NodeContext, Value, int, Value> function)
     {
-        Value x = n.Value(0);
         int rank = x.Type.Rank;
-        int axis = AxisRules.Normalize(n.Int("axis", n.Opset < 13 ? 1 : -1), rank);
-        if (n.Opset >= 13 || axis == rank - 1)
+        int axis = AxisRules.Normalize(n.Int("axis", opset < 13 ? 1 : -1), rank);
+        if (opset >= 13 || axis == rank - 1)
         {
             return function(n, x, axis);
         }

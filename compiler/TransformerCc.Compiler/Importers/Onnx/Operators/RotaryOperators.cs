@@ -2,6 +2,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 using Gather = TransformerCc.Compiler.GraphIR.Operators.Gather;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
@@ -11,8 +12,9 @@ internal static class RotaryOperators
 {
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("RotaryEmbedding", n => Rotate(n, cos: 1, sin: 2, positions: 3)) { MinimumOpset = 23 },
-        new("RotaryEmbedding", n => Rotate(n, cos: 2, sin: 3, positions: 1)) { Domain = ContribOperators.Microsoft },
+        new("RotaryEmbedding", From(23, "X", "cos_cache", "sin_cache", "position_ids?").Flag("interleaved").Int("num_heads", "rotary_embedding_dim"), n => Rotate(n, cos: 1, sin: 2, positions: 3)),
+        new("RotaryEmbedding", From(1, "input", "position_ids", "cos_cache", "sin_cache").Flag("interleaved").Int("num_heads", "rotary_embedding_dim")
+            .Only("scale", 1f, "tables of angles that are stretched").Only("is_packed_batching", 0, "sequences of different lengths without padding"), n => Rotate(n, cos: 2, sin: 3, positions: 1)) { Domain = ContribOperators.Microsoft },
     ];
 
     /// <summary>The heads rotated by the angles of [batch, length] positions in tables [positions, R/2].</summary>
@@ -27,10 +29,6 @@ internal static class RotaryOperators
 
     private static void Rotate(NodeContext n, int cos, int sin, int positions)
     {
-        if (n.Int("is_packed_batching", 0) != 0 || n.Float("scale", 1) != 1)
-        {
-            throw ImportException.Invalid("packed batches and a scale are not supported");
-        }
         Value x = n.Value(0), cosTable = n.Value(cos), sinTable = n.Value(sin);
         long rotated = n.Int("rotary_embedding_dim", 0), count = n.Int("num_heads", 0);
         if (x.Type.Rank == 3 && count == 0)

@@ -4,6 +4,7 @@ using TransformerCc.Compiler.Importers.Onnx.Proto;
 using TransformerCc.Compiler.Importers.Onnx.Symbolic;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
+using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -12,15 +13,27 @@ internal static class ShapeOperators
 {
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("Shape", n => n.Return(ShapeOf(n))),
-        new("Size", n => n.Return(Contents.Scalar(ElementType.I64, Exact.Of(n.Type(0).Count)))),
-        new("Constant", Constant),
-        new("ConstantOfShape", ConstantOfShape) { Fold = FoldConstantOfShape },
-        new("Range", Range),
-        new("NonZero", NonZero),
-        new("Identity", n => n.Forward(n.Input(0))),
-        new("Dropout", Dropout),
+        new("Shape", [From(1, "data"), From(15, "data").Int("start", "end")], n => n.Return(ShapeOf(n))),
+        new("Size", From(1, "data"), n => n.Return(Contents.Scalar(ElementType.I64, Exact.Of(n.Type(0).Count)))),
+        new("Constant", [
+                From(1).Tensor("value").Required("value"),
+                From(11).Tensor("value").Refuse(AttributeKind.Tensor, "sparse_value", Sparse),
+                From(12).Tensor("value").Refuse(AttributeKind.Tensor, "sparse_value", Sparse).Float("value_float").Floats("value_floats").Int("value_int").Ints("value_ints")
+                    .Refuse(AttributeKind.Text, "value_string", Strings).Refuse(AttributeKind.Texts, "value_strings", Strings),
+            ], Constant),
+        new("ConstantOfShape", From(9, "input").Tensor("value"), ConstantOfShape) { Fold = FoldConstantOfShape },
+        new("Range", [From(11, "start", "limit", "delta"), From(27, "start", "limit", "delta").Unused(AttributeKind.Int, "stash_type", "each element is start + i·delta, which sums nothing up")], Range),
+        new("NonZero", From(9, "X"), NonZero),
+        new("Identity", From(1, "input"), n => n.Forward(n.Input(0))),
+        new("Dropout", [
+                From(7, "data").Returns("output", "mask?").Unused(AttributeKind.Float, "ratio", NoTraining),
+                From(12, "data", "ratio?", "training_mode?").Returns("output", "mask?").IgnoreInput("ratio", NoTraining).Unused(AttributeKind.Int, "seed", NoTraining),
+            ], Dropout),
     ];
+
+    private const string Sparse = "the graph has dense tensors only", Strings = "the chip has no text";
+
+    private const string NoTraining = "nothing is dropped in inference";
 
     /// <summary>Dimensions from start to end; both count from the end when negative and are clamped (operator set 15).</summary>
     private static Contents ShapeOf(NodeContext n)
@@ -34,17 +47,15 @@ internal static class ShapeOperators
     private static void Constant(NodeContext n)
     {
         Tensor Scalars<T>(ElementType type, ReadOnlySpan<T> values, bool isList) where T : unmanaged => Tensor.From(type, isList ? [values.Length] : [], values);
-        AttributeProto value = n.Proto.Attribute.FirstOrDefault(a => a.Name.StartsWith("value", StringComparison.Ordinal))
-            ?? throw ImportException.Invalid("a constant of this form is not supported");
-        Tensor tensor = value.Name switch
-        {
-            "value" when value.T is not null => n.Session.Read(value.T, n.Proto.Output[0]),
-            "value_float" => Scalars<float>(ElementType.F32, [value.F], false),
-            "value_floats" => Scalars<float>(ElementType.F32, [.. value.Floats], true),
-            "value_int" => Scalars<long>(ElementType.I64, [value.I], false),
-            "value_ints" => Scalars<long>(ElementType.I64, [.. value.Ints], true),
-            _ => throw ImportException.Invalid($"a constant given as {value.Name} is not supported"),
-        };
+        Tensor[] given =
+        [
+            .. n.TensorAttribute("value") is { } value ? [n.Session.Read(value, n.Proto.Output[0])] : Array.Empty<Tensor>(),
+            .. n.OptionalFloat("value_float") is { } real ? [Scalars<float>(ElementType.F32, [real], false)] : Array.Empty<Tensor>(),
+            .. n.Floats("value_floats") is { } reals ? [Scalars<float>(ElementType.F32, reals, true)] : Array.Empty<Tensor>(),
+            .. n.OptionalInt("value_int") is { } integer ? [Scalars<long>(ElementType.I64, [integer], false)] : Array.Empty<Tensor>(),
+            .. n.Ints("value_ints") is { } integers ? [Scalars<long>(ElementType.I64, integers, true)] : Array.Empty<Tensor>(),
+        ];
+        Tensor tensor = given is [var one] ? one : throw ImportException.Invalid($"one value is needed, {given.Length} are given");
         n.Return(n.Session.Graph.Constant(tensor, n.Scope.Prefix + n.Proto.Output[0]));
     }
 
@@ -75,7 +86,7 @@ internal static class ShapeOperators
 
     private static Tensor FillValue(NodeContext n)
     {
-        Tensor value = n.Attribute("value")?.T is { } t ? n.Session.Read(t, n.Label) : Tensor.From<float>(ElementType.F32, [], [0]);
+        Tensor value = n.TensorAttribute("value") is { } t ? n.Session.Read(t, n.Label) : Tensor.From<float>(ElementType.F32, [], [0]);
         return value.Count == 1 ? value.Reshape([]) : throw ImportException.Invalid($"the fill value has {value.Count} elements");
     }
 

@@ -1,0 +1,59 @@
+using TransformerCc.Compiler.Importers.Onnx.Proto;
+
+namespace TransformerCc.Compiler.Importers.Onnx.Operators;
+
+/// <summary>What becomes of an attribute that a node has.</summary>
+internal enum AttributeRole
+{
+    /// <summary>Its value decides the result.</summary>
+    Used,
+
+    /// <summary>The translation is right for the values that are listed; any other is an obstacle.</summary>
+    OnlyAt,
+
+    /// <summary>Any value is an obstacle.</summary>
+    Refused,
+
+    /// <summary>No value of it changes the result.</summary>
+    WithoutEffect,
+}
+
+/// <summary>The types of attributes that operators here have, numbered as in the file (AttributeProto.AttributeType).</summary>
+internal enum AttributeKind
+{
+    Float = 1,
+    Int = 2,
+    Text = 3,
+    Tensor = 4,
+    Graph = 5,
+    Floats = 6,
+    Ints = 7,
+    Texts = 8,
+}
+
+/// <summary>One attribute of a version of an operator.</summary>
+/// <param name="Values">The values that are possible, as texts of <see cref="AttributeText"/>; empty: any.</param>
+/// <param name="Because">Why other values are refused, or why it has no effect; empty for used ones.</param>
+internal sealed record AttributeDeclaration(string Name, AttributeKind Kind, AttributeRole Role, IReadOnlyList<string> Values, string Because)
+{
+    public bool IsRequired { get; init; }
+
+    /// <summary>Why this value cannot be taken; null when it can.</summary>
+    public string? Problem(AttributeProto attribute)
+    {
+        if (Role == AttributeRole.Refused)
+        {
+            return $"it is not supported: {Because}";
+        }
+        if (AttributeText.KindOf(attribute) is var kind && kind != (int)Kind && kind != (int)AttributeProto.Types.AttributeType.Undefined)
+        {
+            return $"it is a value of type {AttributeText.NameOf(kind)}, the operator has {AttributeText.NameOf((int)Kind)} there";
+        }
+        if (Values.Count == 0 || Values.Contains(AttributeText.Of(attribute)))
+        {
+            return null;
+        }
+        string possible = Values.Count == 1 ? $"only {Values[0]} is" : $"{string.Join(", ", Values)} are";
+        return Role == AttributeRole.OnlyAt ? $"{possible} supported: {Because}" : $"{possible} possible";
+    }
+}
