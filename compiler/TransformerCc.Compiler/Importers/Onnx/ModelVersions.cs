@@ -44,6 +44,10 @@ internal static class ModelVersions
     /// <summary>Refuses a file of a newer IR version.</summary>
     public static void CheckIr(ModelProto model, ImportOptions options, DiagnosticList diagnostics, string location)
     {
+        if (model.IrVersion < 1)
+        {
+            diagnostics.Add(Diagnostic.Warning(ImportCodes.Structure, $"the file does not say its IR version: it is read as version {NewestIr}", location));
+        }
         if (model.IrVersion > NewestIr)
         {
             Replaced("IR", model.IrVersion, NewestIr, options, diagnostics, location);

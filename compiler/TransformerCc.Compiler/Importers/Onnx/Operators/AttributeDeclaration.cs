@@ -38,6 +38,9 @@ internal sealed record AttributeDeclaration(string Name, AttributeKind Kind, Att
 {
     public bool IsRequired { get; init; }
 
+    /// <summary>The least number that is possible; null: any, infinities and NaN too.</summary>
+    public float? Least { get; init; }
+
     /// <summary>Why this value cannot be taken; null when it can.</summary>
     public string? Problem(AttributeProto attribute)
     {
@@ -48,6 +51,10 @@ internal sealed record AttributeDeclaration(string Name, AttributeKind Kind, Att
         if (AttributeText.KindOf(attribute) is var kind && kind != (int)Kind && kind != (int)AttributeProto.Types.AttributeType.Undefined)
         {
             return $"it is a value of type {AttributeText.NameOf(kind)}, the operator has {AttributeText.NameOf((int)Kind)} there";
+        }
+        if (Least is { } least && !(attribute.F >= least && float.IsFinite(attribute.F)))
+        {
+            return least == float.MinValue ? "a finite number is needed" : $"a finite number from {AttributeText.Number(least)} on is needed";
         }
         if (Values.Count == 0 || Values.Contains(AttributeText.Of(attribute)))
         {

@@ -50,6 +50,10 @@ internal sealed class Convolution
         {
             throw ImportException.Invalid($"the size of the kernel {w} must be constant");
         }
+        if (n.Ints("kernel_shape") is { } kernelShape && !kernelShape.SequenceEqual(w.Shape.Skip(2).Select(d => d.ConstantValue!.Value)))
+        {
+            throw ImportException.Invalid($"kernel_shape [{string.Join(", ", kernelShape)}] is not that of the weights {w}");
+        }
         long groups = n.Int("group", 1);
         if (groups < 1 || (x.Shape[1].ConstantValue is { } channels && channels != groups * w.Shape[1].ConstantValue) || (groups > 1 && (w.Shape[0].ConstantValue is not { } outputs || outputs % groups != 0)))
         {

@@ -47,7 +47,7 @@ internal static class ElementwiseOperators
         // (eˣ − e⁻ˣ)/2 and (eˣ + e⁻ˣ)/2
         new("Sinh", OfOne(9), n => n.Return(HalfOfExponentials(n, BinaryOp.Sub))),
         new("Cosh", OfOne(9), n => n.Return(HalfOfExponentials(n, BinaryOp.Add))),
-        new("Clip", [.. OfOne(1, s => s.Float("min", "max")), From(11, "input", "min?", "max?")], Clip),
+        new("Clip", [.. OfOne(1, s => s.AnyFloat("min", "max")), From(11, "input", "min?", "max?")], Clip),
     ];
 
     /// <param name="since">The version of the operator set that brought it.</param>

@@ -2,6 +2,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
 using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
@@ -11,16 +12,19 @@ internal static class NormalizationOperators
 {
     private const string InSingle = "statistics are computed in f32", Trained = "it is computed in training only";
 
-    private static readonly OperatorSignature s_simplified = From(1, "X", "scale").Returns("Y", "inv_std_var?").Int("axis").Float("epsilon").Only("stash_type", 1, InSingle);
+    private static readonly OperatorSignature s_layer = From(1, "X", "Scale", "B?").Returns("Y", "Mean?", "InvStdDev?").Int("axis").Epsilon().Only("stash_type", 1, InSingle);
+
+    private static readonly OperatorSignature s_simplified = From(1, "X", "scale").Returns("Y", "inv_std_var?").Int("axis").Epsilon().Only("stash_type", 1, InSingle);
 
     private static readonly OperatorSignature s_batch = From(7, "X", "scale", "B", "input_mean", "input_var").Returns("Y", "mean?", "var?", "saved_mean?", "saved_var?")
         .RefuseOutput("mean", Trained).RefuseOutput("var", Trained).RefuseOutput("saved_mean", Trained).RefuseOutput("saved_var", Trained)
-        .Float("epsilon").Unused(AttributeKind.Float, "momentum", "it averages the statistics of training");
+        .Epsilon().Unused(AttributeKind.Float, "momentum", "it averages the statistics of training");
 
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("LayerNormalization", From(1, "X", "Scale", "B?").Returns("Y", "Mean?", "InvStdDev?").Int("axis").Float("epsilon").Only("stash_type", 1, InSingle), n => Normalize(n, NormKind.Layer)),
-        new("RMSNormalization", From(23, "X", "scale").Int("axis").Float("epsilon").Only("stash_type", 1, InSingle), n => Normalize(n, NormKind.Rms)),
+        // Before version 17 an operator of ONNX Runtime, which passes over what it does not know: its exporter misspelt epsilon.
+        new("LayerNormalization", [s_layer.Only("epsion", 1e-5f, "a misspelling of epsilon, for which ONNX Runtime takes 1E-05"), s_layer with { Since = 17 }], n => Normalize(n, NormKind.Layer)),
+        new("RMSNormalization", From(23, "X", "scale").Int("axis").Epsilon().Only("stash_type", 1, InSingle), n => Normalize(n, NormKind.Rms)),
         // Not of the standard, but exporters write it in the default domain as well as in ONNX Runtime's.
         new("SimplifiedLayerNormalization", s_simplified, n => Normalize(n, NormKind.Rms)),
         new("SimplifiedLayerNormalization", s_simplified, n => Normalize(n, NormKind.Rms)) { Domain = "com.microsoft" },
@@ -31,11 +35,11 @@ internal static class NormalizationOperators
                     .RefuseOutput("running_mean", Trained).RefuseOutput("running_var", Trained) with { Since = 14 },
             ], BatchNormalization),
         new("GroupNormalization", [
-                From(18, "X", "scale", "bias").Float("epsilon").Int("num_groups").Required("num_groups"),
-                From(21, "X", "scale", "bias").Float("epsilon").Int("num_groups").Only("stash_type", 1, InSingle).Required("num_groups"),
+                From(18, "X", "scale", "bias").Epsilon().Int("num_groups").Required("num_groups"),
+                From(21, "X", "scale", "bias").Epsilon().Int("num_groups").Only("stash_type", 1, InSingle).Required("num_groups"),
             ], n => Groups(n, n.OptionalInt("num_groups") ?? throw ImportException.Invalid("has no num_groups"))),
         new("InstanceNormalization", [
-                From(1, "input", "scale", "B").Float("epsilon").Unused(AttributeKind.Ints, "consumed_inputs", MemoryHint), From(6, "input", "scale", "B").Float("epsilon"),
+                From(1, "input", "scale", "B").Epsilon().Unused(AttributeKind.Ints, "consumed_inputs", MemoryHint), From(6, "input", "scale", "B").Epsilon(),
             ], n => Groups(n, null)),
         new("MeanVarianceNormalization", From(9, "X").Ints("axes"), MeanVariance),
     ];
@@ -49,21 +53,34 @@ internal static class NormalizationOperators
         DimExpr[] row = [.. shape.Skip(axis)], outer = [.. shape.Take(axis)];
         DimExpr width = DimExpr.Product(row);
         float epsilon = n.Float("epsilon", 1e-5f);
-        Value Row(int input) => n.Reshape(n.Broadcast(Trailing(n, n.Value(input), row.Length), row), [width]);
-        bool hasShift = kind == NormKind.Layer && n.Optional(2) is not null;
         Value rows = n.Reshape(x, [.. outer, width]);
-        var norm = new Norm(kind, epsilon, hasShift);
-        n.Return(n.Reshape(hasShift ? n.Emit(norm, rows, Row(1), Row(2)) : n.Emit(norm, rows, Row(1)), shape));
+        bool hasShift = kind == NormKind.Layer && n.Optional(2) is not null, isRow = IsRow(n.Type(1)) && (!hasShift || IsRow(n.Type(2)));
+        Value Row(int input) => n.Reshape(n.Broadcast(Trailing(n, n.Value(input), row.Length), row), [width]);
+        if (isRow)
+        {
+            var norm = new Norm(kind, epsilon, hasShift);
+            n.Return(n.Reshape(hasShift ? n.Emit(norm, rows, Row(1), Row(2)) : n.Emit(norm, rows, Row(1)), shape));
+        }
+        else
+        {
+            // Scale and shift that differ between rows meet the result as they are.
+            Value plain = n.Reshape(n.Emit(new Norm(kind, epsilon, HasShift: false), rows, n.Broadcast(n.Scalar(x.Type.Element, 1), [width])), shape);
+            Value scaled = n.Multiply(plain, n.Value(1));
+            n.Return(n.Broadcast(hasShift ? n.Add(scaled, n.Value(2)) : scaled, shape));
+        }
         if (n.OutputCount > 1)
         {
             Statistics(n, rows, axis, kind, epsilon, [.. outer, .. row.Select(_ => DimExpr.One)]);
         }
+
+        bool IsRow(TensorType v) => v.Shape.SkipLast(row.Length).All(d => d.Is(1));
     }
 
-    /// <summary>The optional results: mean (layer norm only) and 1 / standard deviation.</summary>
+    /// <summary>The optional results, in f32: mean (layer norm only) and 1 / standard deviation.</summary>
     private static void Statistics(NodeContext n, Value rows, int axis, NormKind kind, float epsilon, DimExpr[] shape)
     {
         int output = 1;
+        rows = n.Cast(rows, ElementType.F32);
         if (kind == NormKind.Layer)
         {
             Value mean = n.Reduce(ReduceOp.Mean, rows, [axis], true);
@@ -89,11 +106,16 @@ internal static class NormalizationOperators
         {
             throw ImportException.Invalid($"{count} groups of the channels of {x.Type} are not possible");
         }
-        if (n.Value(1).Type.Rank != 1 || n.Value(2).Type.Rank != 1)
+        // Instances are groups of one channel.
+        DimExpr groups = count ?? channels, scales = count is null || n.Opset >= 21 ? channels : groups;
+        foreach (TensorType v in new[] { n.Type(1), n.Type(2) })
         {
-            throw ImportException.Invalid($"scale {n.Value(1).Type} and bias {n.Value(2).Type} must have one dimension");
+            if (v.Rank != 1 || v.Shape[0] != scales)
+            {
+                throw ImportException.Invalid($"scale {n.Type(1)} and bias {n.Type(2)} must have {scales} elements");
+            }
         }
-        DimExpr groups = count ?? channels, each = channels / (count ?? channels), width = each * DimExpr.Product(shape.Skip(2));
+        DimExpr each = channels / (count ?? channels), width = each * DimExpr.Product(shape.Skip(2));
         Value rows = n.Emit(new Norm(NormKind.Layer, n.Float("epsilon", 1e-5f), false), n.Reshape(x, [shape[0], groups, width]), n.Broadcast(n.Scalar(x.Type.Element, 1), [width]));
         DimExpr[] perChannel = [channels, .. shape.Skip(2).Select(_ => DimExpr.One)];
         Value Channel(Value v) => n.Reshape(v.Type.Shape.Last == channels ? v : n.Broadcast(n.Reshape(v, [groups, DimExpr.One]), [groups, each]), perChannel);

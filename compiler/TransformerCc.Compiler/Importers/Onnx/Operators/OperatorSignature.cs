@@ -34,7 +34,14 @@ internal sealed record OperatorSignature(long Since)
 
     public OperatorSignature Ints(params IEnumerable<string> names) => Used(AttributeKind.Ints, names);
 
-    public OperatorSignature Float(params IEnumerable<string> names) => Used(AttributeKind.Float, names);
+    /// <summary>Finite numbers.</summary>
+    public OperatorSignature Float(params IEnumerable<string> names) => FloatFrom(float.MinValue, names);
+
+    /// <summary>Numbers that may be infinite.</summary>
+    public OperatorSignature AnyFloat(params IEnumerable<string> names) => Used(AttributeKind.Float, names);
+
+    /// <summary>What is added to a variance ahead of its root: finite, not negative.</summary>
+    public OperatorSignature Epsilon(string name = "epsilon") => FloatFrom(0, [name]);
 
     public OperatorSignature Floats(params IEnumerable<string> names) => Used(AttributeKind.Floats, names);
 
@@ -80,6 +87,9 @@ internal sealed record OperatorSignature(long Since)
 
     /// <summary>An output that a node must leave out.</summary>
     public OperatorSignature RefuseOutput(string name, string because) => this with { Outputs = Replace(Outputs, name, a => a with { Refused = because }) };
+
+    private OperatorSignature FloatFrom(float least, IEnumerable<string> names) =>
+        names.Aggregate(this, (s, n) => s.With(new AttributeDeclaration(n, AttributeKind.Float, AttributeRole.Used, [], "") { Least = least }));
 
     private OperatorSignature Used(AttributeKind kind, IEnumerable<string> names) =>
         names.Aggregate(this, (s, n) => s.With(new AttributeDeclaration(n, kind, AttributeRole.Used, [], "")));

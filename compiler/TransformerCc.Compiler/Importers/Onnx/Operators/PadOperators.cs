@@ -12,7 +12,7 @@ internal static class PadOperators
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
         new("Pad", [
-            From(2, "data").Ints("pads").Float("value").Choice("mode", "constant", "edge", "reflect").Required("pads"),
+            From(2, "data").Ints("pads").AnyFloat("value").Choice("mode", "constant", "edge", "reflect").Required("pads"),
             From(11, "data", "pads", "constant_value?").Choice("mode", "constant", "edge", "reflect"),
             From(18, "data", "pads", "constant_value?", "axes?").Choice("mode", "constant", "edge", "reflect"),
             From(19, "data", "pads", "constant_value?", "axes?").Choice("mode", "constant", "edge", "reflect", "wrap"),

@@ -41,7 +41,8 @@ internal static class QuantizationOperators
         Value x = n.Value(0), scale = Aligned(n, n.Value(1), x);
         ElementType target = n.Optional(2) is not null ? n.Type(2).Element
             : n.Int("output_dtype", 0) is var type and not 0 ? OnnxElementTypes.Require(type) : ElementType.U8;
-        n.Return(Quantize(n, n.Divide(n.Cast(x, ElementType.F32), n.Cast(scale, ElementType.F32)), n.Optional(2) is null ? null : Aligned(n, n.Value(2), x), target));
+        Value? zero = n.Optional(2) is null ? null : Aligned(n, n.Value(2), x);
+        n.Return(Quantize(n, n.Divide(n.Cast(x, ElementType.F32), n.Cast(scale, ElementType.F32)), zero, target, n.Int("saturate", 1) != 0));
     }
 
     public static void DequantizeLinear(NodeContext n)
@@ -85,11 +86,12 @@ internal static class QuantizationOperators
     }
 
     /// <summary>saturate(round(x) + zero); 8-bit floats round by themselves, and their zero is 0.</summary>
-    public static Value Quantize(NodeContext n, Value x, Value? zero, ElementType target)
+    /// <param name="saturates">Whether 8-bit floats do; integers always do.</param>
+    public static Value Quantize(NodeContext n, Value x, Value? zero, ElementType target, bool saturates = true)
     {
         if (target.IsFloat())
         {
-            return CastOperators.Convert(n, x, target);
+            return CastOperators.Convert(n, x, target, saturates);
         }
         Value shifted = n.Unary(UnaryOp.Round, x);
         shifted = zero is null ? shifted : n.Add(shifted, n.Cast(zero, ElementType.F32));

@@ -18,7 +18,7 @@ internal static class ShapeOperators
         new("Constant", [
                 From(1).Tensor("value").Required("value"),
                 From(11).Tensor("value").Refuse(AttributeKind.Tensor, "sparse_value", Sparse),
-                From(12).Tensor("value").Refuse(AttributeKind.Tensor, "sparse_value", Sparse).Float("value_float").Floats("value_floats").Int("value_int").Ints("value_ints")
+                From(12).Tensor("value").Refuse(AttributeKind.Tensor, "sparse_value", Sparse).AnyFloat("value_float").Floats("value_floats").Int("value_int").Ints("value_ints")
                     .Refuse(AttributeKind.Text, "value_string", Strings).Refuse(AttributeKind.Texts, "value_strings", Strings),
             ], Constant),
         new("ConstantOfShape", From(9, "input").Tensor("value"), ConstantOfShape) { Fold = FoldConstantOfShape },
