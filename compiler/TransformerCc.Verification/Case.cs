@@ -13,8 +13,9 @@ public static class CaseFinder
     /// The folder itself if it is a case (named "."), and every case among the folders of <c>cases/</c>; without
     /// <c>cases/</c>, every direct subfolder that is one. In order of their names; other folders are ignored.
     /// </summary>
+    /// <param name="diagnostics">Warned of folders with inputs and without goldens: TCC6003.</param>
     /// <exception cref="DiagnosticException">The folder does not exist (invalid input) or holds no case (usage).</exception>
-    public static IReadOnlyList<Case> Find(string folder)
+    public static IReadOnlyList<Case> Find(string folder, DiagnosticList? diagnostics = null)
     {
         if (!Directory.Exists(folder))
         {
@@ -29,6 +30,10 @@ public static class CaseFinder
         string[] candidates = Directory.GetDirectories(Directory.Exists(nested) ? nested : folder);
         Array.Sort(candidates, StringComparer.Ordinal);
         cases.AddRange(candidates.Where(IsCase).Select(path => At(Path.GetFileName(path), path)));
+        foreach (string path in candidates.Where(path => !IsCase(path) && Directory.Exists(Path.Combine(path, "inputs"))))
+        {
+            diagnostics?.Add(Diagnostic.Warning("TCC6003", "a folder with inputs/ and without outputs/ is no case: nothing of it is compared", path, "put the golden outputs into its outputs/"));
+        }
         if (cases.Count == 0)
         {
             throw new DiagnosticException(

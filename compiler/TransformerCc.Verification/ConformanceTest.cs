@@ -43,7 +43,7 @@ public sealed record ConformanceTest(string Name, string Folder)
         var tensors = new Dictionary<string, Tensor>(StringComparer.Ordinal);
         for (int i = 0; i < names.Count; i++)
         {
-            string path = Path.Combine(dataSet, string.Create(CultureInfo.InvariantCulture, $"{kind}_{i}.pb"));
+            string path = Path.Combine(dataSet, FileName(kind, i));
             if (File.Exists(path))
             {
                 tensors[names[i]] = OnnxTensorFile.Read(path);
@@ -51,6 +51,15 @@ public sealed record ConformanceTest(string Name, string Folder)
         }
         return tensors;
     }
+
+    /// <summary>A file of a data set that belongs to none of so many names; null when there is none.</summary>
+    public static string? Stranger(string dataSet, string kind, int names)
+    {
+        var known = Enumerable.Range(0, names).Select(i => FileName(kind, i)).ToHashSet(StringComparer.Ordinal);
+        return Directory.EnumerateFiles(dataSet, kind + "_*.pb").Select(f => Path.GetFileName(f)).Where(f => !known.Contains(f)).Order(StringComparer.Ordinal).FirstOrDefault();
+    }
+
+    private static string FileName(string kind, int i) => string.Create(CultureInfo.InvariantCulture, $"{kind}_{i}.pb");
 
     private static long Number(string dataSet) =>
         long.TryParse(Path.GetFileName(dataSet).AsSpan(DataSetPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out long n) ? n : long.MaxValue;

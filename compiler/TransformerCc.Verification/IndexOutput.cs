@@ -8,44 +8,52 @@ using TransformerCc.Runtime.Generation;
 namespace TransformerCc.Verification;
 
 /// <summary>
-/// An output that says where another is largest or smallest: a greedy token beside its logits. Which of two nearly equal
-/// numbers wins is a matter of rounding, which is judged where the numbers are; the place must be that of the numbers beside it.
+/// An output of indices whose scores are an output as well: the place of the largest or smallest element of another output, such
+/// as a greedy token beside its logits, or the places of the best elements.
 /// </summary>
-/// <param name="Of">The output with the numbers.</param>
-public sealed record IndexOutput(string Name, string Of, Reduce Op)
+/// <param name="Name">The output of indices.</param>
+/// <param name="Scores">The output of scores.</param>
+/// <param name="Op">A <see cref="Reduce"/> (ArgMax, ArgMin) or a <see cref="TopK"/>.</param>
+/// <param name="AreAll">Whether the scores are those of all candidates; otherwise only the best ones, beside their indices.</param>
+public sealed record IndexOutput(string Name, string Scores, Operator Op, bool AreAll = true)
 {
     public static IReadOnlyList<IndexOutput> Find(Graph graph)
     {
         ArgumentNullException.ThrowIfNull(graph);
-        return [.. from output in graph.Outputs
-            where output.Value.Producer is { Op: Reduce { Function: ReduceOp.ArgMax or ReduceOp.ArgMin } }
-            from source in graph.Outputs
-            where ReferenceEquals(source.Value, output.Value.Producer!.Inputs[0]) && source.Value.Type.Element.IsFloat()
-            select new IndexOutput(output.Name, source.Name, (Reduce)output.Value.Producer!.Op)];
+        var found = new List<IndexOutput>();
+        foreach (GraphOutput output in graph.Outputs)
+        {
+            Value indices = Origin(output.Value);
+            if (indices.Producer is { Op: Reduce { Function: ReduceOp.ArgMax or ReduceOp.ArgMin } or TopK } node && ReferenceEquals(indices, node.Outputs[^1]))
+            {
+                IndexOutput? ByScores(Value scores, bool areAll) => graph.Outputs.Find(o => ReferenceEquals(o.Value, scores) && scores.Type.Element.IsFloat()) is { } of
+                    ? new IndexOutput(output.Name, of.Name, node.Op, areAll) : null;
+                if ((ByScores(node.Inputs[0], true) ?? (node.Outputs.Count > 1 ? ByScores(node.Outputs[0], false) : null)) is { } index)
+                {
+                    found.Add(index);
+                }
+            }
+        }
+        return found;
     }
 
     /// <summary>A binary has no graph, but a language model's outputs are known by name.</summary>
     public static IReadOnlyList<IndexOutput> Find(ProgramImage image) =>
-        ProgramModel.FindNextToken(image) is { } token ? [new(token.Name, ProgramModel.Logits, new Reduce(ReduceOp.ArgMax, [token.Shape.Length], KeepDims: false))] : [];
+        ProgramModel.FindNextToken(image) is { } token
+            ? [new(token.Name, ProgramModel.Logits, new Reduce(ReduceOp.ArgMax, [token.Shape.Length], KeepDims: false))] : [];
 
-    /// <summary>The goldens, with those of such outputs made from the actual numbers.</summary>
-    public static IReadOnlyDictionary<string, Tensor> Follow(IReadOnlyList<IndexOutput> outputs, IReadOnlyDictionary<string, Tensor> goldens, IReadOnlyDictionary<string, Tensor> actual)
+    /// <summary>The indices that the operator gives for scores of all candidates, in the order of their elements.</summary>
+    /// <param name="ranks">How many indices there are for each row of scores.</param>
+    internal long[] Best(Tensor scores, int ranks) =>
+        TensorMath.Longs((Op is TopK best ? best with { Count = ranks } : Op).Evaluate([scores], new Dictionary<string, long>())[^1]);
+
+    /// <summary>The value whose integers these are, in the same order of elements.</summary>
+    private static Value Origin(Value value)
     {
-        ArgumentNullException.ThrowIfNull(outputs);
-        ArgumentNullException.ThrowIfNull(goldens);
-        ArgumentNullException.ThrowIfNull(actual);
-        if (outputs.Count == 0)
+        while (value.Producer is { Op: Reshape or Cast } node && node.Inputs[0].Type.Element.IsInteger() && value.Type.Element.IsInteger())
         {
-            return goldens;
+            value = node.Inputs[0];
         }
-        var followed = goldens.ToDictionary(StringComparer.Ordinal);
-        foreach (IndexOutput output in outputs)
-        {
-            if (actual.TryGetValue(output.Of, out Tensor? numbers) && goldens.TryGetValue(output.Of, out Tensor? golden) && numbers.Shape.SequenceEqual(golden.Shape))
-            {
-                followed[output.Name] = output.Op.Evaluate([numbers], new Dictionary<string, long>())[0];
-            }
-        }
-        return followed;
+        return value;
     }
 }

@@ -54,7 +54,7 @@ public static class ModelVerifier
         Tolerance rule = options.Tolerance ?? RuleOf(compile.Precision, compilation.Graph);
         if (options.CasesFolder is not null)
         {
-            return RunCases(program, IndexOutput.Find(compilation.Graph), rule, options) with { Stages = stages?.Results ?? [] };
+            return RunCases(program, IndexOutput.Find(compilation.Graph), rule, options, diagnostics) with { Stages = stages?.Results ?? [], Precision = compile.Precision };
         }
         Graph reference = ModelImporter.Import(modelPath, compile, []).Graph; // its diagnostics are those of the compilation
         var results = new List<CaseResult>();
@@ -66,7 +66,7 @@ public static class ModelVerifier
             IReadOnlyDictionary<string, Tensor> expected = GraphEvaluator.Evaluate(reference, inputs, sizes);
             results.Add(RunCase(program, IndexOutput.Find(reference), name, inputs, sizes, expected, rule, options));
         }
-        return new(AgainstReference, rule, results) { Stages = stages?.Results ?? [] };
+        return new(AgainstReference, rule, results) { Stages = stages?.Results ?? [], Precision = compile.Precision };
     }
 
     /// <summary>Runs the cases of a folder on a binary.</summary>
@@ -81,7 +81,8 @@ public static class ModelVerifier
         using ProgramFile file = ProgramFile.Open(binaryPath);
         using LoadedProgram program = LoadedProgram.Load(file.Image, chipOf(file.Image));
         diagnostics.AddRange(options.Check ? program.Undecided : []);
-        return RunCases(program, IndexOutput.Find(file.Image), options.Tolerance ?? Tolerance.Of(CompiledPrecision(file.Image)), options);
+        ElementType precision = CompiledPrecision(file.Image);
+        return RunCases(program, IndexOutput.Find(file.Image), options.Tolerance ?? Tolerance.Of(precision), options, diagnostics) with { Precision = precision == ElementType.F32 ? Precision.F32 : Precision.BF16 };
     }
 
     /// <summary>What outputs of a graph may differ by from the reference when it is compiled for a precision.</summary>
@@ -95,18 +96,23 @@ public static class ModelVerifier
     public static ElementType CompiledPrecision(ProgramImage image) =>
         image.Options.Contains("--precision f32") ? ElementType.F32 : ElementType.BF16;
 
-    private static VerificationResult RunCases(LoadedProgram program, IReadOnlyList<IndexOutput> indices, Tolerance rule, VerifyOptions options)
+    private static VerificationResult RunCases(LoadedProgram program, IReadOnlyList<IndexOutput> indices, Tolerance rule, VerifyOptions options, DiagnosticList diagnostics)
     {
         string[] Names(TensorKind kind) => [.. program.Image.Tensors.Where(t => t.Kind == kind).Select(t => t.Name)];
         string[] inputs = Names(TensorKind.Input), outputs = Names(TensorKind.Output);
         var results = new List<CaseResult>();
-        foreach (Case c in CaseFinder.Find(options.CasesFolder!))
+        foreach (Case c in CaseFinder.Find(options.CasesFolder!, diagnostics))
         {
             options.Progress?.Report($"case {c.Name}");
-            results.Add(RunCase(program, indices, c.Name, TensorFolder.Read(c.InputsFolder, inputs), new Dictionary<string, long>(), TensorFolder.Read(c.OutputsFolder, outputs), rule, options));
+            CaseResult result = RunCase(program, indices, c.Name, TensorFolder.Read(c.InputsFolder, inputs), new Dictionary<string, long>(), TensorFolder.Read(c.OutputsFolder, outputs), rule, options);
+            results.Add(result with { Outputs = [.. result.Outputs, .. Strangers(c.OutputsFolder, outputs)] });
         }
         return new(AgainstGoldens, rule, results);
     }
+
+    /// <summary>A golden that nobody compares is a mistake in its name, or in the model's outputs.</summary>
+    private static IEnumerable<OutputComparison> Strangers(string folder, string[] outputs) =>
+        TensorFolder.Others(folder, outputs).Select(file => OutputComparison.Incomparable(file, $"is the golden of no output; the outputs are {string.Join(", ", outputs.Select(o => $"\"{o}\""))}"));
 
     private static CaseResult RunCase(
         LoadedProgram program, IReadOnlyList<IndexOutput> indices, string name, IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyDictionary<string, long> sizes,
@@ -115,11 +121,7 @@ public static class ModelVerifier
         // Sizes that were folded away, or never reach the program, are not the program's to know.
         var set = sizes.Where(s => program.Image.Dimensions.Any(d => d.Name == s.Key)).ToDictionary();
         RunResult run = new Session(program).Run(inputs, new RunOptions { Check = options.Check, Set = set });
-        expected = IndexOutput.Follow(indices, expected, run.Outputs);
-        OutputComparison[] outputs = [.. run.Outputs.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o =>
-            expected.TryGetValue(o.Key, out Tensor? golden) ? OutputComparison.Compare(o.Key, o.Value, golden, RuleOf(golden)) : OutputComparison.Incomparable(o.Key, "has no golden"))];
-        // A model that stores an output in 16 bits has rounded it there, whatever the precision it is compiled with.
-        Tolerance RuleOf(Tensor golden) => options.Tolerance is null && golden.Type is ElementType.F16 or ElementType.BF16 ? Tolerance.Of(golden.Type) : rule;
+        IReadOnlyList<OutputComparison> outputs = OutputComparisons.Of(indices, run.Outputs, expected, rule);
         string shapes = string.Join(", ", inputs.OrderBy(i => i.Key, StringComparer.Ordinal).Select(i => $"{i.Key}[{string.Join(", ", i.Value.Shape.ToArray())}]"));
         return new(name, shapes, run.Statistics.Instructions, outputs, [.. run.Findings.Select(f => f.ToString())]);
     }

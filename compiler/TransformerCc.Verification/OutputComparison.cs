@@ -14,9 +14,22 @@ public sealed record OutputComparison(string Name, ErrorMeasures Errors, double?
     /// <summary>Below this relative distance between the two largest elements, which of them wins is a matter of rounding.</summary>
     private const double ClearMargin = 0.02;
 
+    /// <summary>The largest error as a share of what the rule allows there; null for what is exact, and for what cannot be compared.</summary>
+    public double? ShareOfAllowed { get; init; }
+
+    /// <summary>Of an output of indices whose scores are an output as well; null for any other.</summary>
+    public IndexAgreement? Indices { get; init; }
+
+    /// <summary>In words: what is wrong, where it begins, or what was let pass and why.</summary>
+    public IReadOnlyList<string> Remarks { get; init; } = [];
+
+    /// <summary>It failed, and a more exact format may mend it.</summary>
+    public bool MayBeRounding { get; init; }
+
+    /// <remarks>NumPy files hold types that NumPy has not, such as bf16, as f32: so may the golden.</remarks>
     public static OutputComparison Compare(string name, Tensor actual, Tensor golden, Tolerance tolerance)
     {
-        if (!actual.Shape.SequenceEqual(golden.Shape) || actual.Type != golden.Type)
+        if (!actual.Shape.SequenceEqual(golden.Shape) || (actual.Type != golden.Type && !(golden.Type == ElementType.F32 && actual.Type.IsFloat() && !NpyFile.Holds(actual.Type))))
         {
             return Incomparable(name, $"is {Describe(actual)}, the golden is {Describe(golden)}");
         }
@@ -25,10 +38,18 @@ public sealed record OutputComparison(string Name, ErrorMeasures Errors, double?
         if (!golden.Type.IsFloat())
         {
             // float64 holds integers only up to 2^53: exactness is decided on the bytes.
-            return new(name, errors, null, actual.Data.Span.SequenceEqual(golden.Data.Span));
+            bool same = actual.Data.Span.SequenceEqual(golden.Data.Span);
+            return new(name, errors, null, same) { Remarks = DifferenceText.OfIntegers(actual, golden), MayBeRounding = !same };
         }
+        Tolerance rule = tolerance.For(actual.Type);
         int width = golden.Rank == 0 ? 1 : (int)golden.Shape[^1];
-        return new(name, errors, width > 1 ? AgreementOfArgmax(a, g, width) : null, tolerance.For(golden.Type).Accepts(errors, a, g));
+        bool passed = rule.Accepts(errors, a, g);
+        return new(name, errors, width > 1 ? AgreementOfArgmax(a, g, width) : null, passed)
+        {
+            ShareOfAllowed = rule.ShareOfAllowed(errors, a, g),
+            Remarks = DifferenceText.OfFloats(golden, a, g, errors, rule, passed),
+            MayBeRounding = !passed && !a.Zip(g).Any(p => !double.IsFinite(p.Second) && ErrorMeasures.ErrorOf(p.First, p.Second) > 0),
+        };
     }
 
     public static OutputComparison Incomparable(string name, string problem) =>

@@ -1,3 +1,4 @@
+using TransformerCc.Compiler;
 using TransformerCc.Verification.Stages;
 
 namespace TransformerCc.Verification;
@@ -9,7 +10,11 @@ public sealed record VerificationResult(string Against, Tolerance Rule, IReadOnl
     /// <summary>What every stage of the compilation changed; empty where that was not asked for.</summary>
     public IReadOnlyList<StageResult> Stages { get; init; } = [];
 
-    public bool Passed => Cases.All(c => c.Passed) && Stages.All(s => s.Passed);
+    /// <summary>What the model was compiled for.</summary>
+    public Precision Precision { get; init; }
+
+    /// <summary>Nothing compared is nothing verified.</summary>
+    public bool Passed => Cases.Count > 0 && Cases.All(c => c.Passed) && Stages.All(s => s.Passed);
 }
 
 /// <param name="Shapes">The inputs' shapes, for people.</param>
@@ -17,5 +22,5 @@ public sealed record VerificationResult(string Against, Tolerance Rule, IReadOnl
 /// <param name="Findings">What checking mode found; empty without it.</param>
 public sealed record CaseResult(string Name, string Shapes, long Instructions, IReadOnlyList<OutputComparison> Outputs, IReadOnlyList<string> Findings)
 {
-    public bool Passed => Findings.Count == 0 && Outputs.All(o => o.Passed);
+    public bool Passed => Findings.Count == 0 && Outputs.Count > 0 && Outputs.All(o => o.Passed);
 }

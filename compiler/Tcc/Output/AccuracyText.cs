@@ -48,8 +48,9 @@ internal static class AccuracyText
     {
         foreach (OutputComparison o in outputs)
         {
-            output.WriteLine($"output {o.Name}: {StageText.SignalToNoise(o.Errors)} dB, max abs error {Numbers.Short(o.Errors.MaxAbsolute)}, {(o.Passed ? "pass" : "FAIL")}");
+            output.WriteLine($"output {o.Name}: {StageText.SignalToNoise(o.Errors)} dB, max abs error {Numbers.Short(o.Errors.MaxAbsolute)}, {VerificationText.Verdict(o)}");
         }
+        VerificationText.WriteRemarks(output, name, outputs);
         output.WriteLine($"against reference evaluator, {name}; {Verbs.VerifyVerb.RuleText(rule)}");
     }
 

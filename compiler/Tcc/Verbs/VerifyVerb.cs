@@ -51,13 +51,14 @@ internal static class VerifyVerb
                 ? ModelVerifier.VerifyBinary(path, image => CommonOptions.Chip(compilation.GivenChip(parse), image), options, diagnostics)
                 : ModelVerifier.VerifyModel(path, compilation.Read(parse) with { Progress = progress }, options, diagnostics);
             tool.Report(diagnostics);
+            IReadOnlyList<NextStep> next = NextSteps.Of(result, parse, path);
             if (parse.GetValue(json))
             {
-                JsonText.Write(tool.Output, VerificationDocument.Of(result, diagnostics), ToolJson.Default.VerificationDocument);
+                JsonText.Write(tool.Output, VerificationDocument.Of(result, next, diagnostics), ToolJson.Default.VerificationDocument);
             }
             else
             {
-                WriteText(tool.Output, result);
+                VerificationText.Write(tool.Output, result, next);
             }
             return result.Passed ? 0 : (int)FailureKind.Failed;
         });
@@ -69,11 +70,11 @@ internal static class VerifyVerb
         var option = new Option<double?>(name) { Description = description, HelpName = form };
         option.CustomParser = result =>
         {
-            if (double.TryParse(result.Tokens[0].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value >= 0)
+            if (double.TryParse(result.Tokens[0].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value >= 0 && double.IsFinite(value))
             {
                 return value;
             }
-            result.AddError($"{name} {result.Tokens[0].Value}: a number that is not negative is needed");
+            result.AddError($"{name} {result.Tokens[0].Value}: a finite number that is not negative is needed");
             return null;
         };
         return option;
@@ -81,29 +82,4 @@ internal static class VerifyVerb
 
     /// <summary>The rule, with the one of 16-bit outputs where that is another.</summary>
     public static string RuleText(Tolerance rule) => rule.For(ElementType.F16) is var coarse && coarse == rule ? $"{rule}" : $"{rule}; 16-bit outputs: {coarse}";
-
-    private static void WriteText(TextWriter output, VerificationResult result)
-    {
-        StageText.Write(output, result.Stages);
-        var table = new TextTable("case", "output", ">max abs error", ">max rel error", ">cosine", ">SNR dB", ">argmax", "verdict");
-        foreach (CaseResult c in result.Cases)
-        {
-            foreach (OutputComparison o in c.Outputs)
-            {
-                table.Add(c.Name, o.Name, Numbers.Short(o.Errors.MaxAbsolute), Numbers.Short(o.Errors.MaxRelative), Numbers.Fixed(o.Errors.Cosine, 6),
-                    StageText.SignalToNoise(o.Errors),
-                    o.ArgmaxAgreement is double share ? Numbers.Percent(share) : "-", o.Problem ?? (o.Passed ? "pass" : "FAIL"));
-            }
-        }
-        table.Write(output);
-        foreach (CaseResult c in result.Cases)
-        {
-            foreach (string finding in c.Findings)
-            {
-                output.WriteLine($"{c.Name}: {finding}");
-            }
-        }
-        output.WriteLine($"against {result.Against}; {RuleText(result.Rule)}");
-        output.WriteLine($"{result.Cases.Count(c => c.Passed)} of {result.Cases.Count} cases pass");
-    }
 }

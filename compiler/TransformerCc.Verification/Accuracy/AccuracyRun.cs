@@ -77,7 +77,7 @@ public sealed class AccuracyRun
 
     /// <summary>The outputs of the chip beside those of the reference.</summary>
     public IReadOnlyList<OutputComparison> Compare(IReadOnlyDictionary<string, Tensor> outputs, Tolerance? rule) =>
-        [.. IndexOutput.Follow(IndexOutput.Find(Graph), ReferenceOutputs, outputs).Select(r => OutputComparison.Compare(r.Key, outputs[r.Key], r.Value, rule ?? ModelVerifier.RuleOf(Options.Precision, Graph)))];
+        OutputComparisons.Of(IndexOutput.Find(Graph), outputs, ReferenceOutputs, rule ?? ModelVerifier.RuleOf(Options.Precision, Graph));
 
     private Compiler.TileIR.TileProgram Lower(Graph graph) => Tiler.Lower(graph, Options.Chip, Options.Precision);
 }

@@ -7,7 +7,7 @@ namespace TransformerCc.Verification.Accuracy;
 /// <summary>What the model's outputs would be with a group of nodes in f32.</summary>
 /// <param name="Group">Null: none.</param>
 /// <param name="Nodes">Of the group.</param>
-/// <param name="SignalToNoise">dB: of the mean over the outputs of Σ error² / Σ reference², so that each counts alike.</param>
+/// <param name="SignalToNoise">dB: of the mean over the outputs of Σ error² / Σ reference², so that each counts alike; without indices of scores.</param>
 /// <param name="MaxAbsolute">Largest error of any output.</param>
 /// <param name="Gain">dB of signal-to-noise more than with none.</param>
 public sealed record BisectRow(string? Group, int Nodes, double SignalToNoise, double MaxAbsolute, double Gain);
@@ -42,7 +42,8 @@ public static class PrecisionBisect
 
         BisectRow Row(string? name, int nodes, IReadOnlyDictionary<string, Tensor> outputs, BisectRow? before)
         {
-            ErrorMeasures[] errors = [.. run.Compare(outputs, null).Select(o => o.Errors)];
+            // How far an index is from another says nothing of accuracy; the scores beside it do.
+            ErrorMeasures[] errors = [.. run.Compare(outputs, null).Where(o => o.Indices is null).Select(o => o.Errors)];
             double noise = -10 * Math.Log10(errors.Average(e => Math.Pow(10, -e.SignalToNoise / 10)));
             return new BisectRow(name, nodes, noise, errors.Max(e => e.MaxAbsolute), before is null || noise.Equals(before.SignalToNoise) ? 0 : noise - before.SignalToNoise);
         }

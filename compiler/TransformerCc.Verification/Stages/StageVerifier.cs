@@ -70,7 +70,7 @@ public sealed class StageVerifier(CompileOptions options, ulong seed, IReadOnlyD
         {
             // What caches hold is another format from there on, by the user's wish.
             StageTolerance tolerance = pass != FormatCaches.PassName ? s_pass : new(Tolerance.Of(options.Cache is CacheFormat.FP8 or CacheFormat.Int8 ? ElementType.I8 : ElementType.BF16));
-            Compare(pass, null, IndexOutput.Follow(IndexOutput.Find(graph), _outputs, outputs), outputs, tolerance, "TCC6008", () => FirstChanged(graph, values, tolerance));
+            Compare(pass, null, IndexOutput.Find(graph), _outputs, outputs, tolerance, "TCC6008", () => FirstChanged(graph, values, tolerance));
         }
         (_graph, _snapshot, _values, _outputs) = (graph, snapshot, values, outputs);
     }
@@ -104,11 +104,11 @@ public sealed class StageVerifier(CompileOptions options, ulong seed, IReadOnlyD
         if (isTiled)
         {
             var tolerance = new StageTolerance(rule ?? ModelVerifier.RuleOf(options.Precision, _graph!));
-            Compare(stage, program, IndexOutput.Follow(IndexOutput.Find(_graph!), before.Outputs, outputs), outputs, tolerance, "TCC6033", () => FirstWrongNode(sample, tolerance));
+            Compare(stage, program, IndexOutput.Find(_graph!), before.Outputs, outputs, tolerance, "TCC6033", () => FirstWrongNode(sample, tolerance));
         }
         else
         {
-            Compare(stage, program, before.Outputs, outputs, StageTolerance.Exact, "TCC6034", () => FirstWritten(before.Trace, trace, tiles.Debug));
+            Compare(stage, program, [], before.Outputs, outputs, StageTolerance.Exact, "TCC6034", () => FirstWritten(before.Trace, trace, tiles.Debug));
         }
         _programs[program] = new ProgramRun(sample, outputs, trace);
     }
@@ -147,7 +147,7 @@ public sealed class StageVerifier(CompileOptions options, ulong seed, IReadOnlyD
                 Fail("binary", entry.Name, e);
                 continue;
             }
-            Compare("binary", entry.Name, before.Outputs, run.Outputs, StageTolerance.Exact, "TCC6035", () => FirstWritten(before.Trace, trace, program.Image.Debug));
+            Compare("binary", entry.Name, [], before.Outputs, run.Outputs, StageTolerance.Exact, "TCC6035", () => FirstWritten(before.Trace, trace, program.Image.Debug));
         }
     }
 
@@ -184,18 +184,17 @@ public sealed class StageVerifier(CompileOptions options, ulong seed, IReadOnlyD
     }
 
     private void Compare(
-        string stage, string? program, IReadOnlyDictionary<string, Tensor> before, IReadOnlyDictionary<string, Tensor> after, StageTolerance tolerance, string code, Func<string?> blame)
+        string stage, string? program, IReadOnlyList<IndexOutput> indices, IReadOnlyDictionary<string, Tensor> before, IReadOnlyDictionary<string, Tensor> after, StageTolerance tolerance,
+        string code, Func<string?> blame)
     {
         var errors = new List<ErrorMeasures>();
         var changed = new List<(string Output, string What)>();
-        foreach ((string name, Tensor golden) in before)
+        foreach (OutputComparison comparison in OutputComparisons.Of(indices, after, before, tolerance.Rule ?? s_pass.Rule!))
         {
-            OutputComparison comparison = after.TryGetValue(name, out Tensor? actual)
-                ? OutputComparison.Compare(name, actual, golden, tolerance.Rule ?? s_pass.Rule!) : OutputComparison.Incomparable(name, "is missing");
             errors.Add(comparison.Errors);
-            if (comparison.Problem is not null || TensorDifference.Find(golden, actual!, tolerance) is not null)
+            if (WhatChanged(comparison, before, after, tolerance) is { } what)
             {
-                changed.Add((name, comparison.Problem ?? FormattableString.Invariant($"{TensorDifference.Find(golden, actual!, tolerance)}, largest error {comparison.Errors.MaxAbsolute:G3} of {comparison.Errors.MaxGolden:G3}")));
+                changed.Add((comparison.Name, what));
             }
         }
         ErrorMeasures? worst = errors.Count == 0 ? null : errors.MaxBy(e => e.MaxGolden == 0 ? e.MaxAbsolute : e.MaxAbsolute / e.MaxGolden);
@@ -207,6 +206,16 @@ public sealed class StageVerifier(CompileOptions options, ulong seed, IReadOnlyD
             return;
         }
         _results.Add(new StageResult(stage, program, worst, tolerance, []));
+    }
+
+    private static string? WhatChanged(OutputComparison comparison, IReadOnlyDictionary<string, Tensor> before, IReadOnlyDictionary<string, Tensor> after, StageTolerance tolerance)
+    {
+        if (comparison.Problem is not null || comparison.Indices is not null)
+        {
+            return comparison.Passed ? null : comparison.Problem ?? comparison.Remarks[0];
+        }
+        return TensorDifference.Find(before[comparison.Name], after[comparison.Name], tolerance) is { } difference
+            ? FormattableString.Invariant($"{difference}, largest error {comparison.Errors.MaxAbsolute:G3} of {comparison.Errors.MaxGolden:G3}") : null;
     }
 
     /// <summary>A stage whose result cannot be executed at all.</summary>

@@ -21,9 +21,9 @@ internal sealed record TensorDifference(IReadOnlyList<long> Index, double Before
             return null;
         }
         (double[] b, double[] a) = (TensorMath.Doubles(before), TensorMath.Doubles(after));
-        double limit = rule.For(before.Type) is ScaledTolerance scaled ? scaled.Scale * comparison.Errors.MaxGolden : 0;
+        Tolerance own = rule.For(before.Type);
         // Where only the direction is wrong, the largest error is as good as any.
-        return FirstOf(before, after, i => rule is ElementTolerance e ? !(ErrorMeasures.ErrorOf(a[i], b[i]) <= e.Absolute + (e.Relative * Math.Abs(b[i]))) : !(ErrorMeasures.ErrorOf(a[i], b[i]) <= limit))
+        return FirstOf(before, after, i => !(ErrorMeasures.ErrorOf(a[i], b[i]) <= own.Allowed(b[i], comparison.Errors.MaxGolden)))
             ?? FirstOf(before, after, i => ErrorMeasures.ErrorOf(a[i], b[i]) >= comparison.Errors.MaxAbsolute);
     }
 
@@ -44,7 +44,8 @@ internal sealed record TensorDifference(IReadOnlyList<long> Index, double Before
 
     private static ReadOnlySpan<byte> ElementBytes(Tensor tensor, int i) => tensor.Data.Span.Slice(i * tensor.Type.Size(), tensor.Type.Size());
 
-    private static long[] IndexOf(Tensor tensor, long element)
+    /// <summary>Where an element stands along each axis.</summary>
+    internal static long[] IndexOf(Tensor tensor, long element)
     {
         var index = new long[tensor.Rank];
         for (int axis = tensor.Rank - 1; axis >= 0; axis--)

@@ -10,6 +10,9 @@ namespace TransformerCc.Isa.Tensors;
 /// </summary>
 public static class NpyFile
 {
+    /// <summary>Whether NumPy has the type: tensors of others are f32 in files.</summary>
+    public static bool Holds(ElementType type) => NpyHeader.Supports(type);
+
     /// <exception cref="DiagnosticException">TCC4001: cannot be read; TCC4010 to TCC4014: not a file this reader accepts.</exception>
     public static Tensor Read(string path)
     {
@@ -58,7 +61,7 @@ public static class NpyFile
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(tensor);
-        ElementType type = NpyHeader.Supports(tensor.Type) ? tensor.Type : ElementType.F32;
+        ElementType type = Holds(tensor.Type) ? tensor.Type : ElementType.F32;
         stream.Write(new NpyHeader(type, IsFortranOrder: false, tensor.Shape.ToArray()).Format());
         if (type == tensor.Type)
         {

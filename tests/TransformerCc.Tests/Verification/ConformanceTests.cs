@@ -90,6 +90,17 @@ public sealed class ConformanceTests : IDisposable
     }
 
     [Fact]
+    public void A_golden_that_is_missing_or_belongs_to_nothing_fails()
+    {
+        OnnxBuilder model = new OnnxBuilder().Input("a", 1, 2).Output("c", 1, 2).Output("d", 1, 2).Node("Neg", "a", "c").Node("Abs", "a", "d");
+        Write("missing", model, [Floats(1, 2)], [Floats(-1, -2)]);
+        Write("more", model, [Floats(1, 2)], [Floats(-1, -2), Floats(1, 2), Floats(1, 2)]);
+        string output = ToolRun.Of("conformance", _folder.FullName, "--precision", "f32").Output;
+        Assert.Contains("FAIL   missing: output d: has no golden", output, StringComparison.Ordinal);
+        Assert.Contains("FAIL   more: output_2.pb is the golden of no output", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void No_test_is_usage_and_no_folder_is_invalid()
     {
         Assert.Equal((int)FailureKind.Usage, ToolRun.Of("conformance", _folder.FullName).ExitCode);

@@ -84,10 +84,68 @@ public sealed class OutputComparisonTests
     }
 
     [Fact]
-    public void Empty_output_passes()
+    public void Empty_output_passes_and_says_that_nothing_was_compared()
     {
         Tensor empty = Tensor.From<float>(ElementType.F32, [0, 3], []);
-        Assert.True(OutputComparison.Compare("y", empty, empty, Tolerance.Of(ElementType.BF16)).Passed);
+        OutputComparison c = OutputComparison.Compare("y", empty, empty, Tolerance.Of(ElementType.BF16));
+        Assert.True(c.Passed);
+        Assert.Equal(["has no elements: only type and shape are compared"], c.Remarks);
+    }
+
+    /// <summary>An infinite golden must not widen what is allowed around it to everything.</summary>
+    [Theory]
+    [InlineData(1, float.PositiveInfinity, false)]
+    [InlineData(1, float.NaN, false)]
+    [InlineData(float.NaN, 1, false)]
+    [InlineData(float.NegativeInfinity, float.PositiveInfinity, false)]
+    [InlineData(float.PositiveInfinity, float.PositiveInfinity, true)]
+    [InlineData(float.NaN, float.NaN, true)]
+    public void Only_itself_is_near_what_is_no_number(float actual, float golden, bool passes)
+    {
+        foreach (Tolerance rule in (Tolerance[])[new ElementTolerance(100, 0.1), new ElementTolerance(100, 0), Tolerance.Of(ElementType.F32), Tolerance.Of(ElementType.BF16)])
+        {
+            OutputComparison c = OutputComparison.Compare("y", F32(3, actual), F32(3, golden), rule);
+            Assert.Equal(passes, c.Passed);
+            Assert.Equal(passes ? "1 of 2 elements are NaN or infinite alike, in the golden and on the chip" : "1 of 2 elements differ by more than allowed", c.Remarks[0].Split(", the first at [1]: ")[0]);
+        }
+    }
+
+    [Fact]
+    public void Beside_zeros_alone_nothing_but_zero_passes()
+    {
+        OutputComparison c = OutputComparison.Compare("y", F32(0, 1e-20f), F32(0, 0), Tolerance.Of(ElementType.BF16));
+        Assert.False(c.Passed);
+        Assert.Equal(double.PositiveInfinity, c.ShareOfAllowed);
+        Assert.Contains(c.Remarks, r => r.Contains("--atol", StringComparison.Ordinal));
+        Assert.Equal(0, OutputComparison.Compare("y", F32(0, 0), F32(0, 0), Tolerance.Of(ElementType.BF16)).ShareOfAllowed);
+    }
+
+    /// <summary>A relative error of 99 at an element near zero passes, because it is less than what is allowed there.</summary>
+    [Fact]
+    public void The_share_of_what_is_allowed_is_what_decides()
+    {
+        OutputComparison c = OutputComparison.Compare("y", F32(10, 0.001f), F32(10, 0.00001f), Tolerance.Of(ElementType.F32));
+        Assert.True(c.Passed);
+        Assert.Equal((99, 0.99), (Math.Round(c.Errors.MaxRelative), Math.Round(c.ShareOfAllowed!.Value, 2)));
+        Assert.Equal(0.5, OutputComparison.Compare("y", F32(10, 0.5f), F32(10, 0), new ElementTolerance(1, 0.1)).ShareOfAllowed);
+        Assert.Null(OutputComparison.Compare("y", F32(1, 2), F32(1), Tolerance.Of(ElementType.F32)).ShareOfAllowed);
+    }
+
+    [Fact]
+    public void Numpy_files_hold_bf16_as_f32()
+    {
+        Tensor actual = Tensor.From<ushort>(ElementType.BF16, [1], [0x3F80]);
+        Assert.True(OutputComparison.Compare("y", actual, F32(1.001f), Tolerance.Of(ElementType.F32)).Passed);
+        Assert.False(OutputComparison.Compare("y", actual, F32(1.1f), Tolerance.Of(ElementType.F32)).Passed);
+        Assert.NotNull(OutputComparison.Compare("y", Tensor.From<Half>(ElementType.F16, [1], [(Half)1]), F32(1), Tolerance.Of(ElementType.F32)).Problem);
+    }
+
+    [Fact]
+    public void A_wrong_integer_is_told_with_all_its_digits()
+    {
+        Tensor U64(ulong value) => Tensor.From<ulong>(ElementType.U64, [1, 2], [7, value]);
+        Assert.Equal(["1 of 2 elements differ, the first at [0, 1]: 18446744073709551615, golden 18446744073709551614"],
+            OutputComparison.Compare("y", U64(ulong.MaxValue), U64(ulong.MaxValue - 1), Tolerance.Of(ElementType.F32)).Remarks);
     }
 
     [Fact]
