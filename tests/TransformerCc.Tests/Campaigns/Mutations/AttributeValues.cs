@@ -20,6 +20,13 @@ internal static class AttributeValues
     private static readonly HashSet<string> s_sizes = new(StringComparer.Ordinal) { "pads", "paddings", "tiles", "shape", "kernel_shape", "dilations", "num_outputs", "blocksize", "block_size", "N", "K" };
     private static readonly HashSet<string> s_elementTypes = new(StringComparer.Ordinal) { "to", "dtype", "output_dtype", "softmax_precision", "stash_type", "precision", "mask_index_type" };
 
+    private static readonly HashSet<string> s_flags = new(StringComparer.Ordinal)
+    {
+        "keepdims", "select_last_index", "is_causal", "training_mode", "spatial", "is_test", "broadcast", "saturate", "exclusive", "reverse", "transA", "transB", "detect_negative", "detect_positive", "fmod",
+        "noop_with_empty_axes", "allowzero", "interleaved", "largest", "sorted", "upper", "ceil_mode", "count_include_pad", "do_rotary", "past_present_share_buffer", "unidirectional", "output_qk",
+        "rotary_interleaved", "smooth_softmax", "is_packed_batching", "transBatchA", "transBatchB", "is_inner_broadcast", "normalize_routing_weights", "use_sparse_mixer",
+    };
+
     /// <summary>An attribute of a type, with a random value.</summary>
     public static AttributeProto Make(string name, AttributeType type, CampaignRandom random)
     {
@@ -130,6 +137,10 @@ internal static class AttributeValues
         if (s_elementTypes.Contains(name) && !random.OneIn(6))
         {
             return random.Below(ElementTypes);
+        }
+        if (s_flags.Contains(name) && !random.OneIn(4))
+        {
+            return now is 0 or 1 ? 1 - now.Value : random.Below(2);
         }
         long number = random.Below(6) switch
         {

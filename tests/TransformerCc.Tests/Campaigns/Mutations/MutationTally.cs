@@ -12,6 +12,12 @@ internal enum Verdict
     /// <summary>Both accept and compute something else: never right.</summary>
     Differ,
 
+    /// <summary>Both accept and compute something else, where we said what was assumed.</summary>
+    DifferSaid,
+
+    /// <summary>Both accept and compute something else, where <see cref="OpenMeanings"/> has the reason.</summary>
+    Open,
+
     /// <summary>ONNX Runtime accepts, we refuse.</summary>
     OnlyTheirs,
 
@@ -62,7 +68,7 @@ internal sealed partial class MutationTally
             return;
         }
         string change = string.Join(" + ", mutant.Mutations.Select(m => $"{m.Kind} {m.Subject}".TrimEnd()));
-        Add((verdict, mutant.Operator, change, Normal(reason)), 1, $"{mutant}", [seed]);
+        Add((verdict, mutant.Operator, change, Normal(reason)), 1, $"{mutant}: {reason.ReplaceLineEndings(" ")}", [seed]);
     }
 
     public void Add(MutationTally other)
