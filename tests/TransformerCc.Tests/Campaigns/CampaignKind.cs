@@ -1,4 +1,5 @@
 using TransformerCc.Tests.Campaigns.Models;
+using TransformerCc.Tests.Campaigns.Mutations;
 using TransformerCc.Tests.Campaigns.Readers;
 
 namespace TransformerCc.Tests.Campaigns;
@@ -25,6 +26,7 @@ internal sealed record CampaignKind(string Name, Func<bool, ICampaign> Make, ulo
         new("chip", _ => ReaderSeeds.Chips(), 2000, 0.02),
         new("ir", _ => ReaderSeeds.Graphs(), 2000, 0.02),
         new("kills", _ => new KillCampaign(), 5, 1) { Limit = TimeSpan.FromMinutes(1) },
+        new("mutations", _ => new MutationCampaign(), 300, 0.1),
         new("tokens", all => new TokenizerCampaign(all), 5000, 1),
     ];
 }

@@ -18,7 +18,7 @@ internal sealed class CampaignRun
     private static readonly TimeSpan s_reporting = TimeSpan.FromSeconds(20);
 
     private readonly ConcurrentQueue<string> _problems = new();
-    private readonly ConcurrentQueue<string> _figures = new();
+    private readonly ConcurrentQueue<ICampaign> _finished = new();
     private readonly Worker[] _workers;
     private readonly CampaignKind _kind;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
@@ -66,8 +66,13 @@ internal sealed class CampaignRun
         long peak = Watch(threads, limit, memory);
         processor = Process.GetCurrentProcess().TotalProcessorTime - processor;
         Report();
+        ICampaign[] finished = [.. _finished];
+        if (_log is not null && finished is [var one, ..])
+        {
+            File.AppendAllText(_log, one.Tables(finished));
+        }
         string figures = string.Create(CultureInfo.InvariantCulture,
-            $"{_kind.Name}, seeds {_first} to {_first + _count - 1}: {_reached} went all the way, {_problems.Count} problems; {_clock.Elapsed.TotalSeconds:F0} s on {_workers.Length} threads, {processor.TotalSeconds:F0} s of processor, slowest {_workers.Max(w => w.SlowestMilliseconds) / 1000.0:F1} s, {peak >> 20} MiB{string.Concat(_figures.Select(f => $"; {f}"))}");
+            $"{_kind.Name}, seeds {_first} to {_first + _count - 1}: {_reached} went all the way, {_problems.Count} problems; {_clock.Elapsed.TotalSeconds:F0} s on {_workers.Length} threads, {processor.TotalSeconds:F0} s of processor, slowest {_workers.Max(w => w.SlowestMilliseconds) / 1000.0:F1} s, {peak >> 20} MiB{string.Concat(finished.Select(c => c.Figures).Where(f => f.Length > 0).Select(f => $"; {f}"))}");
         Assert.True(_problems.IsEmpty, $"{figures}\n{string.Join("\n\n", _problems)}");
         Assert.True(_reached >= _kind.LeastReached * _count, $"{figures}: the trials are too coarse to reach the later stages");
         return figures;
@@ -102,10 +107,7 @@ internal sealed class CampaignRun
         }
         worker.Began = long.MaxValue;
         Interlocked.Add(ref _reached, campaign.Reached);
-        if (campaign.Figures.Length > 0)
-        {
-            _figures.Enqueue(campaign.Figures);
-        }
+        _finished.Enqueue(campaign);
     }
 
     /// <summary>A line of the log: how far the run is, and what goes on where it ends.</summary>

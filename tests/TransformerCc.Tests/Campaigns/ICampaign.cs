@@ -9,6 +9,9 @@ internal interface ICampaign : IDisposable
     /// <summary>What else the campaign counts, for people; empty for nothing.</summary>
     string Figures => "";
 
+    /// <summary>Tables of what the campaign counts, those of the workers together; empty for none.</summary>
+    string Tables(IEnumerable<ICampaign> workers) => "";
+
     /// <summary>What is wrong with the trial of a seed; null when nothing is.</summary>
     string? Problem(ulong seed);
 }
