@@ -1,4 +1,5 @@
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 using TransformerCc.Verification;
 using Xunit;
 

@@ -1,0 +1,64 @@
+using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
+
+namespace TransformerCc.Compiler.Importers.Onnx;
+
+/// <summary>
+/// The file in which a model's external data lie. The model names it, so the name is hostile until checked: a model from elsewhere
+/// must not read what lies outside its folder.
+/// </summary>
+/// <remarks>
+/// The name is a relative path without "..", from the folder in which the model was named. When all links are followed it must end
+/// below that folder, or below the folder of the model file itself: a cache keeps both as files of one folder and lays links to them
+/// elsewhere. One more place is inside: a blob of a Hugging Face cache (huggingface_hub, "Understand caching": blobs/HASH beside
+/// snapshots/), to which its downloader lays links into folders of models. It is called by the hash of its content, so that nobody
+/// can name it in a model who does not know what is in it.
+/// </remarks>
+internal static class ExternalDataPath
+{
+    private const int ShortestHash = 8;
+
+    /// <param name="model">The model file, as it was named.</param>
+    /// <param name="location">What the model says; null when it says nothing.</param>
+    /// <param name="owner">The tensor and its model, for the diagnostic.</param>
+    /// <returns>A full path without links.</returns>
+    /// <exception cref="DiagnosticException">The path leads elsewhere, in a circle, or to no file.</exception>
+    public static string Resolve(string model, string? location, string owner)
+    {
+        string[] parts = location?.Split('/', '\\') ?? [];
+        if (parts.Length == 0 || Array.Exists(parts, p => p is "" or ".." || p.AsSpan().ContainsAny(':', '\0')))
+        {
+            throw Refuse($"external data path '{location}' is not inside the model's folder", owner,
+                "put the data file beside the model and name it by a relative path without '..'");
+        }
+        string named = Path.GetDirectoryName(Path.GetFullPath(model)) ?? Path.GetFullPath(".");
+        string target;
+        string[] folders;
+        try
+        {
+            target = RealPath.Of(Path.Combine([named, .. parts]));
+            folders = [RealPath.Of(named), Path.GetDirectoryName(RealPath.Of(model)) ?? named];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Refuse($"cannot follow the external data path '{location}': {e.Message}", owner);
+        }
+        if (!Array.Exists(folders, f => RealPath.IsInside(target, f)) && !IsBlobOfCache(target))
+        {
+            throw Refuse($"external data path '{location}' is a link that leads out of the model's folder, to {target}", owner,
+                "put the data file itself into the folder of the model, if it is the right one");
+        }
+        return File.Exists(target) ? target
+            : throw Refuse(Directory.Exists(target) ? $"external data path '{location}' is that of a folder" : $"the file of external data, '{location}', is missing: {target}", owner,
+                "fetch it too and keep its name: the model's weights are in it");
+    }
+
+    private static bool IsBlobOfCache(string target)
+    {
+        string? folder = Path.GetDirectoryName(target);
+        return Path.GetFileName(target) is { Length: >= ShortestHash } name && name.All(char.IsAsciiHexDigitLower)
+            && Path.GetFileName(folder) == "blobs" && Directory.Exists(Path.Combine(Path.GetDirectoryName(folder) ?? "", "snapshots"));
+    }
+
+    private static DiagnosticException Refuse(string reason, string owner, string? help = null) => new(Diagnostic.Error(ImportCodes.ExternalData, reason, owner, help));
+}
