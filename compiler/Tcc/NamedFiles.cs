@@ -59,6 +59,10 @@ internal static class NamedFiles
     public static void Tell(ParseResult parse, FileLedger ledger)
     {
         Command verb = parse.CommandResult.Command;
+        if (parse.Action != verb.Action)
+        {
+            return; // help and version run in place of the verb, and its arguments may be missing
+        }
         INamesFiles[] all = [.. verb.Arguments.OfType<INamesFiles>(), .. verb.Options.OfType<INamesFiles>()];
         foreach (string path in PathsOf(FileUse.Input))
         {

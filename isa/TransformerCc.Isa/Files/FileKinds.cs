@@ -10,6 +10,7 @@ public static class FileKinds
 {
     private const string Fetch = "fetch the file again, from an address that gives the file itself";
     private const string Export = "it holds weights and no computation: export the model to ONNX (optimum-cli export onnx), or convert it to GGUF (convert_hf_to_gguf.py of llama.cpp)";
+    private const string LookInto = "a failed download leaves such a file: look into it, then fetch the model again";
     private const string Source = "give the ONNX model that it was made from";
     private const string ConvertAgain = "convert the original model again, to GGUF (convert_hf_to_gguf.py of llama.cpp)";
 
@@ -19,7 +20,7 @@ public static class FileKinds
     /// <summary>The most specific first: a page is a text too.</summary>
     private static readonly FileKind[] s_kinds =
     [
-        new(f => f.Length == 0 ? "an empty file" : null) { StandsForAnother = true, Help = "fetch or make the file again" },
+        new(f => f.Length == 0 ? "an empty file" : null) { Roles = [FileRole.Buffers, FileRole.Assembly], StandsForAnother = true, Help = "fetch or make the file again" },
         new(LfsPointer) { StandsForAnother = true, Help = "fetch the file itself: run git lfs pull in its repository, or download it again" },
         new(f => f.HasText("/annex/objects/") || f.HasText("../.git/annex/objects/") ? "a git-annex pointer" : null) { StandsForAnother = true, Help = "fetch the file itself: run git annex get PATH" },
         new(Page) { StandsForAnother = true, Help = Fetch },
@@ -32,12 +33,13 @@ public static class FileKinds
         new(f => LooksLikeOnnx(f) ? "an ONNX model" : null) { Roles = [FileRole.Onnx], Help = "name it with the ending .onnx" },
 
         new(Safetensors) { Help = Export },
-        new(f => f.Has("tjgg"u8) || f.Has("fmgg"u8) || f.Has("lmgg"u8) ? "a GGML model of before GGUF" : null) { Help = ConvertAgain },
-        new(f => f.Has("algg"u8) ? "a GGML adapter of before GGUF" : null) { Help = "it changes another model: " + ConvertAgain },
+        new(f => f.Has("tjgg"u8) || f.Has("fmgg"u8) || f.Has("lmgg"u8) ? "a GGML model from before GGUF" : null) { Help = ConvertAgain },
+        new(f => f.Has("algg"u8) ? "a GGML adapter from before GGUF" : null) { Help = "it changes another model: " + ConvertAgain },
         new(f => f.Has(4, "TFL3"u8) ? "a TensorFlow Lite model" : null) { Help = "convert it: python -m tf2onnx.convert --tflite PATH --output FILE.onnx" },
         new(f => f.Has(4, "ORTM"u8) ? "a model in ONNX Runtime's own format (.ort)" : null) { Help = Source },
         new(f => f.Has("ptrt"u8) || f.Has("ftrt"u8) ? "a TensorRT engine" : null) { Help = "it is compiled for one GPU: " + Source },
-        new(f => f.HasText("<?xml") || f.HasText("<net ") ? f.Text!.Contains("<net ", StringComparison.Ordinal) ? "a model in OpenVINO's format" : "an XML text" : null) { Help = Source },
+        new(f => (f.HasText("<?xml") || f.HasText("<net ")) && f.Text!.Contains("<net ", StringComparison.Ordinal) ? "a model in OpenVINO's format" : null) { Help = Source },
+        new(f => f.HasText("<?xml") ? $"an XML text that begins '{Beginning(f.Text!)}'" : null) { Help = LookInto },
         new(Zip) { Help = Export },
         new(f => f[0] == 0x80 && f[1] is >= 2 and <= 5 && f[2] >= 0x20 ? "a Python pickle, as older PyTorch checkpoints are" : null) { Help = Export },
         new(f => f.Has([0x89, (byte)'H', (byte)'D', (byte)'F']) ? "an HDF5 file, as Keras weights are" : null) { Help = "convert the model: python -m tf2onnx.convert --keras PATH --output FILE.onnx" },
@@ -61,7 +63,7 @@ public static class FileKinds
         new(f => f.Text is { Length: >= ShortestText } text ? $"a text that begins '{Beginning(text)}'" : null)
         {
             Roles = [FileRole.Assembly, FileRole.Buffers, FileRole.Chip],
-            Help = "a failed download leaves such a file: look into it, then fetch the model again",
+            Help = LookInto,
         },
         new(f => f.IsOnlyZeros ? "a file that begins with nothing but zeros" : null) { Help = "a download that did not end leaves such a file: fetch it again" },
     ];
@@ -98,16 +100,18 @@ public static class FileKinds
 
     private static string Help(FileKind kind, FileRole wanted, string path)
     {
-        string? help = kind.StandsForAnother || wanted.IsModel ? kind.Help
-            : wanted == FileRole.Binary && kind.Roles.Any(r => r.IsModel) ? Compile(path)
-            : wanted == FileRole.Binary && kind.Roles.Contains(FileRole.Assembly) && kind.Roles.Count == 1 ? kind.Help : null;
-        return help?.Replace("PATH", path, StringComparison.Ordinal) ?? wanted.Help;
+        if (wanted == FileRole.Binary && kind.Roles.FirstOrDefault(r => r.IsModel) is { } model)
+        {
+            return Compile(path, model);
+        }
+        bool isForIt = kind.StandsForAnother || wanted.IsModel || (wanted == FileRole.Binary && kind.Roles is [{ } role] && role == FileRole.Assembly);
+        return isForIt && kind.Help is not null ? kind.Help.Replace("PATH", path, StringComparison.Ordinal) : wanted.Help;
     }
 
-    private static string Compile(string path)
+    private static string Compile(string path, FileRole model)
     {
         string binary = Path.ChangeExtension(Path.GetFileName(path), ".bin");
-        return $"compile it first: tcc compile {path} -o {binary}; then give {binary}, as in tcc run {binary} --prompt TEXT";
+        return $"compile it first: tcc compile {path} -o {binary}; then give {binary}, as in tcc run {binary} {(model == FileRole.Gguf ? "--prompt TEXT" : "--inputs DIR --outputs DIR")}";
     }
 
     /// <summary>Git LFS, specification of version 1: lines "version", "oid", "size".</summary>

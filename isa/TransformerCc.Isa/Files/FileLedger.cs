@@ -95,7 +95,7 @@ public sealed class FileLedger : IDisposable
     }
 
     private static DiagnosticException Lost(string output, string input) => new(Diagnostic.Error(OutputIsInput,
-        $"the output is an input of the same command, which would be lost{Also(output, input)}", output, "write to another file"), FailureKind.Usage);
+        $"the output is an input of the same command, which would be lost{Also(output, input)}", output, "give the output a place of its own"), FailureKind.Usage);
 
     private static string Also(string path, string other) => path == other ? "" : $": it is the same file as {other}";
 

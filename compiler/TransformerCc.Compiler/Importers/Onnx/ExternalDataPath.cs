@@ -8,9 +8,9 @@ namespace TransformerCc.Compiler.Importers.Onnx;
 /// must not read what lies outside its folder.
 /// </summary>
 /// <remarks>
-/// The name is a relative path without "..", from the folder in which the model was named. When all links are followed it must end
-/// below that folder, or below the folder of the model file itself: a cache keeps both as files of one folder and lays links to them
-/// elsewhere. One more place is inside: a blob of a Hugging Face cache (huggingface_hub, "Understand caching": blobs/HASH beside
+/// The name is a relative path without "..", from the folder in which the model was named or, when that is a link and nothing is
+/// there, from the folder of the model file itself. When all links are followed it must end below one of the two: a cache keeps both
+/// files in one folder and lays links to them elsewhere. One more place is inside: a blob of a Hugging Face cache (huggingface_hub, "Understand caching": blobs/HASH beside
 /// snapshots/), to which its downloader lays links into folders of models. It is called by the hash of its content, so that nobody
 /// can name it in a model who does not know what is in it.
 /// </remarks>
@@ -36,14 +36,15 @@ internal static class ExternalDataPath
         string[] folders;
         try
         {
-            target = RealPath.Of(Path.Combine([named, .. parts]));
             folders = [RealPath.Of(named), Path.GetDirectoryName(RealPath.Of(model)) ?? named];
+            string[] targets = [.. folders.Select(f => RealPath.Of(Path.Combine([f, .. parts])))];
+            target = Array.Find(targets, Path.Exists) ?? targets[0];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw Refuse($"cannot follow the external data path '{location}': {e.Message}", owner);
         }
-        if (!Array.Exists(folders, f => RealPath.IsInside(target, f)) && !IsBlobOfCache(target))
+        if (!Array.Exists(folders, f => target == f || RealPath.IsInside(target, f)) && !IsBlobOfCache(target))
         {
             throw Refuse($"external data path '{location}' is a link that leads out of the model's folder, to {target}", owner,
                 "put the data file itself into the folder of the model, if it is the right one");
