@@ -39,7 +39,8 @@ internal sealed class ChipOption() : Option<string?>("--chip"), INamesFiles
 {
     public FileUse Use => FileUse.Input;
 
-    public IEnumerable<string> Paths(ParseResult parse) => parse.GetValue(this) is { } chip && !ChipDescriptions.PresetNames.Contains(chip) ? [chip] : [];
+    public IEnumerable<string> Paths(ParseResult parse) =>
+        parse.GetValue(this) is { } chip && !ChipDescriptions.PresetNames.Contains(chip) ? [chip] : [];
 }
 
 /// <summary>Several files, each a part of the option's values.</summary>

@@ -20,7 +20,9 @@ public sealed class AtomicFile : IDisposable
     private readonly List<PosixSignalRegistration> _signals = [];
     private bool _isCommitted;
 
-    /// <exception cref="DiagnosticException">TCC4002: the folder does not exist or cannot be written; TCC4003: the file is an input of the command.</exception>
+    /// <exception cref="DiagnosticException">
+    /// TCC4002: the folder does not exist or cannot be written; TCC4003: the file is an input of the command.
+    /// </exception>
     public AtomicFile(string path)
     {
         _path = Path.GetFullPath(path);
@@ -44,7 +46,9 @@ public sealed class AtomicFile : IDisposable
     public Stream Stream => _stream;
 
     /// <summary>Refuses what is no place for a file before there are bytes for it: long work would end in vain.</summary>
-    /// <exception cref="DiagnosticException">TCC4002: the path is that of a folder or a device, or in no folder; TCC4003: it is that of an input of the command.</exception>
+    /// <exception cref="DiagnosticException">
+    /// TCC4002: the path is that of a folder or a device, or in no folder; TCC4003: it is that of an input of the command.
+    /// </exception>
     public static void CheckPlace(string path)
     {
         string full = Path.GetFullPath(path);
@@ -127,7 +131,8 @@ public sealed class AtomicFile : IDisposable
         {
             var old = new FileInfo(_path);
             old = old.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? old;
-            if (!old.Exists || old.Length != _stream.Length || old.Length == 0) // pipes and devices have no length, and opening them waits
+            // Pipes and devices have no length, and opening them waits.
+            if (!old.Exists || old.Length != _stream.Length || old.Length == 0)
             {
                 return false;
             }
@@ -137,7 +142,8 @@ public sealed class AtomicFile : IDisposable
             while (true)
             {
                 int count = reader.ReadAtLeast(oldBytes, oldBytes.Length, throwOnEndOfStream: false);
-                if (_stream.ReadAtLeast(newBytes, newBytes.Length, throwOnEndOfStream: false) != count || !oldBytes.AsSpan(0, count).SequenceEqual(newBytes.AsSpan(0, count)))
+                if (_stream.ReadAtLeast(newBytes, newBytes.Length, throwOnEndOfStream: false) != count
+                    || !oldBytes.AsSpan(0, count).SequenceEqual(newBytes.AsSpan(0, count)))
                 {
                     return false;
                 }

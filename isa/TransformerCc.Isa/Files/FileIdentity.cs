@@ -21,7 +21,8 @@ public readonly record struct FileIdentity(string Content, string Name)
     /// <summary>Whether writing one of them loses the other.</summary>
     public bool Meets(FileIdentity other) => Content == other.Content || Name == other.Name;
 
-    private static string NameOf(string full) => Path.GetDirectoryName(full) is { } folder ? $"{ContentOf(folder)}/{NameOnDisk(full, folder)}" : full;
+    private static string NameOf(string full) =>
+        Path.GetDirectoryName(full) is { } folder ? $"{ContentOf(folder)}/{NameOnDisk(full, folder)}" : full;
 
     private static string ContentOf(string full)
     {

@@ -49,9 +49,12 @@ internal static class ExternalDataPath
             throw Refuse($"external data path '{location}' is a link that leads out of the model's folder, to {target}", owner,
                 "put the data file itself into the folder of the model, if it is the right one");
         }
+        if (Directory.Exists(target))
+        {
+            throw Refuse($"external data path '{location}' is that of a folder", owner, "export the model again");
+        }
         return File.Exists(target) ? target
-            : throw Refuse(Directory.Exists(target) ? $"external data path '{location}' is that of a folder" : $"the file of external data, '{location}', is missing: {target}", owner,
-                "fetch it too and keep its name: the model's weights are in it");
+            : throw Refuse($"the file of external data, '{location}', is missing: {target}", owner, "fetch it too and keep its name: the model's weights are in it");
     }
 
     private static bool IsBlobOfCache(string target)
@@ -61,5 +64,6 @@ internal static class ExternalDataPath
             && Path.GetFileName(folder) == "blobs" && Directory.Exists(Path.Combine(Path.GetDirectoryName(folder) ?? "", "snapshots"));
     }
 
-    private static DiagnosticException Refuse(string reason, string owner, string? help = null) => new(Diagnostic.Error(ImportCodes.ExternalData, reason, owner, help));
+    private static DiagnosticException Refuse(string reason, string owner, string? help = null) =>
+        new(Diagnostic.Error(ImportCodes.ExternalData, reason, owner, help));
 }
