@@ -49,6 +49,9 @@ public sealed class LostInputTests(LostInputTests.Material material) : IClassFix
     /// <summary>Ways to spell a file; %s is its name.</summary>
     private static readonly string[] s_spellings = ["%s", "./%s", "in/../%s", "to-%s", "to-to-%s", "here/%s", "here/here/to-%s", "hard-%s"];
 
+    /// <summary>What stands in the help of an option that names files.</summary>
+    private static readonly string[] s_formsOfFiles = ["FILE", "DIR", "MODEL", "PATH", "STORE", ".npy", ".json"];
+
     public static TheoryData<string, string> Cases()
     {
         var cases = new TheoryData<string, string>();
@@ -100,7 +103,7 @@ public sealed class LostInputTests(LostInputTests.Material material) : IClassFix
                 {
                     writers.Add($"{verb.Name} {symbol.Name}");
                 }
-                else if (symbol is not INamesFiles && new[] { "FILE", "DIR", "MODEL", "PATH", "STORE", ".npy", ".json", "output " }.Any(f => form.Contains(f, StringComparison.Ordinal)))
+                else if (symbol is not INamesFiles && s_formsOfFiles.Any(f => form.Contains(f, StringComparison.Ordinal)))
                 {
                     silent.Add($"{verb.Name} {form}");
                 }
