@@ -14,7 +14,7 @@ public readonly record struct FileIdentity(string Content, string Name)
 {
     public static FileIdentity Of(string path)
     {
-        string full = Path.GetFullPath(path);
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         return new(ContentOf(full), NameOf(full));
     }
 

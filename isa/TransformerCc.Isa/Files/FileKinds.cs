@@ -121,7 +121,7 @@ public static class FileKinds
             bool mayBeIt = kind.Roles.Contains(wanted) || (wanted == FileRole.ExternalData && !kind.StandsForAnother && start.Text is null);
             return mayBeIt ? null : Diagnostic.Error(code, $"not {wanted.Name}: it is {name}", path, Help(kind, wanted, path));
         }
-        return null;
+        return wanted.IsText && start.Text is null ? Diagnostic.Error(code, $"not {wanted.Name}: it is no text at all", path, wanted.Help) : null;
     }
 
     private static string Help(FileKind kind, FileRole wanted, string path)

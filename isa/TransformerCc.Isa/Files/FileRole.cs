@@ -24,6 +24,9 @@ public sealed record FileRole(string Name, string Help)
 
     public static FileRole Buffers { get; } = new("a list of buffers", "a line for each buffer: id,lower,upper,size");
 
+    /// <summary>Whether it is read as text.</summary>
+    public bool IsText => this == Chip || this == Assembly || this == Buffers;
+
     /// <summary>Whether it is a model of either format.</summary>
     public bool IsModel => this == Onnx || this == Gguf;
 }

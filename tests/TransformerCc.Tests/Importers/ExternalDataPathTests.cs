@@ -81,6 +81,14 @@ public sealed class ExternalDataPathTests : IDisposable
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>A missing file is told once, not once for each of the thousand tensors in it.</summary>
+    [Fact]
+    public void One_missing_file_is_one_error()
+    {
+        string model = Write("m/model.onnx", "data", tensors: 3);
+        Assert.Single(Assert.Throws<DiagnosticException>(() => OnnxImporter.Import(model, new ImportOptions(), [])).Diagnostics);
+    }
+
     /// <summary>A clone without its large files: the model is there, its data are pointers.</summary>
     [Fact]
     public void Data_that_are_a_pointer_are_told_as_such()
@@ -122,21 +130,25 @@ public sealed class ExternalDataPathTests : IDisposable
 
     private static ReadOnlySpan<byte> MemoryOf(params ReadOnlySpan<float> values) => System.Runtime.InteropServices.MemoryMarshal.AsBytes(values).ToArray();
 
-    private string Write(string path, string location, long offset = 0)
+    /// <summary>x + w0 + w1 + ..., all w the same bytes of one file.</summary>
+    private string Write(string path, string location, long offset = 0, int tensors = 1)
     {
-        OnnxBuilder builder = new OnnxBuilder().Input("x", 1, 4).Node("Add", "x w", "y").Output("y");
-        builder.Model.Graph.Initializer.Add(new TensorProto
+        OnnxBuilder builder = new OnnxBuilder().Input("y0", 1, 4).Output($"y{tensors}");
+        for (int i = 0; i < tensors; i++)
         {
-            Name = "w",
-            DataType = 1,
-            Dims = { 4L },
-            DataLocation = TensorProto.Types.DataLocation.External,
-            ExternalData =
+            builder.Node("Add", $"y{i} w{i}", $"y{i + 1}").Model.Graph.Initializer.Add(new TensorProto
             {
-                new StringStringEntryProto { Key = "location", Value = location },
-                new StringStringEntryProto { Key = "offset", Value = offset.ToString(System.Globalization.CultureInfo.InvariantCulture) },
-            },
-        });
+                Name = $"w{i}",
+                DataType = 1,
+                Dims = { 4L },
+                DataLocation = TensorProto.Types.DataLocation.External,
+                ExternalData =
+                {
+                    new StringStringEntryProto { Key = "location", Value = location },
+                    new StringStringEntryProto { Key = "offset", Value = offset.ToString(System.Globalization.CultureInfo.InvariantCulture) },
+                },
+            });
+        }
         return _folder.File(path, builder.Bytes());
     }
 }

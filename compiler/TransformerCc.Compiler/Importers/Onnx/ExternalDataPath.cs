@@ -20,15 +20,14 @@ internal static class ExternalDataPath
 
     /// <param name="model">The model file, as it was named.</param>
     /// <param name="location">What the model says; null when it says nothing.</param>
-    /// <param name="owner">The tensor and its model, for the diagnostic.</param>
     /// <returns>A full path without links.</returns>
     /// <exception cref="DiagnosticException">The path leads elsewhere, in a circle, or to no file.</exception>
-    public static string Resolve(string model, string? location, string owner)
+    public static string Resolve(string model, string? location)
     {
         string[] parts = location?.Split('/', '\\') ?? [];
         if (parts.Length == 0 || Array.Exists(parts, p => p is "" or ".." || p.AsSpan().ContainsAny(':', '\0')))
         {
-            throw Refuse($"external data path '{location}' is not inside the model's folder", owner,
+            throw Refuse($"external data path '{location}' is not inside the model's folder", model,
                 "put the data file beside the model and name it by a relative path without '..'");
         }
         string named = Path.GetDirectoryName(Path.GetFullPath(model)) ?? Path.GetFullPath(".");
@@ -42,19 +41,19 @@ internal static class ExternalDataPath
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw Refuse($"cannot follow the external data path '{location}': {e.Message}", owner);
+            throw Refuse($"cannot follow the external data path '{location}': {e.Message}", model);
         }
         if (!Array.Exists(folders, f => target == f || RealPath.IsInside(target, f)) && !IsBlobOfCache(target))
         {
-            throw Refuse($"external data path '{location}' is a link that leads out of the model's folder, to {target}", owner,
+            throw Refuse($"external data path '{location}' is a link that leads out of the model's folder, to {target}", model,
                 "put the data file itself into the folder of the model, if it is the right one");
         }
         if (Directory.Exists(target))
         {
-            throw Refuse($"external data path '{location}' is that of a folder", owner, "export the model again");
+            throw Refuse($"external data path '{location}' is that of a folder", model, "export the model again");
         }
         return File.Exists(target) ? target
-            : throw Refuse($"the file of external data, '{location}', is missing: {target}", owner, "fetch it too and keep its name: the model's weights are in it");
+            : throw Refuse($"the file of external data, '{location}', is missing: {target}", model, "fetch it too and keep its name: the model's weights are in it");
     }
 
     private static bool IsBlobOfCache(string target)
@@ -64,6 +63,6 @@ internal static class ExternalDataPath
             && Path.GetFileName(folder) == "blobs" && Directory.Exists(Path.Combine(Path.GetDirectoryName(folder) ?? "", "snapshots"));
     }
 
-    private static DiagnosticException Refuse(string reason, string owner, string? help = null) =>
-        new(Diagnostic.Error(ImportCodes.ExternalData, reason, owner, help));
+    private static DiagnosticException Refuse(string reason, string model, string? help = null) =>
+        new(Diagnostic.Error(ImportCodes.ExternalData, reason, model, help));
 }

@@ -117,7 +117,7 @@ internal sealed class TensorReader(string path, ReadOnlyMemory<byte> bytes)
         {
             throw Bad(ImportCodes.ExternalData, name, $"external data of {length} bytes for a tensor of {size}");
         }
-        string file = ExternalDataPath.Resolve(path, location, $"tensor {name} of {path}");
+        string file = ExternalDataPath.Resolve(path, location);
         return FileKinds.Explained(file, FileRole.ExternalData, () => MappedFile.Open(file, ImportCodes.ExternalData, offset, length));
     }
 

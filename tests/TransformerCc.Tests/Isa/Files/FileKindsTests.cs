@@ -91,6 +91,8 @@ public sealed class FileKindsTests
     [InlineData("|93|NUMPY|0100", "Chip", "it is a NumPy array", "tcc chips tx1")]
     [InlineData("|93|NUMPY|0100", "OnnxTensor", "it is a NumPy array", "input_0.pb")]
     [InlineData("{\"name\": 1}", "Assembly", "it is a JSON text", "tcc disasm")]
+    [InlineData("|0102030405|", "Buffers", "it is no text at all", "id,lower,upper,size")]
+    [InlineData("|0102030405|", "Chip", "it is no text at all", "tcc chips tx1")]
     public void Each_reader_says_the_way_on(string content, string wanted, string message, string help)
     {
         Diagnostic told = Explain(content, Role(wanted))!;
