@@ -10,9 +10,9 @@ namespace TransformerCc.Compiler.Importers.Onnx;
 /// <remarks>
 /// The name is a relative path without "..", from the folder in which the model was named or, when that is a link and nothing is
 /// there, from the folder of the model file itself. When all links are followed it must end below one of the two: a cache keeps both
-/// files in one folder and lays links to them elsewhere. One more place is inside: a blob of a Hugging Face cache (huggingface_hub, "Understand caching": blobs/HASH beside
-/// snapshots/), to which its downloader lays links into folders of models. It is called by the hash of its content, so that nobody
-/// can name it in a model who does not know what is in it.
+/// files in one folder and lays links to them elsewhere. One more place is inside: a blob of a Hugging Face cache (huggingface_hub,
+/// "Understand caching": blobs/HASH beside snapshots/), to which its downloader lays links into folders of models. It is called by
+/// the hash of its content, so that nobody can name it in a model who does not know what is in it.
 /// </remarks>
 internal static class ExternalDataPath
 {
