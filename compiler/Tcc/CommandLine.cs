@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 using TransformerCc.Tool.Output;
 using TransformerCc.Tool.Verbs;
 
@@ -27,10 +28,14 @@ public static class CommandLine
         {
             return Fail(tool, json, (int)FailureKind.Usage, stray);
         }
+        using FileLedger files = FileLedger.Begin();
         try
         {
+            NamedFiles.Tell(parse, files);
             // Exceptions come to us, and signals to Program: both defaults of the library would print and choose exit codes.
-            return parse.Invoke(new InvocationConfiguration { Output = tool.Output, Error = tool.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            int exitCode = parse.Invoke(new InvocationConfiguration { Output = tool.Output, Error = tool.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            NamedFiles.ReportUnchanged(tool, files);
+            return exitCode;
         }
         catch (DiagnosticException e)
         {
@@ -83,7 +88,7 @@ public static class CommandLine
             : name.Contains("Single", StringComparison.Ordinal) || name.Contains("Double", StringComparison.Ordinal) ? $"{message[..at]}as a number." : message;
     }
 
-    private static Command CreateRoot(ToolContext tool)
+    internal static Command CreateRoot(ToolContext tool)
     {
         // A plain Command: RootCommand takes its name from the running process.
         var version = new Option<bool>("--version") { Description = "Print the version" };

@@ -14,11 +14,11 @@ internal static class CommonOptions
 
     public static Option<bool> Verbose() => new("--verbose", "-v") { Description = "Print each phase as it begins" };
 
-    public static Option<string?> OutputFile(string what) => new("--output", "-o") { Description = what, HelpName = "FILE" };
+    public static FileOption OutputFile(string what) => new("--output", FileUse.Output, "-o") { Description = what, HelpName = "FILE" };
 
-    public static Argument<string> File(string name, string what) => new(name) { Description = what };
+    public static FileArgument File(string name, string what) => new(name) { Description = what };
 
-    public static Option<string?> ChipOfBinary() => new("--chip")
+    public static ChipOption ChipOfBinary() => new()
     {
         Description = "The chip file, for a binary that was not compiled for a preset",
         HelpName = "NAME|FILE.json",

@@ -15,7 +15,7 @@ internal sealed class CompilationArguments
 {
     private static readonly string[] s_precisions = ["f32", "bf16", "fp8", "int8", "int4-weights"];
 
-    private readonly Option<string?> _chip = new("--chip") { Description = $"A chip's name (see tcc chips) or a chip file [default: {ChipDescriptions.DefaultName}]", HelpName = "NAME|FILE.json" };
+    private readonly ChipOption _chip = new() { Description = $"A chip's name (see tcc chips) or a chip file [default: {ChipDescriptions.DefaultName}]", HelpName = "NAME|FILE.json" };
 
     private readonly Option<string> _precision = new("--precision")
     {
@@ -24,9 +24,10 @@ internal sealed class CompilationArguments
         DefaultValueFactory = _ => "bf16",
     };
 
-    private readonly Option<string[]> _bind = Several("--bind", "DIM=N", "Fix a dimension (DIM=N) or set its upper bound (DIM=..N)");
-    private readonly Option<string[]> _shape = Several("--shape", "INPUT=1x32", "Set an input's shape; ? leaves a dimension as it is");
-    private readonly Option<string[]> _const = Several("--const", "INPUT=FILE.npy", "Make an input a constant");
+    private readonly Option<string[]> _bind = Several(new("--bind"), "DIM=N", "Fix a dimension (DIM=N) or set its upper bound (DIM=..N)");
+    private readonly Option<string[]> _shape = Several(new("--shape"), "INPUT=1x32", "Set an input's shape; ? leaves a dimension as it is");
+    private readonly Option<string[]> _const =
+        Several(new FilesOption("--const", FileUse.Input, text => Split(text).Value), "INPUT=FILE.npy", "Make an input a constant");
 
     private readonly Option<string[]> _outputs = new("--outputs") { Description = "Tensors at which the graph ends, in place of the model's outputs", HelpName = "TENSOR", AllowMultipleArgumentsPerToken = true };
 
@@ -138,9 +139,10 @@ internal sealed class CompilationArguments
     };
 
     /// <summary>An option with any number of NAME=VALUE arguments.</summary>
-    private static Option<string[]> Several(string name, string form, string description)
+    private static Option<string[]> Several(Option<string[]> option, string form, string description)
     {
-        var option = new Option<string[]>(name) { Description = description, HelpName = form, AllowMultipleArgumentsPerToken = true };
+        string name = option.Name;
+        (option.Description, option.HelpName, option.AllowMultipleArgumentsPerToken) = (description, form, true);
         option.Validators.Add(result =>
         {
             foreach (Token token in result.Tokens.Where(t => !IsValid(name, t.Value)))

@@ -9,7 +9,7 @@ internal static class ChipsVerb
 {
     public static Verb Create(ToolContext tool)
     {
-        var name = new Argument<string?>("NAME") { Description = "A preset or a chip file: print its JSON", Arity = ArgumentArity.ZeroOrOne };
+        var name = new FileArgument("NAME") { Description = "A preset or a chip file: print its JSON", Arity = ArgumentArity.ZeroOrOne };
         var schema = new Option<bool>("--schema") { Description = "Print the JSON Schema of chip files: every field, its range and its unit" };
         var verb = new Verb("chips", "Print the chip descriptions.", "tcc chips tx1 > mine.json") { name, schema };
         verb.SetAction(parse =>

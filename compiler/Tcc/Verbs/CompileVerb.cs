@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TransformerCc.Compiler;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 using TransformerCc.Isa.AssemblyLanguage;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Tool.Output;
@@ -15,7 +16,7 @@ internal static class CompileVerb
     public static Verb Create(ToolContext tool)
     {
         var model = CommonOptions.File("MODEL", "The model, an .onnx or .gguf file");
-        Option<string?> output = CommonOptions.OutputFile("The binary to write");
+        FileOption output = CommonOptions.OutputFile("The binary to write");
         var compilation = new CompilationArguments();
         var printAfter = new Option<string?>("--print-after") { Description = "Print the program after a pass or stage", HelpName = "PASS|all" };
         var stopAfter = new Option<string?>("--stop-after") { Description = "End after a stage and write no binary", HelpName = "STAGE" };

@@ -12,7 +12,7 @@ internal static class ConformanceVerb
 {
     public static Verb Create(ToolContext tool)
     {
-        var folder = new Argument<string>("DIR") { Description = "Folder of tests; every folder below it with model.onnx and test_data_set_0 is one" };
+        var folder = new FileArgument("DIR") { Description = "Folder of tests; every folder below it with model.onnx and test_data_set_0 is one" };
         var compilation = new CompilationArguments();
         Option<bool> json = CommonOptions.Json(), verbose = CommonOptions.Verbose();
         var verb = new Verb("conformance", "Run ONNX backend tests through binary and emulator.", "tcc conformance onnx/backend/test/data/node --precision f32") { folder };

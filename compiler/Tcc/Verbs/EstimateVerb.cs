@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TransformerCc.Compiler;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Runtime.Timing;
@@ -16,7 +17,7 @@ internal static class EstimateVerb
         var file = CommonOptions.File("FILE", "The model, or a binary");
         var set = new NumberPairs("--set", "DIM=N", "Value of a dimension, or of an input that may be left out");
         var entry = new Option<string?>("--entry") { Description = "The entry point [default: the one that a run of these sizes takes]", HelpName = "NAME" };
-        var trace = new Option<string?>("--trace") { Description = "Write every instruction's time for Perfetto or chrome://tracing", HelpName = "FILE.json" };
+        var trace = new FileOption("--trace", FileUse.Output) { Description = "Write every instruction's time for Perfetto or chrome://tracing", HelpName = "FILE.json" };
         var nodes = new Option<int>("--nodes") { Description = "Lines of the table of nodes, those with the most time beyond their bound first", HelpName = "N", DefaultValueFactory = _ => 12 };
         nodes.Validators.Add(result =>
         {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Tensors;
 using TransformerCc.Runtime;
@@ -15,8 +16,8 @@ internal static class RunVerb
     public static Verb Create(ToolContext tool)
     {
         var file = CommonOptions.File("FILE", "The binary");
-        var inputs = new Option<string?>("--inputs") { Description = "Folder with one .npy file for each input", HelpName = "DIR" };
-        var outputs = new Option<string?>("--outputs") { Description = "Folder for one .npy file for each output", HelpName = "DIR" };
+        var inputs = new FileOption("--inputs", FileUse.Input) { Description = "Folder with one .npy file for each input", HelpName = "DIR" };
+        var outputs = new FileOption("--outputs", FileUse.Output) { Description = "Folder for one .npy file for each output", HelpName = "DIR" };
         var check = new Option<bool>("--check") { Description = "Look for races, reads of uninitialised memory and deadlocks as well; slower" };
         var set = new NumberPairs("--set", "NAME=N", "Value of a dimension that no input's shape shows, or of all elements of an input that is left out");
         var generation = new GenerationArguments();
@@ -57,6 +58,7 @@ internal static class RunVerb
             string[] results = [.. program.Image.Tensors.Where(t => t.Kind == TensorKind.Output).Select(t => t.Name)];
             (string Name, string Path)[] files = [.. TensorFolder.Paths(folder, results)]; // two outputs with one file end here, before the run
             IReadOnlyDictionary<string, Tensor> tensors = TensorFolder.Read(parse.GetValue(inputs)!, names);
+            Array.ForEach(files, f => FileLedger.Current?.ExpectNoInput(f.Path)); // none is written before all are known to be free
 
             if (parse.GetValue(check) && loaded.Undecided.Count > 0)
             {

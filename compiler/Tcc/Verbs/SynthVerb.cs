@@ -13,7 +13,7 @@ internal static class SynthVerb
     public static Verb Create(ToolContext tool)
     {
         var what = new Argument<string>("ARCH") { Description = "An architecture, or a preset: the shape of a published model" };
-        var output = new Option<string>("--output", "-o") { Description = "The file to write", HelpName = "FILE.gguf|FILE.onnx", Required = true };
+        var output = new FileOption("--output", FileUse.Output, "-o") { Description = "The file to write", HelpName = "FILE.gguf|FILE.onnx", Required = true };
         Option<long?> layers = Size("--layers", "Layers"), width = Size("--width", "Width of the residual stream"), heads = Size("--heads", "Heads of queries");
         Option<long?> keyHeads = Size("--kv-heads", "Heads of keys and values"), headWidth = Size("--head-width", "Elements of a head [default: width / heads]");
         Option<long?> rotated = Size("--rope-dimensions", "Elements of a head that are rotated [default: all]"), hidden = Size("--ffn", "Width of the feed-forward part");

@@ -16,7 +16,7 @@ internal static class VerifyVerb
     public static Verb Create(ToolContext tool)
     {
         var file = CommonOptions.File("FILE", "The model, or a binary");
-        var cases = new Option<string?>("--cases") { Description = "Folder of cases with golden outputs; without it, every stage of the compilation against the one before, and the reference evaluator on seeded inputs", HelpName = "DIR" };
+        var cases = new FileOption("--cases", FileUse.Input) { Description = "Folder of cases with golden outputs; without it, every stage of the compilation against the one before, and the reference evaluator on seeded inputs", HelpName = "DIR" };
         Option<double?> atol = NonNegative("--atol", "A", "Absolute tolerance: |error| <= A + R x |golden|"), rtol = NonNegative("--rtol", "R", "Relative tolerance");
         var seed = new Option<ulong>("--seed") { Description = "Seed of the inputs without --cases", HelpName = "S" };
         var check = new Option<bool>("--check") { Description = "Look for races, reads of uninitialised memory and deadlocks as well; slower" };

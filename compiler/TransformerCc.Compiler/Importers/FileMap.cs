@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.MemoryMappedFiles;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 
 namespace TransformerCc.Compiler.Importers;
 
@@ -37,7 +38,7 @@ public sealed unsafe class FileMap
     {
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+            using FileStream stream = InputFile.Open(path, bufferSize: 1);
             if (stream.Length < SmallestMapping)
             {
                 byte[] bytes = new byte[stream.Length];

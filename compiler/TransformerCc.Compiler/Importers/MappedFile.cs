@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.MemoryMappedFiles;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 
 namespace TransformerCc.Compiler.Importers;
 
@@ -38,7 +39,7 @@ public sealed unsafe class MappedFile : MemoryManager<byte>
     {
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+            using FileStream stream = InputFile.Open(path, bufferSize: 1);
             long size = stream.Length;
             long count = length ?? size - offset;
             if (offset < 0 || count < 0 || offset > size || count > size - offset)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 
 namespace TransformerCc.Compiler.MemoryPlanning;
 
@@ -13,13 +14,16 @@ public static class PackingFile
     private const string Header = "id,lower,upper,size", OffsetColumn = ",offset";
 
     /// <exception cref="DiagnosticException">TCC3120: every line that is no buffer, or why the file as a whole is refused.</exception>
-    public static PackingProblem Read(string path, long capacity)
+    public static PackingProblem Read(string path, long capacity) => FileKinds.Explained(path, FileRole.Buffers, () => ReadLines(path, capacity));
+
+    private static PackingProblem ReadLines(string path, long capacity)
     {
         var buffers = new List<PackedBuffer>();
         var diagnostics = new DiagnosticList();
         var ids = new HashSet<string>(StringComparer.Ordinal);
         int number = 0;
-        foreach (string line in File.ReadLines(path, Encoding.UTF8))
+        using var reader = new StreamReader(InputFile.Open(path), Encoding.UTF8);
+        while (reader.ReadLine() is { } line)
         {
             number++;
             string text = line.Trim();

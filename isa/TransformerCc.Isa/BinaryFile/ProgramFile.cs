@@ -1,4 +1,5 @@
 using TransformerCc.Isa.Chips;
+using TransformerCc.Isa.Files;
 
 namespace TransformerCc.Isa.BinaryFile;
 
@@ -24,24 +25,14 @@ public sealed class ProgramFile : IDisposable
     public IReadOnlyList<FileSection> Sections { get; }
 
     /// <summary>True when the file begins like a binary; says nothing about the rest.</summary>
-    public static bool IsProgram(string path)
-    {
-        try
-        {
-            using FileStream stream = File.OpenRead(path);
-            Span<byte> start = stackalloc byte[FileLayout.Magic.Length];
-            return stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && start.SequenceEqual(FileLayout.Magic);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
+    public static bool IsProgram(string path) => InputFile.BeginsWith(path, FileLayout.Magic);
 
     /// <summary>Reads all of the file, checksums included.</summary>
     /// <param name="chip">The chip the program must have been made for; null accepts every chip.</param>
     /// <exception cref="DiagnosticException">TCC4050 to TCC4070: why the file is refused.</exception>
-    public static ProgramFile Open(string path, ChipDescription? chip = null)
+    public static ProgramFile Open(string path, ChipDescription? chip = null) => FileKinds.Explained(path, FileRole.Binary, () => Read(path, chip));
+
+    private static ProgramFile Read(string path, ChipDescription? chip)
     {
         MappedFile file = Map(path);
         try

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
 using System.Text;
+using TransformerCc.Isa.Files;
 using TransformerCc.Isa.InstructionEncoding;
 
 namespace TransformerCc.Isa.BinaryFile;

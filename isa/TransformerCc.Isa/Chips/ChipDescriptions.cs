@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using TransformerCc.Isa.Files;
 
 namespace TransformerCc.Isa.Chips;
 
@@ -34,9 +35,14 @@ public static class ChipDescriptions
         {
             throw Unreadable("there is neither a preset nor a file of this name", nameOrPath);
         }
+        return FileKinds.Explained(nameOrPath, FileRole.Chip, () => Read(nameOrPath));
+    }
+
+    private static ChipDescription Read(string nameOrPath)
+    {
         try
         {
-            using FileStream file = File.OpenRead(nameOrPath);
+            using FileStream file = InputFile.Open(nameOrPath);
             return file.Length <= MaxFileBytes
                 ? Parse(new StreamReader(file, Encoding.UTF8).ReadToEnd(), nameOrPath)
                 : throw Unreadable($"a chip description has at most {MaxFileBytes} bytes", nameOrPath);

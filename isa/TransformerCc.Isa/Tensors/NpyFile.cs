@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using TransformerCc.Isa.Files;
 using TransformerCc.Isa.Numerics;
 
 namespace TransformerCc.Isa.Tensors;
@@ -14,18 +15,18 @@ public static class NpyFile
     public static bool Holds(ElementType type) => NpyHeader.Supports(type);
 
     /// <exception cref="DiagnosticException">TCC4001: cannot be read; TCC4010 to TCC4014: not a file this reader accepts.</exception>
-    public static Tensor Read(string path)
+    public static Tensor Read(string path) => FileKinds.Explained(path, FileRole.Array, () =>
     {
         try
         {
-            using FileStream stream = File.OpenRead(path);
+            using FileStream stream = InputFile.Open(path);
             return Read(stream, path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new DiagnosticException(Diagnostic.Error("TCC4001", $"cannot read the file: {e.Message}", path));
         }
-    }
+    });
 
     /// <summary>Reads one array, which must end where the stream ends.</summary>
     /// <param name="stream">Seekable, so that a length that the header only claims is never allocated.</param>

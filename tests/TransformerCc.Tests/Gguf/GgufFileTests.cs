@@ -90,7 +90,7 @@ public sealed class GgufFileTests : IDisposable
     {
         byte[] whole = Small().Add("texts", ["one", "two"]).ToBytes();
         // Behind the last tensor stand 24 bytes of padding that a reader does not miss.
-        for (int length = 0; length < whole.Length - 24; length++)
+        for (int length = 1; length < whole.Length - 24; length++)
         {
             DiagnosticException e = Assert.Throws<DiagnosticException>(() => Open(whole[..length]));
             Assert.All(e.Diagnostics, d => Assert.Contains(", byte ", d.Location, StringComparison.Ordinal));
@@ -100,7 +100,7 @@ public sealed class GgufFileTests : IDisposable
     [Fact]
     public void Foreign_files_are_named()
     {
-        Assert.Contains("not a GGUF file", Error("GGML and more"u8.ToArray()), StringComparison.Ordinal);
+        Assert.Contains("not a GGUF model: it is a text that begins 'GGML and more'", Error("GGML and more"u8.ToArray()), StringComparison.Ordinal);
         byte[] big = Small().ToBytes();
         BinaryPrimitives.WriteInt32BigEndian(big.AsSpan(4), 3);
         Assert.Contains("big-endian", Error(big), StringComparison.Ordinal);
@@ -195,6 +195,25 @@ public sealed class GgufFileTests : IDisposable
         File.Delete(second);
         Assert.Contains("part 2 of 2 is missing", Refusal(first), StringComparison.Ordinal);
         Assert.Contains("is not called", Error(Part(0, "a").ToBytes()), StringComparison.Ordinal);
+    }
+
+    /// <summary>Each part may be a link into a cache, and the whole model one more link from elsewhere.</summary>
+    [Fact]
+    public void Parts_behind_links_are_found()
+    {
+        using var folder = new LinkedFolder();
+        for (ushort i = 0; i < 2; i++)
+        {
+            byte[] bytes = new GgufWriter().Add("split.no", i).Add("split.count", (ushort)2).AddTensor($"t{i}", [2], [i, 5]).ToBytes();
+            folder.File($"blobs/{i}", bytes);
+            folder.Link($"snap/m-0000{i + 1}-of-00002.gguf", $"../blobs/{i}");
+        }
+        folder.Links("here/mine.gguf -> ../snap/m-00002-of-00002.gguf; alias -> snap; here/m-00001-of-00002.gguf -> ../alias/m-00001-of-00002.gguf");
+        foreach (string path in (string[])["snap/m-00001-of-00002.gguf", "alias/m-00002-of-00002.gguf", "here/mine.gguf", "here/m-00001-of-00002.gguf"])
+        {
+            Assert.Equal(["t0", "t1"], GgufFile.Open(folder[path]).Tensors.Keys);
+        }
+        Assert.Contains("is not called", Refusal(folder["blobs/0"]), StringComparison.Ordinal);
     }
 
     [Fact]

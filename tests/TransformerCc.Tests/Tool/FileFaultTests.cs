@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 using TransformerCc.Verification;
 
 namespace TransformerCc.Tests.Tool;

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using TransformerCc.Compiler.Importers.Gguf;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 
 namespace TransformerCc.Compiler.Exporters.Gguf;
 

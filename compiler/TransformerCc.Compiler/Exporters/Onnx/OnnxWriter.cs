@@ -4,6 +4,7 @@ using Google.Protobuf;
 using TransformerCc.Compiler.Importers.Onnx;
 using TransformerCc.Compiler.Importers.Onnx.Proto;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Exporters.Onnx;

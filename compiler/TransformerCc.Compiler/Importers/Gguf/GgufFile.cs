@@ -1,4 +1,5 @@
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 
 namespace TransformerCc.Compiler.Importers.Gguf;
 
@@ -19,23 +20,7 @@ public sealed record GgufFile(string Path, int Version, IReadOnlyDictionary<stri
     /// Whether a file begins as a GGUF file does (false for one that cannot be read) or is named like one: damage to its first
     /// bytes does not make it a file of another format.
     /// </summary>
-    public static bool IsGguf(string path)
-    {
-        if (path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
-        {
-            return true;
-        }
-        try
-        {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
-            Span<byte> start = stackalloc byte[4];
-            return stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && start.SequenceEqual(Magic);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
+    public static bool IsGguf(string path) => path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) || InputFile.BeginsWith(path, Magic);
 
     /// <summary>Opens a model, and the other parts of a split one.</summary>
     /// <exception cref="DiagnosticException">The file is not valid; each diagnostic has the byte offset.</exception>

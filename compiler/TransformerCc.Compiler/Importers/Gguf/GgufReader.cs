@@ -1,4 +1,5 @@
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 
 namespace TransformerCc.Compiler.Importers.Gguf;
 
@@ -19,7 +20,9 @@ internal static class GgufReader
     /// <summary>"FUGG".</summary>
     private const uint BigEndianMagic = 0x47475546;
 
-    public static GgufFile Read(string path)
+    public static GgufFile Read(string path) => FileKinds.Explained(path, FileRole.Gguf, () => ReadWhole(path));
+
+    private static GgufFile ReadWhole(string path)
     {
         var cursor = new GgufCursor(FileMap.Open(path, GgufCodes.BadFile), start: 0);
         int version = Version(cursor);
@@ -38,8 +41,7 @@ internal static class GgufReader
             {
                 throw BigEndian(cursor, at: 0);
             }
-            string help = magic is 0x67676d6c or 0x67676a74 or 0x67676d66 ? "it is of a format before GGUF: convert the original model again" : "a GGUF file begins with the letters GGUF";
-            throw cursor.Refuse(GgufCodes.BadFile, "not a GGUF file", 0, help);
+            throw cursor.Refuse(GgufCodes.BadFile, "not a GGUF file", 0, "a GGUF file begins with the letters GGUF");
         }
         uint version = cursor.U32("the version");
         if (version is 0 or > NewestVersion)

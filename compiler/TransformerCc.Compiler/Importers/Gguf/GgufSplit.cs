@@ -1,5 +1,6 @@
 using System.Globalization;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 
 namespace TransformerCc.Compiler.Importers.Gguf;
 
@@ -20,19 +21,20 @@ internal static class GgufSplit
             return part;
         }
         long number = Integer(part, "split.no") ?? -1;
-        string folder = Path.GetDirectoryName(path) is { Length: > 0 } parent ? parent : ".";
-        string name = Path.GetFileName(path);
         string ending = Ending(number, count);
-        if (count > MostParts || number < 0 || number >= count || !name.EndsWith(ending, StringComparison.Ordinal))
+        bool isPart = count <= MostParts && number >= 0 && number < count;
+        // A cache or a person may have laid links: the name and the folder that count are those of a link or of the file itself.
+        string[] named = isPart ? [.. RealPath.Chain(path).Where(p => p.EndsWith(ending, StringComparison.Ordinal))] : [];
+        if (named.Length == 0)
         {
             throw Refuse($"it is part {number} of a model split into {count}, but it is not called NAME{Ending(long.Clamp(number, 0, MostParts), count)}", path, "rename the parts as gguf-split names them, counted from 1");
         }
-        string stem = name[..^ending.Length];
+        string stem = (Array.Find(named, p => AllExist(p[..^ending.Length], count)) ?? named[0])[..^ending.Length];
         var diagnostics = new DiagnosticList();
         var parts = new List<GgufFile>();
         for (long i = 0; i < count; i++)
         {
-            string other = Path.Combine(folder, stem + Ending(i, count));
+            string other = stem + Ending(i, count);
             if (i == number)
             {
                 parts.Add(part);
@@ -72,6 +74,18 @@ internal static class GgufSplit
         }
         long expected = Integer(parts[0], "split.tensors.count") ?? tensors.Count;
         return expected == tensors.Count ? tensors : throw Refuse($"the parts hold {tensors.Count} tensors, split.tensors.count says {expected}", path);
+    }
+
+    private static bool AllExist(string stem, long count)
+    {
+        for (long i = 0; i < count; i++)
+        {
+            if (!File.Exists(stem + Ending(i, count)))
+            {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static string Ending(long number, long count) => string.Create(CultureInfo.InvariantCulture, $"-{number + 1:00000}-of-{count:00000}.gguf");

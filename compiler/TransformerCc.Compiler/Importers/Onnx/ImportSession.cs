@@ -90,7 +90,8 @@ internal sealed class ImportSession
         }
         catch (DiagnosticException e)
         {
-            Diagnostics.AddRange(e.Diagnostics);
+            // A file that is missing is one cause, however many tensors lie in it.
+            Diagnostics.AddRange(e.Diagnostics.Where(d => !Diagnostics.Contains(d)));
             return null;
         }
     }

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using TransformerCc.Compiler.Importers.Onnx.Proto;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 
 namespace TransformerCc.Compiler.Importers.Onnx;
 
@@ -28,7 +29,7 @@ public sealed class OnnxModelFile
     public IReadOnlyList<UnreadField> Unread { get; }
 
     /// <exception cref="DiagnosticException">The file cannot be read or is no ONNX model.</exception>
-    public static OnnxModelFile Open(string path) => Parse(MappedFile.Open(path, ImportCodes.BadFile), path);
+    public static OnnxModelFile Open(string path) => FileKinds.Explained(path, FileRole.Onnx, () => Parse(MappedFile.Open(path, ImportCodes.BadFile), path));
 
     /// <summary>Parses a model held in memory; <paramref name="path"/> names it in diagnostics and leads to external data.</summary>
     public static OnnxModelFile Parse(ReadOnlyMemory<byte> bytes, string path)

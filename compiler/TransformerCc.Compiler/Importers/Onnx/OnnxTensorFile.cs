@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using TransformerCc.Compiler.Importers.Onnx.Proto;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Importers.Onnx;
@@ -9,7 +10,9 @@ namespace TransformerCc.Compiler.Importers.Onnx;
 public static class OnnxTensorFile
 {
     /// <exception cref="DiagnosticException">The file cannot be read, is no TensorProto, or holds a tensor of a type that the graph does not have.</exception>
-    public static Tensor Read(string path)
+    public static Tensor Read(string path) => FileKinds.Explained(path, FileRole.OnnxTensor, () => ReadWhole(path));
+
+    private static Tensor ReadWhole(string path)
     {
         ReadOnlyMemory<byte> bytes = MappedFile.Open(path, ImportCodes.BadFile);
         TensorProto proto;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using TransformerCc.Compiler.Importers.Onnx.Proto;
 using TransformerCc.Isa;
+using TransformerCc.Isa.Files;
 using TransformerCc.Isa.Numerics;
 using TransformerCc.Isa.Tensors;
 
@@ -116,41 +117,9 @@ internal sealed class TensorReader(string path, ReadOnlyMemory<byte> bytes)
         {
             throw Bad(ImportCodes.ExternalData, name, $"external data of {length} bytes for a tensor of {size}");
         }
-        return MappedFile.Open(Resolve(location, name), ImportCodes.ExternalData, offset, length);
+        string file = ExternalDataPath.Resolve(path, location);
+        return FileKinds.Explained(file, FileRole.ExternalData, () => MappedFile.Open(file, ImportCodes.ExternalData, offset, length));
     }
 
-    /// <summary>The file of external data. A model from elsewhere must not read what lies outside its folder.</summary>
-    private string Resolve(string? location, string name)
-    {
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? Path.GetFullPath(".");
-        string[] parts = location?.Split('/', '\\') ?? [];
-        if (parts.Length == 0 || Array.Exists(parts, p => p.Length == 0 || p == ".." || p.Contains(':', StringComparison.Ordinal) || p.Contains('\0', StringComparison.Ordinal)))
-        {
-            throw Outside(location, name);
-        }
-        string target = folder;
-        foreach (string part in parts)
-        {
-            target = Path.Combine(target, part);
-            try
-            {
-                FileSystemInfo entry = Directory.Exists(target) ? new DirectoryInfo(target) : new FileInfo(target);
-                if (entry.LinkTarget is not null
-                    && entry.ResolveLinkTarget(returnFinalTarget: true)?.FullName.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal) != true)
-                {
-                    throw Outside(location, name);
-                }
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                throw Bad(ImportCodes.ExternalData, name, $"cannot follow the external data path '{location}': {e.Message}");
-            }
-        }
-        return target;
-    }
-
-    private DiagnosticException Outside(string? location, string name) => Bad(ImportCodes.ExternalData, name, $"external data path '{location}' is not inside the model's folder",
-        "put the data file beside the model and name it by a relative path without '..'");
-
-    private DiagnosticException Bad(string code, string name, string reason, string? help = null) => new(Diagnostic.Error(code, reason, $"tensor {name} of {path}", help));
+    private DiagnosticException Bad(string code, string name, string reason) => new(Diagnostic.Error(code, reason, $"tensor {name} of {path}"));
 }
