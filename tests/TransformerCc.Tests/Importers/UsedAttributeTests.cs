@@ -74,18 +74,17 @@ public sealed partial class UsedAttributeTests
         {
             builder.Output(output);
         }
-        Graph graph;
         try
         {
-            graph = builder.Import();
+            Graph graph = builder.Import();
+            IReadOnlyDictionary<string, Tensor> inputs = RandomInputs.Create(graph, new Dictionary<string, long>(), seed: 3);
+            return string.Join('\n', GraphEvaluator.Evaluate(graph, inputs, new Dictionary<string, long>()).OrderBy(o => o.Key, StringComparer.Ordinal)
+                .Select(o => $"{o.Value.Type}[{string.Join(", ", o.Value.Shape.ToArray())}] {Convert.ToHexString(o.Value.Data.Span)}"));
         }
         catch (DiagnosticException)
         {
             return null;
         }
-        IReadOnlyDictionary<string, Tensor> inputs = RandomInputs.Create(graph, new Dictionary<string, long>(), seed: 3);
-        return string.Join('\n', GraphEvaluator.Evaluate(graph, inputs, new Dictionary<string, long>()).OrderBy(o => o.Key, StringComparer.Ordinal)
-            .Select(o => $"{o.Value.Type}[{string.Join(", ", o.Value.Shape.ToArray())}] {Convert.ToHexString(o.Value.Data.Span)}"));
     }
 
     private static void Declare(OnnxBuilder builder, string name, string text)

@@ -66,6 +66,8 @@ internal sealed class Convolution
             throw ImportException.Invalid($"strides, dilations and pads do not fit {spatial} spatial dimensions");
         }
         string automatic = n.Text("auto_pad", "NOTSET");
+        // Automatic pads take the place of given ones.
+        pads = automatic == "NOTSET" ? pads : new long[spatial * 2];
         for (int i = 0; i < spatial && automatic is "SAME_UPPER" or "SAME_LOWER"; i++)
         {
             // As many outputs as ⌈in / stride⌉; an odd pad goes to the end, or with SAME_LOWER to the beginning.
