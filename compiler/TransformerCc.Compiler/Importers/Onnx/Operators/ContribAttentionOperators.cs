@@ -2,6 +2,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
@@ -11,12 +12,12 @@ internal static class ContribAttentionOperators
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
         new("Attention", PackedAttention) { Domain = ContribOperators.Microsoft },
-        new("MultiHeadAttention", n => MultiHead(n, new MultiHeadInputs(Bias: 3, Mask: 4, ScoreBias: 5, PastKey: 6, PastValue: 7))) { Domain = ContribOperators.Microsoft },
-        new("DecoderMaskedMultiHeadAttention", n => MultiHead(n, new MultiHeadInputs(Bias: 10, Mask: 3, ScoreBias: 4, PastKey: 5, PastValue: 6))) { Domain = ContribOperators.Microsoft },
+        new("MultiHeadAttention", n => MultiHead(n, new MultiHeadInputs(Bias: 3, Mask: 4, ScoreBias: 5, PastKey: 6, PastValue: 7, PastLength: 8, Indirection: 9))) { Domain = ContribOperators.Microsoft },
+        new("DecoderMaskedMultiHeadAttention", n => MultiHead(n, new MultiHeadInputs(Bias: 10, Mask: 3, ScoreBias: 4, PastKey: 5, PastValue: 6, PastLength: 7, Indirection: 9))) { Domain = ContribOperators.Microsoft },
     ];
 
     /// <summary>Where the optional inputs stand, behind query, key and value.</summary>
-    private sealed record MultiHeadInputs(int Bias, int Mask, int ScoreBias, int PastKey, int PastValue);
+    private sealed record MultiHeadInputs(int Bias, int Mask, int ScoreBias, int PastKey, int PastValue, int PastLength, int Indirection);
 
     public static bool Has(NodeContext n, int input) => n.Optional(input) is not null;
 
@@ -33,14 +34,17 @@ internal static class ContribAttentionOperators
     /// <summary>x·W + b holds queries, keys and values beside each other.</summary>
     private static void PackedAttention(NodeContext n)
     {
-        RefuseAttribute(n, "do_rotary");
-        RefuseAttribute(n, "past_present_share_buffer");
         PackedAttention(n, ContribOperators.Sum(n, ContractionOperators.Multiply(n, n.Value(0), n.Value(1)), 2), past: 4, mask: 3, bias: 5);
     }
 
     /// <summary>Attention from queries, keys and values beside each other; the other arguments say which inputs are the optional ones.</summary>
     public static void PackedAttention(NodeContext n, Value projected, int past, int mask, int? bias)
     {
+        RefuseSharedBuffer(n);
+        if (n.Int("do_rotary", 0) != 0)
+        {
+            throw ImportException.Invalid("do_rotary is not supported: the operator has no tables of angles", "export the model again with RotaryEmbedding and MultiHeadAttention in its place");
+        }
         DimExpr heads = HeadCount(n, "num_heads");
         if (projected.Type.Rank != 3 || projected.Type.Shape[2].ConstantValue is not { } total)
         {
@@ -78,7 +82,16 @@ internal static class ContribAttentionOperators
 
     private static void MultiHead(NodeContext n, MultiHeadInputs at)
     {
-        RefuseAttribute(n, "past_present_share_buffer");
+        RefuseSharedBuffer(n);
+        if (Has(n, at.Indirection))
+        {
+            throw ImportException.Invalid("cache_indirection is not supported: it reads the caches of other beams", "export the decoder for greedy search or sampling, where a cache has one reader");
+        }
+        if (Has(n, at.PastLength) && Has(n, at.PastKey) && n.Proto.OpType == "MultiHeadAttention")
+        {
+            throw ImportException.Invalid("past_sequence_length with a past is not supported: the past would be a buffer that is longer than what it holds",
+                "export the model again with a past of its own length, without past_sequence_length");
+        }
         DimExpr heads = HeadCount(n, "num_heads");
         (Heads query, Heads key, Heads value) = Separate(n, heads, at.Bias);
         DimExpr past = DimExpr.Zero;
@@ -95,8 +108,9 @@ internal static class ContribAttentionOperators
         }
         var attention = new AttentionBuilder(n, query, key, value, Scale(n, query.Width)) { CausalOffset = n.Int("unidirectional", 0) != 0 ? past : null };
         AddMasks(n, attention, at.Mask, at.ScoreBias, past);
-        n.ReturnIfNamed(attention.Scores, 3);
         n.Return(attention.Fused().Merge(n));
+        // ONNX Runtime's kernel gives the scores as the softmax reads them.
+        n.ReturnIfNamed(() => attention.Masked(attention.Scores(), Lowest(query.Tensor.Type.Element)), 3);
     }
 
     /// <summary>
@@ -164,6 +178,9 @@ internal static class ContribAttentionOperators
             case 1 when shape[0] == batch:
             case 1 when batch.ConstantValue is null && shape[0].SymbolName is not null:
                 return n.Binary(BinaryOp.Less, n.Positions(keys, 4, 3), n.Integers(Fitting.Fit(n, mask, [batch], "the mask"), batch, 1, 1, 1));
+            case 1 when shape[0] == (batch * 3) + 2:
+                // Lengths of the keys, then where each sequence starts, which says nothing beside a batch of equal rows.
+                return n.Binary(BinaryOp.Less, n.Positions(keys, 4, 3), n.Integers(n.SliceAxis(mask, 0, DimExpr.Zero, batch), batch, 1, 1, 1));
             case 1 when shape[0] == batch * 2:
                 Value end = n.SliceAxis(mask, 0, DimExpr.Zero, batch), start = n.SliceAxis(mask, 0, batch, batch), positions = n.Positions(keys, 4, 3);
                 return n.Binary(BinaryOp.And, n.Binary(BinaryOp.Less, positions, n.Integers(end, batch, 1, 1, 1)),
@@ -172,8 +189,12 @@ internal static class ContribAttentionOperators
                 return Nonzero(n.Reshape(FitKeys(n, Fitting.FitBroadcast(n, mask, [batch, shape[1]], "the mask"), keys, past), [shape[0].Is(1) ? 1 : batch, 1, 1, keys]));
             case 3:
                 return Nonzero(n.Reshape(Fitting.Fit(n, mask, [batch, queries, keys], "the mask"), [batch, 1, queries, keys]));
+            case 4 when shape[1].Is(1):
+                // One square for all positions up to the longest: the rows of the queries, the columns of the keys.
+                return Nonzero(n.SliceAxis(n.SliceAxis(mask, 2, past, queries), 3, DimExpr.Zero, keys));
             default:
-                throw ImportException.Invalid($"a mask {mask.Type} is not supported, [batch], [2·batch], [batch, keys] and [batch, queries, keys] are");
+                throw ImportException.Invalid($"a mask {mask.Type} is not supported, [batch], [2·batch], [3·batch + 2], [batch, keys], [batch, queries, keys] and [batch, 1, longest, longest] are",
+                    "give the mask one of these shapes");
         }
     }
 
@@ -182,11 +203,14 @@ internal static class ContribAttentionOperators
         ? throw ImportException.Invalid($"the mask covers {mask.Type.Shape[1]} keys of {keys}; it must cover the past too")
         : Fitting.Fit(n, mask, [mask.Type.Shape[0], keys], "the mask");
 
-    private static void RefuseAttribute(NodeContext n, string name)
+    /// <summary>The least finite number, which ONNX Runtime takes for −∞ in causal masks.</summary>
+    private static double Lowest(ElementType type) => type == ElementType.F16 ? -65504 : float.MinValue;
+
+    private static void RefuseSharedBuffer(NodeContext n)
     {
-        if (n.Int(name, 0) != 0)
+        if (n.Int("past_present_share_buffer", 0) != 0)
         {
-            throw ImportException.Invalid($"{name} is not supported", "export the model again without it");
+            throw ImportException.Invalid("past_present_share_buffer is not supported: past and present are tensors of their own here", "export the model again with past_present_share_buffer 0");
         }
     }
 }

@@ -27,10 +27,6 @@ internal static class RotaryOperators
 
     private static void Rotate(NodeContext n, int cos, int sin, int positions)
     {
-        if (n.Int("is_packed_batching", 0) != 0 || n.Float("scale", 1) != 1)
-        {
-            throw ImportException.Invalid("packed batches and a scale are not supported");
-        }
         Value x = n.Value(0), cosTable = n.Value(cos), sinTable = n.Value(sin);
         long rotated = n.Int("rotary_embedding_dim", 0), count = n.Int("num_heads", 0);
         if (x.Type.Rank == 3 && count == 0)
@@ -54,7 +50,7 @@ internal static class RotaryOperators
     private static Value Columns(NodeContext n, Value table, long count) => n.SliceAxis(table, table.Type.Rank - 1, DimExpr.Zero, count);
 
     /// <summary>Positions [batch, length]; one number is that of the first token of every row.</summary>
-    private static Value Positions(NodeContext n, Value positions, Heads x) => positions.Type.Rank == 1
+    private static Value Positions(NodeContext n, Value positions, Heads x) => positions.Type.Rank <= 1
         ? n.Broadcast(n.Add(n.Integers(positions, 1, 1), n.Positions(x.Length, 2, 1)), [x.Batch, x.Length])
         : Fitting.Fit(n, positions, [x.Batch, x.Length], "the positions");
 }
