@@ -31,6 +31,9 @@ internal sealed record GroupQueryCase(int[] Past, int Length, int Heads, int Key
 
     public bool IsInterleaved { get; init; }
 
+    /// <summary>The positions of the rotation are an input.</summary>
+    public bool HasPositions { get; init; }
+
     public bool IsPacked { get; init; }
 
     public bool HasNorm { get; init; }
@@ -104,6 +107,10 @@ internal sealed record GroupQueryCase(int[] Past, int Length, int Heads, int Key
         {
             model.Floats("cos", [Positions, Rotated], Table(Math.Cos)).Floats("sin", [Positions, Rotated], Table(Math.Sin));
         }
+        if (HasPositions)
+        {
+            model.Input("pos", 7, batch, length);
+        }
         if (HasBias)
         {
             model.Input("bias", 1, 1, Heads, length, Total);
@@ -120,7 +127,7 @@ internal sealed record GroupQueryCase(int[] Past, int Length, int Heads, int Key
         {
             model.Input("qn", 1, Width).Input("kn", 1, Width);
         }
-        inputs += (Rotated > 0 ? " cos sin" : " _ _") + " _" + (HasBias ? " bias" : " _") + (HasSink ? " sink" : " _") + (Bits > 0 ? " ks vs" : " _ _") + (HasNorm ? " qn kn" : "");
+        inputs += (Rotated > 0 ? " cos sin" : " _ _") + (HasPositions ? " pos" : " _") + (HasBias ? " bias" : " _") + (HasSink ? " sink" : " _") + (Bits > 0 ? " ks vs" : " _ _") + (HasNorm ? " qn kn" : "");
         Compiler.Importers.Onnx.Proto.AttributeProto[] attributes =
         [
             Int("num_heads", Heads), Int("kv_num_heads", KeyHeads),
@@ -169,6 +176,10 @@ internal sealed record GroupQueryCase(int[] Past, int Length, int Heads, int Key
         {
             inputs["total"] = Tensor.From<int>(ElementType.I32, [1], [Total]);
         }
+        if (HasPositions)
+        {
+            inputs["pos"] = Tensor.From<long>(ElementType.I64, [Batch, Length], [.. Enumerable.Range(0, Batch * Length).Select(_ => random.NextInt64(Positions - Length))]);
+        }
         if (HasBias)
         {
             inputs["bias"] = F(1, 1, Heads, Length, Total);
@@ -209,7 +220,7 @@ internal sealed record GroupQueryCase(int[] Past, int Length, int Heads, int Key
                 {
                     for (int s = 0; s < Length; s++)
                     {
-                        double[] query = Rotate(Normalize(x, Part(x, "q", b, s, h, 0), "qn"), Past[b] + s);
+                        double[] query = Rotate(Normalize(x, Part(x, "q", b, s, h, 0), "qn"), Position(x, b, s));
                         Combine(x, query, keys, values, (b, h, s), total, y.AsSpan(((((b * Length) + s) * Heads) + h) * Width, Width), scores.AsSpan(((((b * Heads) + h) * Length) + s) * Total, Total));
                     }
                 }
@@ -259,7 +270,7 @@ internal sealed record GroupQueryCase(int[] Past, int Length, int Heads, int Key
         for (int s = 0; s < NewKeys; s++)
         {
             double[] row = Part(x, name, b, s, g, name == "k" ? Heads : Heads + KeyHeads);
-            codes[known + s] = Encode(name == "k" ? Rotate(Normalize(x, row, "kn"), known + s) : row, Scale);
+            codes[known + s] = Encode(name == "k" ? Rotate(Normalize(x, row, "kn"), Position(x, b, s)) : row, Scale);
         }
         for (int p = start; p < all.Length; p++)
         {
@@ -300,6 +311,9 @@ internal sealed record GroupQueryCase(int[] Past, int Length, int Heads, int Key
 
     private double[] Normalize(Dictionary<string, double[]> x, double[] row, string weight) =>
         HasNorm ? [.. row.Select((v, i) => v / Math.Sqrt(row.Average(a => a * a) + 0.01f) * x[weight][i])] : row;
+
+    /// <summary>Where a token is rotated to: of the positions given for a first prompt only the first counts.</summary>
+    private int Position(Dictionary<string, double[]> x, int b, int s) => !HasPositions ? Past[b] + s : Total == Length ? (int)x["pos"][0] + s : (int)x["pos"][(b * Length) + s];
 
     private double[] Rotate(double[] row, int position)
     {

@@ -33,13 +33,35 @@ internal static class GroupQueryOperators
         Value positions = n.Add(past, n.Positions(length, 2, 1));
         if (n.Int("do_rotary", 0) == 1)
         {
-            Value rotated = ContribAttentionOperators.Has(n, PositionIds) ? Fitting.Fit(n, n.Value(PositionIds), [batch, length], "the positions") : positions;
+            Value rotated = ContribAttentionOperators.Has(n, PositionIds) ? Given(n, batch, length) : positions;
             bool interleaved = n.Int("rotary_interleaved", 0) == 1;
             query = RotaryOperators.Rotate(n, query, n.Value(Cos), n.Value(Sin), rotated, interleaved);
             key = RotaryOperators.Rotate(n, key, n.Value(Cos), n.Value(Sin), rotated, interleaved);
         }
         (key, value, Value keyPositions) = Cached(n, key, value, past, total);
         Combine(n, query, key, value, new Columns(keyPositions, n.Reshape(positions, [batch, 1, length, 1]), n.Reshape(total, [batch, 1, 1, 1])));
+    }
+
+    /// <summary>
+    /// The positions that the model gives for the rotation: [batch, length]. Of a first prompt, where the total length is the
+    /// length of the call, only the very first is read, and the others count on from it in every row (ContribOperators.md).
+    /// </summary>
+    private static Value Given(NodeContext n, DimExpr batch, DimExpr length)
+    {
+        Value all = Fitting.Fit(n, n.Cast(n.Value(PositionIds), ElementType.I64), [batch, length], "the positions");
+        DimExpr? total = n.Contents(Total) is null ? null : n.Dims(Total, "the total length")[0];
+        if (total is not null && (total - length).ConstantValue is not (null or 0))
+        {
+            return all;
+        }
+        Value first = n.SliceAxis(n.SliceAxis(all, 0, DimExpr.Zero, DimExpr.One), 1, DimExpr.Zero, DimExpr.One);
+        Value counted = n.Broadcast(n.Add(first, n.Positions(length, 2, 1)), [batch, length]);
+        if (total == length)
+        {
+            return counted;
+        }
+        Value isPrompt = n.Binary(BinaryOp.Equal, n.Integers(n.Value(Total), 1, 1), n.Emit(new ShapeValue([length], [1, 1])));
+        return n.Select(isPrompt, counted, all);
     }
 
     /// <summary>Which keys there are: the position of each, that of each query, and how many positions each sequence has; all stretch to the scores.</summary>
