@@ -17,6 +17,8 @@ internal static class AttributeSamples
 {
     private const string Ms = "com.microsoft.";
 
+    private const string Grouped = "f[1,3,16] f[1,3,8] f[1,3,8] _ _ j[1]=2 j[1]=3 f[8,4] f[8,4]";
+
     private const string Convolved = "f[1,2,5,6] f[2,2,3,3]", BytesConvolved = "u[1,2,5,6] u[2,2,3,3]", Geometry = "strides=[1 1] pads=[1 1 1 1] dilations=[1 1] kernel_shape=[3 3] group=1 auto_pad='NOTSET'",
         OtherGeometry = "strides=[2 1] pads=[0 1 0 1] dilations=[2 1] kernel_shape=[2 3] group=2 auto_pad='VALID'";
 
@@ -130,6 +132,19 @@ internal static class AttributeSamples
         new($"{Ms}QLinearConcat", 1, "f[1]=0.1 u[1]=3 u[2,2] f[1]=0.1 u[1]=3 u[2,2] f[1]=0.1 u[1]=3", "axis=0", "axis=1"),
         new($"{Ms}QLinearLeakyRelu", 1, "s[4]=-100,-50,20,30 f[1]=0.1 s[1]=0 f[1]=0.1 s[1]=0", "alpha=0.1", "alpha=0.9"),
         new($"{Ms}QLinearSoftmax", 1, "u[2,3,4] f[1]=0.1 u[1]=0 f[1]=0.004 u[1]=0", "axis=1 opset=13", "axis=2 opset=11"),
+        .. Each("Attention", [(23, ""), (24, ""), (25, "")], "f[1,2,3,8] f[1,2,3,8] f[1,2,3,8]", "softmax_precision=1", "is_causal=1 scale=0.5 softcap=1.0 q_num_heads=4 kv_num_heads=4 softmax_precision=3"),
+        .. Each("Attention", [(23, ""), (24, ""), (25, "")], "f[1,2,3,8] f[1,2,3,8] f[1,2,3,8] _ _ _", "qk_matmul_output_mode=0", "qk_matmul_output_mode=3", outputs: 4),
+        .. Each("Attention", [(23, ""), (24, ""), (25, "")], "f[1,3,16] f[1,3,16] f[1,3,16]", "q_num_heads=2 kv_num_heads=2", "q_num_heads=4 kv_num_heads=4"),
+        new("Attention", 25, "f[1,2,3,8] f[1,2,3,8] f[1,2,3,8]", "", "left_window_size=1 right_window_size=1"),
+        new($"{Ms}Attention", 1, "f[1,3,8] f[8,24] f[24] j[1,3]=1,1,0", "num_heads=2", "num_heads=4 scale=0.5 unidirectional=1 mask_filter_value=-1.0 qkv_hidden_sizes=[4 4 16]"),
+        new($"{Ms}QAttention", 1, "u[1,3,8] u[8,24] f[24] f[1]=0.002 f[1]=0.002 j[1,3]=1,1,0", "num_heads=2", "num_heads=4 scale=0.5 unidirectional=1 mask_filter_value=-1.0"),
+        new($"{Ms}MultiHeadAttention", 1, "f[1,3,8] f[1,3,8] f[1,3,8] _ j[1,3]=1,1,0", "num_heads=2", "num_heads=4 scale=0.5 unidirectional=1 mask_filter_value=-1.0"),
+        new($"{Ms}DecoderMaskedMultiHeadAttention", 1, "f[1,1,8] f[1,1,8] f[1,1,8] j[1,3]=1,1,0 _ f[1,2,2,4] f[1,2,2,4]", "num_heads=2", "num_heads=4 scale=0.5 mask_filter_value=-1.0"),
+        new($"{Ms}GroupQueryAttention", 1, $"{Grouped}", "num_heads=2 kv_num_heads=1 do_rotary=1",
+            "num_heads=4 kv_num_heads=2 do_rotary=0 rotary_interleaved=1 local_window_size=1 smooth_softmax=1 scale=0.5 softcap=1.0 causal=0 sliding_window_cache=1 k_quant_type='PER_TENSOR' v_quant_type='PER_TENSOR'"),
+        new($"{Ms}GroupQueryAttention", 1, $"{Grouped} _ _ _ f[1]=0.1 f[1]=0.1", "num_heads=2 kv_num_heads=1 k_quant_type='PER_TENSOR' v_quant_type='PER_TENSOR' kv_cache_bit_width=8", "kv_cache_bit_width=4", 3),
+        new($"{Ms}GroupQueryAttention", 1, $"{Grouped} _ _ _ _ _ f[8] f[8]", "num_heads=2 kv_num_heads=1", "qk_norm_epsilon=0.5"),
+        new($"{Ms}GroupQueryAttention", 1, $"{Grouped}", "num_heads=2 kv_num_heads=1 qk_output=1", "qk_output=2", 4),
         new($"{Ms}QuickGelu", 1, "f[8]", "", "alpha=0.5"),
         new($"{Ms}SkipLayerNormalization", 1, "f[1,2,4] f[1,2,4] f[4] f[4]", "", "epsilon=0.5"),
         new($"{Ms}SkipSimplifiedLayerNormalization", 1, "f[1,2,4] f[1,2,4] f[4]", "", "epsilon=0.5"),

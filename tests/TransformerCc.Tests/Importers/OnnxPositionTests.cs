@@ -29,8 +29,6 @@ public sealed class OnnxPositionTests
         return [.. graph.Outputs.SelectMany(o => TensorMath.Doubles(results[o.Name]))];
     }
 
-    private static AttributeProto Text(string name, string value) => new() { Name = name, Type = AttributeProto.Types.AttributeType.String, S = ByteString.CopyFromUtf8(value) };
-
     private static byte[] Bytes(params sbyte[] values) => MemoryMarshal.AsBytes<sbyte>(values).ToArray();
 
     [Fact]

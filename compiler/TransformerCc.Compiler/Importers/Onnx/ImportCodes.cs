@@ -59,4 +59,7 @@ public static class ImportCodes
 
     /// <summary>Dimensions of different names that an operator takes to be equal.</summary>
     public const string EqualDimensions = "TCC1111";
+
+    /// <summary>A note: what the file does not say for certain, and what was taken for it.</summary>
+    public const string Assumption = "TCC1115";
 }

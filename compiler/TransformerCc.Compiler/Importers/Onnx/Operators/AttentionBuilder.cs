@@ -23,7 +23,8 @@ internal sealed class AttentionBuilder(NodeContext n, Heads query, Heads key, He
     /// <summary>scores = cap·tanh(scores / cap) ahead of every mask; 0 for none.</summary>
     public float SoftCap { get; set; }
 
-    public bool HasMask => _added.Count + _visible.Count > 0 || CausalOffset is not null;
+    /// <summary>Whether a query that no key is visible to gives 0 where masks are added too; otherwise NaN, as plain softmax does.</summary>
+    public bool ZeroesHiddenRows { get; init; }
 
     /// <summary>Adds to the scores; the type becomes that of the queries.</summary>
     public void AddToScores(Value bias, string what) => _added.Add(n.Cast(Fitting.FitBroadcast(n, bias, ScoreShape, what), query.Tensor.Type.Element));
@@ -46,7 +47,17 @@ internal sealed class AttentionBuilder(NodeContext n, Heads query, Heads key, He
         (MaskKind kind, Value? mask) = Mask();
         var op = new Attention(query.Layout, key.Layout, value.Layout, HeadLayout.BSHD, scale, kind, CausalOffset) { SoftCap = SoftCap };
         Value result = mask is null ? n.Emit(op, query.Tensor, key.Tensor, value.Tensor) : n.Emit(op, query.Tensor, key.Tensor, value.Tensor, mask);
-        return new Heads(result, HeadLayout.BSHD);
+        return new Heads(kind == MaskKind.Additive && ZeroesHiddenRows ? WithoutHiddenRows(result, mask!) : result, HeadLayout.BSHD);
+    }
+
+    /// <summary>0 for the queries whose mask is −∞ for every key: the operator divides by a sum of nothing there.</summary>
+    private Value WithoutHiddenRows(Value result, Value mask)
+    {
+        EquatableArray<DimExpr> shape = mask.Type.Shape;
+        Value rows = n.Reshape(mask, [.. Enumerable.Repeat(DimExpr.One, 4 - shape.Count), .. shape]);
+        Value largest = n.Transpose(n.Reduce(ReduceOp.Max, rows, [3], keepDims: true), 0, 2, 1, 3);
+        Value isSeen = n.Binary(BinaryOp.Greater, largest, n.Scalar(largest.Type.Element, double.NegativeInfinity));
+        return n.Select(isSeen, result, n.Scalar(result.Type.Element, 0));
     }
 
     /// <summary>The scaled scores [batch, heads, queries, keys] without masks.</summary>
@@ -57,27 +68,30 @@ internal sealed class AttentionBuilder(NodeContext n, Heads query, Heads key, He
         return scale == 1 ? scores : n.Multiply(scores, n.Scalar(scores.Type.Element, scale));
     }
 
-    /// <summary>Scores with every mask added; hidden keys become −∞.</summary>
-    public Value Masked(Value scores)
+    /// <summary>Scores within the soft cap.</summary>
+    public Value Capped(Value scores) => SoftCap == 0 ? scores : n.Emit(new Unary(UnaryOp.SoftCap, SoftCap), scores);
+
+    /// <summary>Scores with every mask added; those of hidden keys become a number.</summary>
+    public Value Masked(Value scores, double hidden)
     {
-        if (CausalOffset is { } offset)
-        {
-            Hide(n.CausalMask(query.Length, key.Length, offset), "the causal mask");
-            CausalOffset = null;
-        }
-        foreach (Value added in _added)
-        {
-            scores = n.Add(scores, added);
-        }
-        foreach (Value visible in _visible)
-        {
-            scores = n.Select(visible, scores, n.Scalar(scores.Type.Element, double.NegativeInfinity));
-        }
-        return scores;
+        scores = _added.Aggregate(scores, n.Add);
+        return Visible() is { } visible ? n.Select(visible, scores, n.Scalar(scores.Type.Element, hidden)) : scores;
     }
 
-    /// <summary>probabilities · values as [batch, heads, queries, width].</summary>
-    public Heads Combined(Value probabilities) => new(ContractionOperators.Multiply(n, probabilities, Repeated(value)), HeadLayout.BHSD);
+    /// <summary>The weight of every key; hidden ones have none, whether or not others are visible.</summary>
+    /// <param name="masked">Scores whose hidden keys are −∞.</param>
+    public Value Probabilities(Value masked)
+    {
+        Value weights = n.Emit(new Softmax(3), masked);
+        return Visible() is { } visible ? n.Select(visible, weights, n.Scalar(weights.Type.Element, 0)) : weights;
+    }
+
+    /// <summary>Which keys are visible, the causal mask included; null when all are.</summary>
+    private Value? Visible()
+    {
+        IEnumerable<Value> all = CausalOffset is { } offset ? _visible.Append(n.CausalMask(query.Length, key.Length, offset)) : _visible;
+        return all.Aggregate((Value?)null, (a, b) => a is null ? b : n.Binary(BinaryOp.And, a, b));
+    }
 
     /// <summary>One mask operand: boolean masks alone stay boolean, with others they are added as −∞.</summary>
     private (MaskKind Kind, Value? Mask) Mask()

@@ -2,6 +2,7 @@ using TransformerCc.Compiler.GraphIR;
 using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Isa.Instructions;
 using TransformerCc.Isa.Symbolic;
+using TransformerCc.Isa.Tensors;
 using static TransformerCc.Compiler.Importers.Onnx.Operators.OperatorSignature;
 
 namespace TransformerCc.Compiler.Importers.Onnx.Operators;
@@ -9,7 +10,7 @@ namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 /// <summary>ONNX Runtime's Attention and MultiHeadAttention (ContribOperators.md, 1.30).</summary>
 internal static class ContribAttentionOperators
 {
-    private const string SharedBuffer = "a cache that is written in place; export again without it", Beams = "beam search; the host samples";
+    private const string SharedBuffer = "a past that is written in place; export again without past_present_share_buffer", Beams = "the caches of other beams; export for greedy search or sampling";
 
     private static readonly OperatorSignature s_attention =
         Packed(From(1, "input", "weights", "bias?", "mask_index?", "past?", "attention_bias?", "past_sequence_length?")).RefuseInput("past_sequence_length", SharedBuffer)
@@ -17,7 +18,7 @@ internal static class ContribAttentionOperators
 
     private static readonly OperatorSignature s_multiHead =
         From(1, "query", "key?", "value?", "bias?", "key_padding_mask?", "attention_bias?", "past_key?", "past_value?", "past_sequence_length?", "cache_indirection?")
-            .IgnoreInput("past_sequence_length", "without a shared buffer the shape of the past tells it").RefuseInput("cache_indirection", Beams)
+            .RefuseInput("cache_indirection", Beams)
             .Returns("output", "present_key?", "present_value?", "qk?")
             .Int("num_heads").Float("mask_filter_value", "scale").Flag("unidirectional").Required("num_heads");
 
@@ -25,22 +26,22 @@ internal static class ContribAttentionOperators
         From(1, "query", "key?", "value?", "mask_index?", "attention_bias?", "past_key?", "past_value?", "past_sequence_length?", "beam_width?", "cache_indirection?", "bias?")
             .IgnoreInput("past_sequence_length", "without a shared buffer the shape of the past tells it").RefuseInput("beam_width", Beams).RefuseInput("cache_indirection", Beams)
             .Returns("output", "present_key?", "present_value?", "qk?").Int("num_heads").Float("mask_filter_value", "scale")
-            .Only("past_present_share_buffer", 0, SharedBuffer).Flag("output_qk").Required("num_heads");
+            .Only("past_present_share_buffer", 0, SharedBuffer).Unused(AttributeKind.Int, "output_qk", "the scores are given where the output has a name").Required("num_heads");
 
     /// <summary>What operators with packed queries, keys and values have in common.</summary>
     public static OperatorSignature Packed(OperatorSignature inputs) => inputs.Returns("output", "present?")
         .Int("num_heads").Float("mask_filter_value", "scale").Flag("unidirectional")
-        .Only("do_rotary", 0, "rotation inside the operator; export it as RotaryEmbedding").Only("past_present_share_buffer", 0, SharedBuffer).Required("num_heads");
+        .Only("do_rotary", 0, "the operator has no tables of angles; export RotaryEmbedding and MultiHeadAttention in its place").Only("past_present_share_buffer", 0, SharedBuffer).Required("num_heads");
 
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
         new("Attention", s_attention, PackedAttention) { Domain = ContribOperators.Microsoft },
-        new("MultiHeadAttention", s_multiHead, n => MultiHead(n, new MultiHeadInputs(Bias: 3, Mask: 4, ScoreBias: 5, PastKey: 6, PastValue: 7))) { Domain = ContribOperators.Microsoft },
-        new("DecoderMaskedMultiHeadAttention", s_decoder, n => MultiHead(n, new MultiHeadInputs(Bias: 10, Mask: 3, ScoreBias: 4, PastKey: 5, PastValue: 6))) { Domain = ContribOperators.Microsoft },
+        new("MultiHeadAttention", s_multiHead, n => MultiHead(n, new MultiHeadInputs(Bias: 3, Mask: 4, ScoreBias: 5, PastKey: 6, PastValue: 7, PastLength: 8))) { Domain = ContribOperators.Microsoft },
+        new("DecoderMaskedMultiHeadAttention", s_decoder, n => MultiHead(n, new MultiHeadInputs(Bias: 10, Mask: 3, ScoreBias: 4, PastKey: 5, PastValue: 6, PastLength: 7))) { Domain = ContribOperators.Microsoft },
     ];
 
     /// <summary>Where the optional inputs stand, behind query, key and value.</summary>
-    private sealed record MultiHeadInputs(int Bias, int Mask, int ScoreBias, int PastKey, int PastValue);
+    private sealed record MultiHeadInputs(int Bias, int Mask, int ScoreBias, int PastKey, int PastValue, int PastLength);
 
     public static bool Has(NodeContext n, int input) => n.Optional(input) is not null;
 
@@ -100,6 +101,11 @@ internal static class ContribAttentionOperators
 
     private static void MultiHead(NodeContext n, MultiHeadInputs at)
     {
+        if (Has(n, at.PastLength) && Has(n, at.PastKey) && n.Proto.OpType == "MultiHeadAttention")
+        {
+            throw ImportException.Invalid("past_sequence_length with a past is not supported: the past would be a buffer that is longer than what it holds",
+                "export the model again with a past of its own length, without past_sequence_length");
+        }
         DimExpr heads = HeadCount(n, "num_heads");
         (Heads query, Heads key, Heads value) = Separate(n, heads, at.Bias);
         DimExpr past = DimExpr.Zero;
@@ -116,8 +122,9 @@ internal static class ContribAttentionOperators
         }
         var attention = new AttentionBuilder(n, query, key, value, Scale(n, query.Width)) { CausalOffset = n.Int("unidirectional", 0) != 0 ? past : null };
         AddMasks(n, attention, at.Mask, at.ScoreBias, past);
-        n.ReturnIfNamed(attention.Scores, 3);
         n.Return(attention.Fused().Merge(n));
+        // ONNX Runtime's kernel gives the scores as the softmax reads them.
+        n.ReturnIfNamed(() => attention.Masked(attention.Scores(), Lowest(query.Tensor.Type.Element)), 3);
     }
 
     /// <summary>
@@ -185,6 +192,9 @@ internal static class ContribAttentionOperators
             case 1 when shape[0] == batch:
             case 1 when batch.ConstantValue is null && shape[0].SymbolName is not null:
                 return n.Binary(BinaryOp.Less, n.Positions(keys, 4, 3), n.Integers(Fitting.Fit(n, mask, [batch], "the mask"), batch, 1, 1, 1));
+            case 1 when shape[0] == (batch * 3) + 2:
+                // Lengths of the keys, then where each sequence starts, which says nothing beside a batch of equal rows.
+                return n.Binary(BinaryOp.Less, n.Positions(keys, 4, 3), n.Integers(n.SliceAxis(mask, 0, DimExpr.Zero, batch), batch, 1, 1, 1));
             case 1 when shape[0] == batch * 2:
                 Value end = n.SliceAxis(mask, 0, DimExpr.Zero, batch), start = n.SliceAxis(mask, 0, batch, batch), positions = n.Positions(keys, 4, 3);
                 return n.Binary(BinaryOp.And, n.Binary(BinaryOp.Less, positions, n.Integers(end, batch, 1, 1, 1)),
@@ -193,8 +203,12 @@ internal static class ContribAttentionOperators
                 return Nonzero(n.Reshape(FitKeys(n, Fitting.FitBroadcast(n, mask, [batch, shape[1]], "the mask"), keys, past), [shape[0].Is(1) ? 1 : batch, 1, 1, keys]));
             case 3:
                 return Nonzero(n.Reshape(Fitting.Fit(n, mask, [batch, queries, keys], "the mask"), [batch, 1, queries, keys]));
+            case 4 when shape[1].Is(1):
+                // One square for all positions up to the longest: the rows of the queries, the columns of the keys.
+                return Nonzero(n.SliceAxis(n.SliceAxis(mask, 2, past, queries), 3, DimExpr.Zero, keys));
             default:
-                throw ImportException.Invalid($"a mask {mask.Type} is not supported, [batch], [2·batch], [batch, keys] and [batch, queries, keys] are");
+                throw ImportException.Invalid($"a mask {mask.Type} is not supported, [batch], [2·batch], [3·batch + 2], [batch, keys], [batch, queries, keys] and [batch, 1, longest, longest] are",
+                    "give the mask one of these shapes");
         }
     }
 
@@ -202,4 +216,7 @@ internal static class ContribAttentionOperators
     private static Value FitKeys(NodeContext n, Value mask, DimExpr keys, DimExpr past) => !past.Is(0) && mask.Type.Shape[1] == keys - past
         ? throw ImportException.Invalid($"the mask covers {mask.Type.Shape[1]} keys of {keys}; it must cover the past too")
         : Fitting.Fit(n, mask, [mask.Type.Shape[0], keys], "the mask");
+
+    /// <summary>The least finite number, which ONNX Runtime takes for −∞ in causal masks.</summary>
+    private static double Lowest(ElementType type) => type == ElementType.F16 ? -65504 : float.MinValue;
 }

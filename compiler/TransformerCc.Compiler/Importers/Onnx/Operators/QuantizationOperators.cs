@@ -98,8 +98,10 @@ internal static class QuantizationOperators
         return n.Cast(target.Bits() < 8 ? Clamp(n, shifted, target) : shifted, target);
     }
 
-    /// <summary>Conversion to integers narrower than a byte wraps, so it is given none outside their range.</summary>
-    private static Value Clamp(NodeContext n, Value x, ElementType target)
+    /// <summary>
+    /// Floats within the range of integers narrower than a byte: conversion to them wraps, so it is given none outside.
+    /// </summary>
+    public static Value Clamp(NodeContext n, Value x, ElementType target)
     {
         bool isSigned = target is ElementType.I4 or ElementType.I2;
         double values = 1 << target.Bits(), low = isSigned ? -values / 2 : 0;

@@ -14,8 +14,10 @@ internal static class RotaryOperators
     [
         new("RotaryEmbedding", From(23, "X", "cos_cache", "sin_cache", "position_ids?").Flag("interleaved").Int("num_heads", "rotary_embedding_dim"), n => Rotate(n, cos: 1, sin: 2, positions: 3)),
         new("RotaryEmbedding", From(1, "input", "position_ids", "cos_cache", "sin_cache").Flag("interleaved").Int("num_heads", "rotary_embedding_dim")
-            .Only("scale", 1f, "tables of angles that are stretched").Only("is_packed_batching", 0, "sequences of different lengths without padding"), n => Rotate(n, cos: 2, sin: 3, positions: 1)) { Domain = ContribOperators.Microsoft },
+            .Unused(AttributeKind.Float, "scale", KernelIgnores).Unused(AttributeKind.Int, "is_packed_batching", KernelIgnores), n => Rotate(n, cos: 2, sin: 3, positions: 1)) { Domain = ContribOperators.Microsoft },
     ];
+
+    private const string KernelIgnores = "ONNX Runtime's kernel does not read it";
 
     /// <summary>The heads rotated by the angles of [batch, length] positions in tables [positions, R/2].</summary>
     public static Heads Rotate(NodeContext n, Heads x, Value cos, Value sin, Value positions, bool interleaved) =>
@@ -52,7 +54,7 @@ internal static class RotaryOperators
     private static Value Columns(NodeContext n, Value table, long count) => n.SliceAxis(table, table.Type.Rank - 1, DimExpr.Zero, count);
 
     /// <summary>Positions [batch, length]; one number is that of the first token of every row.</summary>
-    private static Value Positions(NodeContext n, Value positions, Heads x) => positions.Type.Rank == 1
+    private static Value Positions(NodeContext n, Value positions, Heads x) => positions.Type.Rank <= 1
         ? n.Broadcast(n.Add(n.Integers(positions, 1, 1), n.Positions(x.Length, 2, 1)), [x.Batch, x.Length])
         : Fitting.Fit(n, positions, [x.Batch, x.Length], "the positions");
 }
