@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using TransformerCc.Verification;
 
 namespace TransformerCc.Tests;
@@ -39,10 +40,12 @@ internal sealed class LinkedFolder : IDisposable
     }
 
     /// <summary>Every file below the folder with its bytes and its time, links as what they hold: equal only when nothing was touched.</summary>
-    public string[] State() => [.. new DirectoryInfo(FullName).EnumerateFileSystemInfos("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })
-        .Select(f => f.LinkTarget is { } target ? $"{f.FullName} -> {target}"
-            : f is FileInfo ? $"{f.FullName} {f.LastWriteTimeUtc.Ticks} {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(System.IO.File.ReadAllBytes(f.FullName)))}" : f.FullName)
-        .Order(StringComparer.Ordinal)];
+    public string[] State() => [.. State(new DirectoryInfo(FullName)).Order(StringComparer.Ordinal)];
+
+    private static IEnumerable<string> State(DirectoryInfo folder) => folder.EnumerateFileSystemInfos().SelectMany(entry =>
+        entry.LinkTarget is { } target ? [$"{entry.FullName} -> {target}"]
+        : entry is DirectoryInfo below ? State(below).Prepend(below.FullName)
+        : [$"{entry.FullName} {entry.LastWriteTimeUtc.Ticks} {Convert.ToHexString(SHA256.HashData(System.IO.File.ReadAllBytes(entry.FullName)))}"]);
 
     private string Make(string path)
     {

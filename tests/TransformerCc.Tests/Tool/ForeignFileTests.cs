@@ -66,7 +66,7 @@ public sealed class ForeignFileTests : IDisposable
     public void A_model_given_where_a_binary_is_wanted_is_compiled_first()
     {
         string gguf = Path.Combine(_folder.FullName, "tiny.gguf");
-        ToolRun.Good("synth", "llama", "--layers", "1", "--width", "32", "--heads", "2", "--ffn", "32", "--vocab", "32", "--context", "32", "-o", gguf);
+        ToolRun.Good("synth", "llama", "--layers", "1", "--width", "32", "--heads", "2", "--ffn", "32", "--vocab", "300", "--context", "32", "-o", gguf);
         foreach (string[] verb in (string[][])[["run", gguf, "--prompt", "x"], ["disasm", gguf], ["inspect", gguf, "--verify"]])
         {
             ToolRun run = ToolRun.Of(verb);
