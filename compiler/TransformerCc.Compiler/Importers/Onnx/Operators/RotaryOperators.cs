@@ -38,6 +38,11 @@ internal static class RotaryOperators
         Heads heads = Heads.Of(n, x, count);
         if (rotated > 0 && cosTable.Type.Shape.Last.ConstantValue is { } columns && columns > rotated / 2)
         {
+            if (n.Proto.Domain == ContribOperators.Microsoft)
+            {
+                // ONNX Runtime's kernel takes rows of rotary_embedding_dim / 2 numbers whatever the table is.
+                throw ImportException.Invalid($"tables of {columns} columns for a rotation of {rotated} numbers are ambiguous", $"give tables of {rotated / 2} columns");
+            }
             (cosTable, sinTable) = (Columns(n, cosTable, rotated / 2), Columns(n, sinTable, rotated / 2));
         }
         bool interleaved = n.Int("interleaved", 0) != 0;
