@@ -138,7 +138,7 @@ public sealed class OnnxContribAttentionTests
 
     public static TheoryData<string, string, string> Refused => new()
     {
-        { "MultiHeadAttention", "q k v _ _ _ _ _ _ t", "cache_indirection" },
+        { "MultiHeadAttention", "q k v _ _ _ pk pv _ t", "cache_indirection" },
         { "MultiHeadAttention", "q k v _ _ _ pk pv t", "past_sequence_length" },
         { "DecoderMaskedMultiHeadAttention", "q k v _ _ pk pv t _ t", "cache_indirection" },
     };

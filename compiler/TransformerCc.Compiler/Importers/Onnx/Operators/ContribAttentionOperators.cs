@@ -83,7 +83,8 @@ internal static class ContribAttentionOperators
     private static void MultiHead(NodeContext n, MultiHeadInputs at)
     {
         RefuseSharedBuffer(n);
-        if (Has(n, at.Indirection))
+        // Keys and values of an encoder are the same for every beam: without a past it has nothing to point at.
+        if (Has(n, at.Indirection) && Has(n, at.PastKey))
         {
             throw ImportException.Invalid("cache_indirection is not supported: it reads the caches of other beams", "export the decoder for greedy search or sampling, where a cache has one reader");
         }
