@@ -26,7 +26,7 @@ public sealed class OnnxCampaignTests
 
     [Fact]
     public void Attention_with_a_key_without_heads_is_refused() =>
-        Rejected("its own", new OnnxBuilder(23).Input("q", 1, 1, 2, 3, 4).Input("k", 1, 4).Input("v", 1, 1, 2, 3, 4).Node("Attention", "q k v", "y").Output("y"));
+        Rejected("heads of their own", new OnnxBuilder(23).Input("q", 1, 1, 2, 3, 4).Input("k", 1, 4).Input("v", 1, 1, 2, 3, 4).Node("Attention", "q k v", "y").Output("y"));
 
     [Fact]
     public void An_input_without_a_name_is_refused()

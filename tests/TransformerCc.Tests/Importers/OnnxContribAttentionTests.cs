@@ -1,3 +1,5 @@
+using TransformerCc.Compiler.GraphIR.Evaluation;
+using TransformerCc.Compiler.GraphIR.Operators;
 using TransformerCc.Compiler.Importers.Onnx.Proto;
 using TransformerCc.Isa;
 using TransformerCc.Isa.Tensors;
@@ -66,11 +68,11 @@ public sealed class OnnxContribAttentionTests
     [InlineData("x w b", 0, 0f)]
     [InlineData("x w b", 1, 0.3f)]
     [InlineData("x w b _ p", 1, 0f)]
-    [InlineData("x w b _ p e", 0, 0f)]
+    [InlineData("x w b _ _ e", 0, 0f)]
     public void Packed_attention_agrees(string inputs, long unidirectional, float scale)
     {
         OnnxBuilder model = Packed(inputs, Int("unidirectional", unidirectional), Float("scale", scale));
-        Agree(inputs.EndsWith('e') ? model.Input("e", 1, 2, 2, 3, 5) : model);
+        Agree(inputs.EndsWith('e') ? model.Input("e", 1, 2, 2, 3, 3) : model);
     }
 
     public static TheoryData<long[], int[]> PackedMasks => new()
@@ -86,6 +88,34 @@ public sealed class OnnxContribAttentionTests
     [MemberData(nameof(PackedMasks))]
     public void Packed_attention_reads_masks_of_every_shape(long[] shape, int[] mask) =>
         Agree(Packed("x w b m").Input("m", 6, [.. shape.Cast<object>()]), ("m", Ints(shape, mask)));
+
+    /// <summary>The CPU kernel has no masks of four dimensions; their rows and columns that the call does not reach are not read.</summary>
+    [Fact]
+    public void A_mask_of_all_positions_is_read_where_the_call_is()
+    {
+        Dictionary<string, Tensor> inputs = new()
+        {
+            ["x"] = Tensor.From<float>(ElementType.F32, [2, 3, 6], [.. Enumerable.Range(0, 36).Select(i => (i % 7) - 3f)]),
+            ["w"] = Tensor.From<float>(ElementType.F32, [6, 24], [.. Enumerable.Range(0, 144).Select(i => (i % 11) - 5f)]),
+            ["b"] = Tensor.From<float>(ElementType.F32, [24], new float[24]),
+            ["p"] = Tensor.From<float>(ElementType.F32, [2, 2, 2, 2, 4], [.. Enumerable.Range(0, 64).Select(i => (i % 5) - 2f)]),
+        };
+        int[] all = [.. Enumerable.Range(0, 2 * 7 * 7).Select(i => i % 3 == 0 ? 0 : 1)];
+        int[] part = [.. from b in Enumerable.Range(0, 2) from i in Enumerable.Range(2, 3) from j in Enumerable.Range(0, 5) select all[(((b * 7) + i) * 7) + j]];
+        double[] Result(long[] shape, int[] mask) => TensorMath.Doubles(GraphEvaluator.Evaluate(Packed("x w b m p").Input("m", 6, [.. shape.Cast<object>()]).Import(),
+            new Dictionary<string, Tensor>(inputs) { ["m"] = Ints(shape, mask) })["y"]);
+        Assert.Equal(Result([2, 3, 5], part), Result([2, 1, 7, 7], all));
+        Assert.NotEqual(Result([2, 3, 5], [.. part.Select(_ => 1)]), Result([2, 1, 7, 7], all));
+    }
+
+    [Fact]
+    public void Tables_wider_than_the_rotation_are_refused()
+    {
+        OnnxBuilder model = new OnnxBuilder().Input("x", 1, 2, 3, 16).Input("p", 7, 1).Input("c", 1, 9, 4).Input("s", 1, 9, 4)
+            .Node(Microsoft, "RotaryEmbedding", "x p c s", "y", Int("rotary_embedding_dim", 4), Int("num_heads", 2)).Output("y", 1, 2, 3, 16);
+        Diagnostic error = Assert.Single(model.ImportErrors());
+        Assert.Equal("give tables of 2 columns", error.Help);
+    }
 
     /// <summary>The scale and packed batches of the rotation are attributes that ONNX Runtime's kernel does not use.</summary>
     [Theory]
@@ -108,7 +138,7 @@ public sealed class OnnxContribAttentionTests
 
     public static TheoryData<string, string, string> Refused => new()
     {
-        { "MultiHeadAttention", "q k v _ _ _ _ _ _ t", "cache_indirection" },
+        { "MultiHeadAttention", "q k v _ _ _ pk pv _ t", "cache_indirection" },
         { "MultiHeadAttention", "q k v _ _ _ pk pv t", "past_sequence_length" },
         { "DecoderMaskedMultiHeadAttention", "q k v _ _ pk pv t _ t", "cache_indirection" },
     };

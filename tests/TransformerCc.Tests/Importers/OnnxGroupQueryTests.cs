@@ -153,7 +153,7 @@ public sealed class OnnxGroupQueryTests
 
     private static readonly Dictionary<string, (GroupQueryCase Call, Action<Compiler.Importers.Onnx.Proto.NodeProto> Change, string Reason)> s_refusals = new()
     {
-        ["causal"] = (s_cases["prompt"], n => n.Attribute.Add(OnnxBuilder.Int("causal", 2)), "causal 2"),
+        ["causal"] = (s_cases["prompt"], n => n.Attribute.Add(OnnxBuilder.Int("causal", 2)), "causal = 2"),
         ["window of no key"] = (s_cases["prompt"], n => n.Attribute.Add(OnnxBuilder.Int("local_window_size", 0)), "local_window_size 0"),
         ["window without the causal mask"] = (s_cases["all keys"], n => n.Attribute.Add(OnnxBuilder.Int("local_window_size", 3)), "needs the causal mask"),
         ["kind of codes"] = (s_cases["int8"], n => Set(n, "k_quant_type", a => a.S = Google.Protobuf.ByteString.CopyFromUtf8("PER_GROUP")), "PER_GROUP"),

@@ -13,11 +13,11 @@ internal static class FunctionInliner
         foreach (AttributeProto attribute in call.Attribute.Where(a => !attributes.Contains(a.Name)))
         {
             yield return new($"the attribute {attribute.Name} = {AttributeText.Of(attribute)} is not one of the model's function: "
-                + (attributes.Length == 0 ? "it has none" : string.Join(", ", attributes)), null);
+                + (attributes.Length == 0 ? "it has none" : string.Join(", ", attributes)), "it would be passed over: remove it, or declare it in the function");
         }
         if (call.Input.Count > function.Input.Count || call.Output.Count > function.Output.Count)
         {
-            yield return new($"has {call.Input.Count} inputs and {call.Output.Count} outputs, the model's function has {function.Input.Count} and {function.Output.Count}", null);
+            yield return new($"has {call.Input.Count} inputs and {call.Output.Count} outputs, the model's function has {function.Input.Count} and {function.Output.Count}", "remove what the function does not declare");
         }
     }
 

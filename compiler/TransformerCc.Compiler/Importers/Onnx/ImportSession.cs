@@ -320,7 +320,7 @@ internal sealed class ImportSession
         foreach (SignatureCheck.Problem problem in problems)
         {
             isAccepted = false;
-            Report(ImportCodes.BadNode, $"{node.Proto.OpType}: {problem.Message}", node.Location, problem.Help ?? _cuts.Help);
+            Report(ImportCodes.BadNode, $"{node.Proto.OpType}: {problem.Message}", node.Location, problem.Help);
         }
         return isAccepted;
     }

@@ -44,6 +44,12 @@ internal sealed class AttentionBuilder(NodeContext n, Heads query, Heads key, He
     /// <summary>The fused operator; the result is [batch, queries, heads, width].</summary>
     public Heads Fused()
     {
+        if (ZeroesHiddenRows && _added.Count > 0 && CausalOffset is { } offset)
+        {
+            // Whether a row sees a key depends on both masks together.
+            Hide(n.CausalMask(query.Length, key.Length, offset), "the causal mask");
+            CausalOffset = null;
+        }
         (MaskKind kind, Value? mask) = Mask();
         var op = new Attention(query.Layout, key.Layout, value.Layout, HeadLayout.BSHD, scale, kind, CausalOffset) { SoftCap = SoftCap };
         Value result = mask is null ? n.Emit(op, query.Tensor, key.Tensor, value.Tensor) : n.Emit(op, query.Tensor, key.Tensor, value.Tensor, mask);

@@ -38,6 +38,13 @@ internal sealed record AttributeDeclaration(string Name, AttributeKind Kind, Att
 {
     public bool IsRequired { get; init; }
 
+    /// <summary>The way on where a value is refused; null: to export the model with one that is possible.</summary>
+    public string? Help { get; init; }
+
+    /// <summary>What to do about a value that cannot be taken.</summary>
+    public string WayOn => Help ?? (Role == AttributeRole.Refused ? $"export the model again without {Name}"
+        : Values.Count > 0 ? $"export the model again with {Name} = {string.Join(" or ", Values)}" : $"correct {Name}, or export the model again without it");
+
     /// <summary>The least number that is possible; null: any, infinities and NaN too.</summary>
     public float? Least { get; init; }
 

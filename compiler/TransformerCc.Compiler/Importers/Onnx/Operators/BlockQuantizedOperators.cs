@@ -13,9 +13,9 @@ internal static class BlockQuantizedOperators
 {
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("MatMulNBits", From(1, "A", "B", "scales", "zero_points?", "g_idx?", "bias?").RefuseInput("g_idx", "columns in another order; quantise again without act_order")
+        new("MatMulNBits", From(1, "A", "B", "scales", "zero_points?", "g_idx?", "bias?").RefuseInput("g_idx", "columns in another order", "quantise the model again without act_order")
             .Int("K", "N", "bits", "block_size").Unused(AttributeKind.Int, "accuracy_level", "products are computed in the compile precision")
-            .Only("weight_prepacked", 0, "weights laid out for one kernel of ONNX Runtime").Required("K", "N", "block_size"), MatMul) { Domain = ContribOperators.Microsoft },
+            .Only("weight_prepacked", 0, "the weights are laid out for one kernel of ONNX Runtime", "take the model as it was before ONNX Runtime prepared it").Required("K", "N", "block_size"), MatMul) { Domain = ContribOperators.Microsoft },
         new("GatherBlockQuantized", From(1, "data", "indices", "scales", "zero_points?").Int("bits", "block_size", "gather_axis", "quantize_axis"), Gather) { Domain = ContribOperators.Microsoft },
     ];
 

@@ -10,38 +10,37 @@ namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 /// <summary>ONNX Runtime's Attention and MultiHeadAttention (ContribOperators.md, 1.30).</summary>
 internal static class ContribAttentionOperators
 {
-    private const string SharedBuffer = "a past that is written in place; export again without past_present_share_buffer", Beams = "the caches of other beams; export for greedy search or sampling";
+    private const string SharedBuffer = "past and present are tensors of their own", NoSharedBuffer = "export the model again with past_present_share_buffer 0";
 
     private static readonly OperatorSignature s_attention =
-        Packed(From(1, "input", "weights", "bias?", "mask_index?", "past?", "attention_bias?", "past_sequence_length?")).RefuseInput("past_sequence_length", SharedBuffer)
+        Packed(From(1, "input", "weights", "bias?", "mask_index?", "past?", "attention_bias?", "past_sequence_length?")).RefuseInput("past_sequence_length", SharedBuffer, NoSharedBuffer)
             .Ints("qkv_hidden_sizes").Unused(AttributeKind.Int, "rotary_embedding_dim", "it is read with do_rotary only");
 
     private static readonly OperatorSignature s_multiHead =
         From(1, "query", "key?", "value?", "bias?", "key_padding_mask?", "attention_bias?", "past_key?", "past_value?", "past_sequence_length?", "cache_indirection?")
-            .RefuseInput("cache_indirection", Beams)
             .Returns("output", "present_key?", "present_value?", "qk?")
             .Int("num_heads").Float("mask_filter_value", "scale").Flag("unidirectional").Required("num_heads");
 
     private static readonly OperatorSignature s_decoder =
         From(1, "query", "key?", "value?", "mask_index?", "attention_bias?", "past_key?", "past_value?", "past_sequence_length?", "beam_width?", "cache_indirection?", "bias?")
-            .IgnoreInput("past_sequence_length", "without a shared buffer the shape of the past tells it").RefuseInput("beam_width", Beams).RefuseInput("cache_indirection", Beams)
+            .IgnoreInput("past_sequence_length", "without a shared buffer the shape of the past tells it").IgnoreInput("beam_width", "it tells how to read cache_indirection")
             .Returns("output", "present_key?", "present_value?", "qk?").Int("num_heads").Float("mask_filter_value", "scale")
-            .Only("past_present_share_buffer", 0, SharedBuffer).Unused(AttributeKind.Int, "output_qk", "the scores are given where the output has a name").Required("num_heads");
+            .Only("past_present_share_buffer", 0, SharedBuffer, NoSharedBuffer).Unused(AttributeKind.Int, "output_qk", "the scores are given where the output has a name").Required("num_heads");
 
     /// <summary>What operators with packed queries, keys and values have in common.</summary>
     public static OperatorSignature Packed(OperatorSignature inputs) => inputs.Returns("output", "present?")
         .Int("num_heads").Float("mask_filter_value", "scale").Flag("unidirectional")
-        .Only("do_rotary", 0, "the operator has no tables of angles; export RotaryEmbedding and MultiHeadAttention in its place").Only("past_present_share_buffer", 0, SharedBuffer).Required("num_heads");
+        .Only("do_rotary", 0, "the operator has no tables of angles", "export the model again with RotaryEmbedding and MultiHeadAttention in its place").Only("past_present_share_buffer", 0, SharedBuffer, NoSharedBuffer).Required("num_heads");
 
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
         new("Attention", s_attention, PackedAttention) { Domain = ContribOperators.Microsoft },
-        new("MultiHeadAttention", s_multiHead, n => MultiHead(n, new MultiHeadInputs(Bias: 3, Mask: 4, ScoreBias: 5, PastKey: 6, PastValue: 7, PastLength: 8))) { Domain = ContribOperators.Microsoft },
-        new("DecoderMaskedMultiHeadAttention", s_decoder, n => MultiHead(n, new MultiHeadInputs(Bias: 10, Mask: 3, ScoreBias: 4, PastKey: 5, PastValue: 6, PastLength: 7))) { Domain = ContribOperators.Microsoft },
+        new("MultiHeadAttention", s_multiHead, n => MultiHead(n, new MultiHeadInputs(Bias: 3, Mask: 4, ScoreBias: 5, PastKey: 6, PastValue: 7, PastLength: 8, Indirection: 9))) { Domain = ContribOperators.Microsoft },
+        new("DecoderMaskedMultiHeadAttention", s_decoder, n => MultiHead(n, new MultiHeadInputs(Bias: 10, Mask: 3, ScoreBias: 4, PastKey: 5, PastValue: 6, PastLength: 7, Indirection: 9))) { Domain = ContribOperators.Microsoft },
     ];
 
     /// <summary>Where the optional inputs stand, behind query, key and value.</summary>
-    private sealed record MultiHeadInputs(int Bias, int Mask, int ScoreBias, int PastKey, int PastValue, int PastLength);
+    private sealed record MultiHeadInputs(int Bias, int Mask, int ScoreBias, int PastKey, int PastValue, int PastLength, int Indirection);
 
     public static bool Has(NodeContext n, int input) => n.Optional(input) is not null;
 
@@ -101,6 +100,11 @@ internal static class ContribAttentionOperators
 
     private static void MultiHead(NodeContext n, MultiHeadInputs at)
     {
+        // Keys and values of an encoder are the same for every beam: without a past it has nothing to point at.
+        if (Has(n, at.Indirection) && Has(n, at.PastKey))
+        {
+            throw ImportException.Invalid("cache_indirection is not supported: it reads the caches of other beams", "export the decoder for greedy search or sampling, where a cache has one reader");
+        }
         if (Has(n, at.PastLength) && Has(n, at.PastKey) && n.Proto.OpType == "MultiHeadAttention")
         {
             throw ImportException.Invalid("past_sequence_length with a past is not supported: the past would be a buffer that is longer than what it holds",

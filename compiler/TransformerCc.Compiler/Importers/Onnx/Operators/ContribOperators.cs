@@ -25,7 +25,7 @@ internal static class ContribOperators
         new("SkipSimplifiedLayerNormalization", SkipSignature("gamma", "bias?"), n => SkipNorm(n, NormKind.Rms, null, 3)) { Domain = Microsoft },
         new("EmbedLayerNormalization",
             From(1, "input_ids", "segment_ids?", "word_embedding", "position_embedding", "segment_embedding?", "gamma", "beta", "mask?", "position_ids?")
-                .Returns("output", "mask_index?", "embedding_sum?").Epsilon().Only("mask_index_type", 0, "the number of visible tokens of each row"), EmbedLayerNorm) { Domain = Microsoft },
+                .Returns("output", "mask_index?", "embedding_sum?").Epsilon().Only("mask_index_type", 0, "the second output is the number of visible tokens of each row"), EmbedLayerNorm) { Domain = Microsoft },
         new("BiasGelu", From(1, "A", "B"), n => n.Return(n.Unary(UnaryOp.GeluErf, n.Add(n.Value(0), n.Value(1))))) { Domain = Microsoft },
         new("Gelu", From(1, "X"), n => n.Return(n.Unary(UnaryOp.GeluErf, n.Value(0)))) { Domain = Microsoft },
         new("FastGelu", From(1, "X", "bias?"), n => n.Return(n.Unary(UnaryOp.GeluTanh, Sum(n, n.Value(0), 1)))) { Domain = Microsoft },

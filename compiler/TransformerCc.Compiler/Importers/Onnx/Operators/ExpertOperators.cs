@@ -17,8 +17,8 @@ internal static class ExpertOperators
     private static readonly OperatorSignature s_quantized = Routed(From(1, "input", "router_probs",
             "fc1_experts_weights", "fc1_scales", "fc1_experts_bias?", "fc2_experts_weights", "fc2_scales", "fc2_experts_bias?", "fc3_experts_weights?", "fc3_scales?", "fc3_experts_bias?",
             "fc1_zero_points?", "fc2_zero_points?", "fc3_zero_points?", "router_weights?"))
-        .Int("block_size", "expert_weight_bits").Only("quant_type", "int", "floats of 4 or 8 bits")
-        .Unused(AttributeKind.Int, "accuracy_level", "products are computed in the compile precision").Only("weights_prepacked", 0, "weights laid out for one kernel of ONNX Runtime");
+        .Int("block_size", "expert_weight_bits").Only("quant_type", "int", "weights are integers", "quantise the model again to integers")
+        .Unused(AttributeKind.Int, "accuracy_level", "products are computed in the compile precision").Only("weights_prepacked", 0, "the weights are laid out for one kernel of ONNX Runtime", "take the model as it was before ONNX Runtime prepared it");
 
     /// <summary>Each of a token's experts is a term of a sum.</summary>
     private const long MaximumChosen = 64;
@@ -73,7 +73,7 @@ internal static class ExpertOperators
     /// <summary>What both operators have in common.</summary>
     private static OperatorSignature Routed(OperatorSignature inputs) => inputs
         .Int("k", "swiglu_fusion").Float("activation_alpha", "activation_beta").AnyFloat("swiglu_limit").Flag("normalize_routing_weights")
-        .Choice("activation_type", "relu", "gelu", "silu", "identity", "swiglu").Only("use_sparse_mixer", 0, "the sparse mixer; other routing");
+        .Choice("activation_type", "relu", "gelu", "silu", "identity", "swiglu").Only("use_sparse_mixer", 0, "the largest probabilities choose the experts");
 
     private static DimExpr Chosen(NodeContext n) => n.Int("k", 1) is >= 1 and <= MaximumChosen and { } k ? k : throw ImportException.Invalid($"{n.Int("k", 1)} experts for a token are not supported, 1 to {MaximumChosen} are");
 

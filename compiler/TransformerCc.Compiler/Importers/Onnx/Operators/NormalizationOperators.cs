@@ -29,9 +29,9 @@ internal static class NormalizationOperators
         new("SimplifiedLayerNormalization", s_simplified, n => Normalize(n, NormKind.Rms)),
         new("SimplifiedLayerNormalization", s_simplified, n => Normalize(n, NormKind.Rms)) { Domain = "com.microsoft" },
         new("BatchNormalization", [
-                s_batch.Only("spatial", 1, "one mean for each channel, not for each element") with { Since = 7 },
+                s_batch.Only("spatial", 1, "means are those of channels") with { Since = 7 },
                 s_batch with { Since = 9 },
-                s_batch.Only("training_mode", 0, "inference; export the model for it").Returns("Y", "running_mean?", "running_var?")
+                s_batch.Only("training_mode", 0, "means and variances are those of the inputs", "export the model for inference").Returns("Y", "running_mean?", "running_var?")
                     .RefuseOutput("running_mean", Trained).RefuseOutput("running_var", Trained) with { Since = 14 },
             ], BatchNormalization),
         new("GroupNormalization", [

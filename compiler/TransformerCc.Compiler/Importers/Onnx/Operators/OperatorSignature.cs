@@ -64,14 +64,15 @@ internal sealed record OperatorSignature(long Since)
         this with { Attributes = [.. Attributes.Select(a => names.Contains(a.Name) ? a with { IsRequired = true } : a)] };
 
     /// <summary>An attribute with one value for which the translation is right.</summary>
-    /// <param name="because">What any other value would ask for: it completes "is supported: ".</param>
-    public OperatorSignature Only(string name, long value, string because) => Only(name, AttributeKind.Int, AttributeText.Number(value), because);
+    /// <param name="because">Why no other is: it completes "is supported: ".</param>
+    /// <param name="help">The way on, where it is another than to export the model with that value.</param>
+    public OperatorSignature Only(string name, long value, string because, string? help = null) => Only(name, AttributeKind.Int, AttributeText.Number(value), because, help);
 
-    /// <inheritdoc cref="Only(string, long, string)"/>
-    public OperatorSignature Only(string name, float value, string because) => Only(name, AttributeKind.Float, AttributeText.Number(value), because);
+    /// <inheritdoc cref="Only(string, long, string, string)"/>
+    public OperatorSignature Only(string name, float value, string because, string? help = null) => Only(name, AttributeKind.Float, AttributeText.Number(value), because, help);
 
-    /// <inheritdoc cref="Only(string, long, string)"/>
-    public OperatorSignature Only(string name, string value, string because) => Only(name, AttributeKind.Text, AttributeText.Quoted(value), because);
+    /// <inheritdoc cref="Only(string, long, string, string)"/>
+    public OperatorSignature Only(string name, string value, string because, string? help = null) => Only(name, AttributeKind.Text, AttributeText.Quoted(value), because, help);
 
     /// <summary>An attribute that a node must leave out.</summary>
     public OperatorSignature Refuse(AttributeKind kind, string name, string because) => With(new AttributeDeclaration(name, kind, AttributeRole.Refused, [], because));
@@ -80,7 +81,7 @@ internal sealed record OperatorSignature(long Since)
     public OperatorSignature Unused(AttributeKind kind, string name, string because) => With(new AttributeDeclaration(name, kind, AttributeRole.WithoutEffect, [], because));
 
     /// <summary>An input that a node must leave out.</summary>
-    public OperatorSignature RefuseInput(string name, string because) => this with { Inputs = Replace(Inputs, name, a => a with { Refused = because }) };
+    public OperatorSignature RefuseInput(string name, string because, string? help = null) => this with { Inputs = Replace(Inputs, name, a => a with { Refused = because, Help = help }) };
 
     /// <summary>An input that does not change the result.</summary>
     public OperatorSignature IgnoreInput(string name, string because) => this with { Inputs = Replace(Inputs, name, a => a with { NoEffect = because }) };
@@ -94,8 +95,8 @@ internal sealed record OperatorSignature(long Since)
     private OperatorSignature Used(AttributeKind kind, IEnumerable<string> names) =>
         names.Aggregate(this, (s, n) => s.With(new AttributeDeclaration(n, kind, AttributeRole.Used, [], "")));
 
-    private OperatorSignature Only(string name, AttributeKind kind, string value, string because) =>
-        With(new AttributeDeclaration(name, kind, AttributeRole.OnlyAt, [value], because));
+    private OperatorSignature Only(string name, AttributeKind kind, string value, string because, string? help) =>
+        With(new AttributeDeclaration(name, kind, AttributeRole.OnlyAt, [value], because) { Help = help });
 
     private OperatorSignature With(AttributeDeclaration attribute) => this with { Attributes = [.. Attributes, attribute] };
 

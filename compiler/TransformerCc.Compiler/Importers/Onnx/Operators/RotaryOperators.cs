@@ -40,8 +40,18 @@ internal static class RotaryOperators
                 : throw ImportException.Invalid("num_heads is needed for an input of three dimensions");
         }
         Heads heads = Heads.Of(n, x, count);
+        if (rotated < 0 || rotated % 2 != 0 || (cosTable.Type.Shape.Last.ConstantValue is { } pairs && pairs * 2 < rotated))
+        {
+            throw ImportException.Invalid($"{rotated} numbers of a head cannot be rotated in pairs by tables of {cosTable.Type.Shape.Last} columns",
+                $"set rotary_embedding_dim to {cosTable.Type.Shape.Last * 2}, or give the tables that belong to {rotated}");
+        }
         if (rotated > 0 && cosTable.Type.Shape.Last.ConstantValue is { } columns && columns > rotated / 2)
         {
+            if (n.Proto.Domain == ContribOperators.Microsoft)
+            {
+                // ONNX Runtime's kernel takes rows of rotary_embedding_dim / 2 numbers whatever the table is.
+                throw ImportException.Invalid($"tables of {columns} columns for a rotation of {rotated} numbers are ambiguous", $"give tables of {rotated / 2} columns");
+            }
             (cosTable, sinTable) = (Columns(n, cosTable, rotated / 2), Columns(n, sinTable, rotated / 2));
         }
         bool interleaved = n.Int("interleaved", 0) != 0;

@@ -9,7 +9,7 @@ internal static class SignatureCheck
     private const string Input = "input";
 
     /// <summary>One problem of a node.</summary>
-    public readonly record struct Problem(string Message, string? Help);
+    public readonly record struct Problem(string Message, string Help);
 
     /// <summary>All problems of a node.</summary>
     public static IEnumerable<Problem> Of(NodeProto node, OperatorEntry entry, OperatorSignature signature) =>
@@ -19,7 +19,7 @@ internal static class SignatureCheck
     {
         foreach (string twice in node.Attribute.GroupBy(a => a.Name, StringComparer.Ordinal).Where(g => g.Count() > 1).Select(g => g.Key))
         {
-            yield return new($"the attribute {twice} is given twice", null);
+            yield return new($"the attribute {twice} is given twice", "keep one of the two");
         }
         foreach (AttributeProto attribute in node.Attribute)
         {
@@ -30,16 +30,16 @@ internal static class SignatureCheck
             }
             else if (attribute.RefAttrName.Length > 0)
             {
-                yield return new($"the attribute {attribute.Name} refers to '{attribute.RefAttrName}' of a function, outside of one", null);
+                yield return new($"the attribute {attribute.Name} refers to '{attribute.RefAttrName}' of a function, outside of one", "give it a value");
             }
             else if (declared.Problem(attribute) is { } problem)
             {
-                yield return new($"the attribute {declared.Name} = {AttributeText.Of(attribute)}: {problem}", null);
+                yield return new($"the attribute {declared.Name} = {AttributeText.Of(attribute)}: {problem}", declared.WayOn);
             }
         }
         foreach (AttributeDeclaration missing in signature.Attributes.Where(d => d.IsRequired && node.Attribute.All(a => a.Name != d.Name)))
         {
-            yield return new($"the attribute {missing.Name} is missing", null);
+            yield return new($"the attribute {missing.Name} is missing", $"every node of the operator has {missing.Name}: the file is damaged, or its exporter is wrong");
         }
     }
 
@@ -69,12 +69,12 @@ internal static class SignatureCheck
             bool isPresent = i < given.Count && given[i].Length > 0;
             if (isPresent && declared[i].Refused is { } reason)
             {
-                yield return new($"the {kind} {declared[i].Name} ('{given[i]}') is not supported: {reason}", null);
+                yield return new($"the {kind} {declared[i].Name} ('{given[i]}') is not supported: {reason}", declared[i].Help ?? $"export the model again without this {kind}");
             }
             // An output that is left out changes nothing.
             else if (!isPresent && kind == Input && !declared[i].IsOptional)
             {
-                yield return new($"{kind} {i} ({declared[i].Name}) is missing", null);
+                yield return new($"{kind} {i} ({declared[i].Name}) is missing", "every node of the operator has it: the file is damaged, or its exporter is wrong");
             }
         }
     }
