@@ -7,6 +7,7 @@ using TransformerCc.Compiler.Importers.Onnx;
 using TransformerCc.Isa;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime.Generation;
 
 namespace TransformerCc.Tool;
 
@@ -38,6 +39,8 @@ internal sealed class CompilationArguments
     private readonly Option<bool> _allLogits = new("--all-logits") { Description = "GGUF: logits of every position, not only of each sequence's last" };
     private readonly Option<Pooling?> _pooling = new("--pooling") { Description = "GGUF: an embedding in place of logits, pooled so [default: what the file says]", HelpName = "none|mean|cls|last" };
 
+    private readonly Option<string[]> _acceptUnknown = new("--accept-unknown") { Description = "GGUF: compile the model as if it had not this key, which is not known or asks for what is not supported", HelpName = "KEY", AllowMultipleArgumentsPerToken = true };
+
     private enum CacheMode { Append, Paged }
 
     public CompilationArguments()
@@ -64,7 +67,7 @@ internal sealed class CompilationArguments
     /// <summary>Only what is said about one model, nothing about what it is compiled for.</summary>
     public void AddModelOptionsTo(Command verb)
     {
-        foreach (Option option in (Option[])[_bind, _shape, _const, _outputs, _context, _batch, _cache, _cacheMode, _allLogits, _pooling])
+        foreach (Option option in (Option[])[_bind, _shape, _const, _outputs, _context, _batch, _cache, _cacheMode, _allLogits, _pooling, _acceptUnknown])
         {
             verb.Add(option);
         }
@@ -90,6 +93,7 @@ internal sealed class CompilationArguments
         Import = ReadImport(parse),
         Gguf = ReadGguf(parse),
         Recorded = Recorded(parse),
+        CheckTokenizer = TokenizerCheck.Problems,
     };
 
     /// <exception cref="DiagnosticException">A constant cannot be read.</exception>
@@ -108,6 +112,7 @@ internal sealed class CompilationArguments
         Batch = parse.GetValue(_batch),
         AllLogits = parse.GetValue(_allLogits),
         Pooling = parse.GetValue(_pooling),
+        AcceptUnknownKeys = [.. parse.GetValue(_acceptUnknown) ?? []],
     };
 
     /// <summary>What the binary keeps of the options: everything that shapes it, nothing about the machine it was made on.</summary>
@@ -124,6 +129,7 @@ internal sealed class CompilationArguments
         .. parse.GetValue(_cacheMode) == CacheMode.Paged ? ["--cache-mode paged"] : Array.Empty<string>(),
         .. parse.GetValue(_allLogits) ? ["--all-logits"] : Array.Empty<string>(),
         .. parse.GetValue(_pooling) is { } pooling ? [$"--pooling {pooling.ToString().ToLowerInvariant()}"] : Array.Empty<string>(),
+        .. (parse.GetValue(_acceptUnknown) ?? []).Select(k => $"--accept-unknown {k}"),
     ];
 
     private static Precision ReadPrecision(string name) => name switch
