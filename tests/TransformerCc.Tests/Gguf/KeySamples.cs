@@ -55,10 +55,10 @@ internal static class KeySamples
         new(ModelKeys.RopeFactor, "llama", null, 4f),
         new(ModelKeys.RopeScaleLinear, "llama", null, 4f),
         new(ModelKeys.RopeMagnitude, "llama", null, 1.5f),
-        new(ModelKeys.RopeOriginalContext, "qwen2", 64, 128, s_yarn[..2]),
+        new(ModelKeys.RopeOriginalContext, "qwen2", 64, 256, s_yarn[..2]),
         new(ModelKeys.YarnMix, "qwen2", null, 0.5f, s_yarn),
         new(ModelKeys.YarnMix, "qwen2", null, 1f, s_scaled),
-        new(ModelKeys.YarnFast, "qwen2", null, 4f, s_yarn),
+        new(ModelKeys.YarnFast, "qwen2", null, 2f, s_yarn),
         new(ModelKeys.YarnSlow, "qwen2", null, 3f, s_yarn),
 
         new(FileKeys.Architecture, "llama", "llama", "rwkv6"),
