@@ -7,6 +7,7 @@ using TransformerCc.Compiler.Importers.Onnx;
 using TransformerCc.Isa;
 using TransformerCc.Isa.Chips;
 using TransformerCc.Isa.Tensors;
+using TransformerCc.Runtime.Generation;
 
 namespace TransformerCc.Tool;
 
@@ -40,6 +41,7 @@ internal sealed class CompilationArguments
     private readonly Option<Pooling?> _pooling = new("--pooling") { Description = "GGUF: an embedding in place of logits, pooled so [default: what the file says]", HelpName = "none|mean|cls|last" };
 
     private readonly Option<bool> _acceptNewer = new("--accept-newer") { Description = "ONNX: read versions of the format and of operator sets that are newer than the newest known one as that one" };
+    private readonly Option<string[]> _acceptUnknown = new("--accept-unknown") { Description = "GGUF: compile the model as if it had not this key, which is not known or asks for what is not supported", HelpName = "KEY", AllowMultipleArgumentsPerToken = true };
 
     private enum CacheMode { Append, Paged }
 
@@ -67,7 +69,7 @@ internal sealed class CompilationArguments
     /// <summary>Only what is said about one model, nothing about what it is compiled for.</summary>
     public void AddModelOptionsTo(Command verb)
     {
-        foreach (Option option in (Option[])[_bind, _shape, _const, _outputs, _context, _batch, _cache, _cacheMode, _allLogits, _pooling, _acceptNewer])
+        foreach (Option option in (Option[])[_bind, _shape, _const, _outputs, _context, _batch, _cache, _cacheMode, _allLogits, _pooling, _acceptNewer, _acceptUnknown])
         {
             verb.Add(option);
         }
@@ -93,6 +95,7 @@ internal sealed class CompilationArguments
         Import = ReadImport(parse),
         Gguf = ReadGguf(parse),
         Recorded = Recorded(parse),
+        CheckTokenizer = TokenizerCheck.Problems,
     };
 
     /// <exception cref="DiagnosticException">A constant cannot be read.</exception>
@@ -112,6 +115,7 @@ internal sealed class CompilationArguments
         Batch = parse.GetValue(_batch),
         AllLogits = parse.GetValue(_allLogits),
         Pooling = parse.GetValue(_pooling),
+        AcceptUnknownKeys = [.. parse.GetValue(_acceptUnknown) ?? []],
     };
 
     /// <summary>What the binary keeps of the options: everything that shapes it, nothing about the machine it was made on.</summary>
@@ -129,6 +133,7 @@ internal sealed class CompilationArguments
         .. parse.GetValue(_allLogits) ? ["--all-logits"] : Array.Empty<string>(),
         .. parse.GetValue(_pooling) is { } pooling ? [$"--pooling {pooling.ToString().ToLowerInvariant()}"] : Array.Empty<string>(),
         .. parse.GetValue(_acceptNewer) ? ["--accept-newer"] : Array.Empty<string>(),
+        .. (parse.GetValue(_acceptUnknown) ?? []).Select(k => $"--accept-unknown {k}"),
     ];
 
     private static Precision ReadPrecision(string name) => name switch

@@ -1,5 +1,7 @@
 using TransformerCc.Compiler.Importers.Gguf;
 using TransformerCc.Compiler.Importers.Onnx;
+using TransformerCc.Isa;
+using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Chips;
 
 namespace TransformerCc.Compiler;
@@ -33,6 +35,12 @@ public sealed record CompileOptions
 
     /// <summary>Called after the import and after every pass, e.g. to compare what the graph computes.</summary>
     public Action<string, GraphIR.Graph>? AfterPass { get; init; }
+
+    /// <summary>
+    /// Asked for what a program will not be able to do with its tokenizer as soon as the model is read. Who runs programs knows;
+    /// the compiler does not.
+    /// </summary>
+    public Func<TokenizerData, IReadOnlyList<Diagnostic>>? CheckTokenizer { get; init; }
 
     /// <summary>Called with the stage, the entry point and its program after tiling and after scheduling.</summary>
     public Action<string, string, TileIR.TileProgram>? AfterTiles { get; init; }

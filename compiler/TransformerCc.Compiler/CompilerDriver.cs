@@ -42,6 +42,7 @@ public static class CompilerDriver
 
         observer.Begin("import");
         (Graph graph, TokenizerData? tokenizer) = ModelImporter.Import(modelPath, options, diagnostics);
+        diagnostics.AddRange(tokenizer is null ? [] : options.CheckTokenizer?.Invoke(tokenizer) ?? []);
         observer.Graph("import", graph);
         if (observer.Stops("import"))
         {

@@ -1,10 +1,12 @@
 using System.CommandLine;
 using TransformerCc.Compiler.Analysis;
 using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Compiler.Importers;
 using TransformerCc.Compiler.Importers.Gguf;
 using TransformerCc.Compiler.Importers.Onnx;
 using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
+using TransformerCc.Runtime.Generation;
 using TransformerCc.Runtime.Loader;
 using TransformerCc.Tool.Output;
 using TransformerCc.Verification;
@@ -69,7 +71,9 @@ internal static class InspectVerb
     {
         if (GgufFile.IsGguf(path))
         {
-            return (GgufImporter.Import(path, gguf, options.Bindings, diagnostics).Graph, null);
+            ImportedModel imported = GgufImporter.Import(path, gguf, options.Bindings, diagnostics);
+            diagnostics.AddRange(imported.Tokenizer is { } tokenizer ? TokenizerCheck.Problems(tokenizer) : []);
+            return (imported.Graph, null);
         }
         OnnxModelFile model = OnnxModelFile.Open(path);
         return (OnnxImporter.ImportReachable(model, options, diagnostics), SourceDocument.Of(OnnxModelFacts.Of(model)));

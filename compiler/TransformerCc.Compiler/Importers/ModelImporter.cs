@@ -25,7 +25,7 @@ public static class ModelImporter
             ElementType cache = gguf.Cache ?? (options.Precision == Precision.F32 ? ElementType.F32 : ElementType.BF16);
             return GgufImporter.Import(path, gguf with { Cache = cache }, onnx.Bindings, diagnostics);
         }
-        Refuse(path, "ONNX", gguf.Batch is not null ? "--batch" : gguf.AllLogits ? "--all-logits" : gguf.Pooling is not null ? "--pooling" : null,
+        Refuse(path, "ONNX", gguf.Batch is not null ? "--batch" : gguf.AllLogits ? "--all-logits" : gguf.Pooling is not null ? "--pooling" : gguf.AcceptUnknownKeys.Count > 0 ? "--accept-unknown" : null,
             "--bind, --shape, --const and --outputs say how an ONNX model is compiled");
         return new ImportedModel(OnnxImporter.Import(path, onnx, diagnostics));
     }

@@ -44,6 +44,9 @@ public sealed class Tokenizer
 
     public int? Eos => _vocabulary.Eos;
 
+    /// <summary>Text that is lost for want of tokens, in words; null: none is.</summary>
+    public string? Gap => _encoder.Gap;
+
     /// <summary>Ends of text, of turn, of message.</summary>
     public IReadOnlySet<int> EndOfGeneration => _vocabulary.EndOfGenerationIds;
 

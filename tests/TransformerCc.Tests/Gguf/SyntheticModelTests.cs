@@ -148,7 +148,7 @@ public sealed class SyntheticModelTests : IDisposable
     public void Every_faulty_key_is_reported()
     {
         GgufFile file = Write(new GgufWriter().Add("general.architecture", "llama").Add("llama.block_count", 0u).Add("llama.embedding_length", "wide").Add("llama.context_length", 16u)
-            .Add("llama.attention.layer_norm_rms_epsilon", float.NaN).Add<int>("llama.attention.head_count", [-1]).Add("llama.rope.scaling.type", "spiral"));
+            .Add("llama.attention.layer_norm_rms_epsilon", float.NaN).Add<int>("llama.attention.head_count", [-1]).Add("llama.rope.scaling.type", "spiral").AddTensor("token_embd.weight", [2], [1, 2]));
         string[] messages = [.. Assert.Throws<DiagnosticException>(() => Import(file)).Diagnostics.Select(d => d.Message)];
         foreach (string key in (string[])["block_count", "embedding_length", "layer_norm_rms_epsilon", "head_count", "rope.scaling.type", "feed_forward_length"])
         {

@@ -42,14 +42,20 @@ public enum HeadNorm
 
 /// <summary>How queries and keys attend within a window.</summary>
 /// <param name="Default">The window when the file has no {arch}.attention.sliding_window; 0: no window then.</param>
-/// <param name="Period">Of so many layers the last sees everything, the others the window; 1: all layers have it.</param>
-/// <param name="LocalRopeBase">The base of the rotation in layers with a window, which are not scaled either; null: as elsewhere.</param>
-public sealed record WindowPattern(long Default, int Period, double? LocalRopeBase = null);
+/// <param name="Period">Of so many layers the last sees everything, the others the window; 1: none has it, 0: all have it.</param>
+/// <param name="LocalRope">The rotation in layers with a window; null: as elsewhere, whatever the file says.</param>
+public sealed record WindowPattern(long Default, int Period, LocalRope? LocalRope = null);
+
+/// <summary>The rotation in layers with a window.</summary>
+/// <param name="Base">Its base when the file has no {arch}.rope.freq_base_swa; null: that of the other layers.</param>
+/// <param name="IsScaled">Whether its positions are scaled as those of the other layers are.</param>
+public sealed record LocalRope(double? Base, bool IsScaled);
 
 /// <summary>Routing of a mixture of experts.</summary>
-/// <param name="NormalizesWeights">Whether the weights of the chosen experts are made to sum to 1.</param>
+/// <param name="NormalizesWeights">Whether the weights of the chosen experts are made to sum to 1 when the file does not say.</param>
 /// <param name="HasShared">Whether an expert for every token, gated by a sigmoid, is added.</param>
-public sealed record ExpertRouting(bool NormalizesWeights, bool HasShared = false);
+/// <param name="SharesWidth">Whether the chosen experts share the feed-forward width when the file does not give theirs; else each has it.</param>
+public sealed record ExpertRouting(bool NormalizesWeights, bool HasShared = false, bool SharesWidth = false);
 
 /// <summary>
 /// What distinguishes one architecture from another; everything else is the same for all (one builder makes the graph).

@@ -67,44 +67,41 @@ internal sealed class AttentionPart(GraphParts parts, LayerTensors layer, Tensor
 
     private Value? Rotate(Value? x, string source, int i)
     {
-        if (model.Architecture.Rope is not { } kind)
+        if (model.Architecture.Rope is not { } kind || model.Rope is not { } rope)
         {
             return x;
         }
-        bool isLocal = model.HasWindow(i) && model.Architecture.Window?.LocalRopeBase is not null;
+        bool isLocal = model.HasWindow(i) && rope.Local is not null && rope.Local != rope with { Local = null };
         if (!_tables.TryGetValue(isLocal, out (Value Cos, Value Sin)? tables))
         {
-            _tables[isLocal] = tables = Tables(isLocal);
+            _tables[isLocal] = tables = Tables(isLocal ? rope.Local! : rope, isLocal);
         }
         return x is null || tables is null ? null : parts.Add(new Rope(kind, HeadLayout.BSHD), source + ".rope", x, tables.Value.Cos, tables.Value.Sin);
     }
 
     /// <summary>cos and sin of the angles of all tokens: f32 [batch or 1, length, half of the rotated elements].</summary>
-    private (Value Cos, Value Sin)? Tables(bool isLocal)
+    private (Value Cos, Value Sin)? Tables(RopeParameters rope, bool isLocal)
     {
-        RopeParameters rope = model.Rope;
         long positions = inputs.Context.Bounds(parts.Graph.Dimensions).Upper, original = rope.OriginalContext ?? model.Context;
         float[] factors = [];
-        if (!isLocal && Factors(positions > original) is { } tensor)
+        if (!isLocal && Factors(rope.Dimensions / 2, positions > original) is { } tensor)
         {
             factors = tensor.Type.Plain == ElementType.F32 ? tensor.ToTensor().AsSpan<float>().ToArray() : [];
             if (factors.Length == 0 || Array.Exists(factors, f => !(f > 0) || !float.IsFinite(f)))
             {
-                tensors.Refuse($"{tensor.Name} must hold positive numbers of f32");
+                tensors.Refuse(tensor.Name, "must hold positive numbers of f32");
                 return null;
             }
         }
-        double? localBase = isLocal ? rope.LocalBase ?? model.Architecture.Window!.LocalRopeBase : null;
-        (Tensor cos, Tensor sin) = RopeTables.Build(rope, positions, original, localBase, factors);
+        (Tensor cos, Tensor sin) = RopeTables.Build(rope, positions, original, factors);
         string name = isLocal ? "rope.local" : "rope";
         Value Angles(Tensor table, string part) => parts.Gather(parts.Graph.Constant(table, $"{name}.{part}"), inputs.Positions, $"{name}.{part}");
         return (Angles(cos, "cos"), Angles(sin, "sin"));
     }
 
     /// <summary>Divisors of the frequencies: those of Llama 3, or of Phi-3 for short or long contexts.</summary>
-    private GgufTensor? Factors(bool isLong)
+    private GgufTensor? Factors(long half, bool isLong)
     {
-        long half = model.Rope.Dimensions / 2;
         GgufTensor? shortFactors = tensors.Find("rope_factors_short.weight", half), longFactors = tensors.Find("rope_factors_long.weight", half);
         return tensors.Find("rope_freqs.weight", half) ?? (isLong ? longFactors : shortFactors);
     }

@@ -59,10 +59,11 @@ internal sealed class FeedForwardPart(GraphParts parts, LayerTensors layer, Mode
             return null;
         }
         string source = block + "ffn_moe";
-        scores = routing.NormalizesWeights ? scores : parts.Add(new Softmax(1), source, scores);
+        scores = model.NormalizesExperts ? scores : parts.Add(new Softmax(1), source, scores);
         Node best = parts.Graph.Add(new TopK(used, Largest: true), [scores], [source], source);
         (Value weights, Value ids) = (best.Outputs[0], best.Outputs[1]);
-        weights = routing.NormalizesWeights ? parts.Add(new Softmax(1), source, weights) : weights;
+        weights = model.NormalizesExperts ? parts.Add(new Softmax(1), source, weights) : weights;
+        weights = model.ExpertScale > 0 ? parts.Scale(weights, model.ExpertScale, source) : weights;
         Value Expert(Value input, GgufTensor w) => parts.Add(new ExpertLinear(HasBias: false, w.Type.Blocks), w.Name, input, ids, parts.Constant(w));
         Value h = parts.Add(new Gated(model.Architecture.Activation), source, Expert(rows, gate), Expert(rows, up));
         Value weighted = parts.Product(Expert(h, down), parts.Reshape(weights, source, tokens, used, 1), source);

@@ -38,4 +38,10 @@ public static class GgufCodes
 
     /// <summary>A feature of the model that is not supported, or that is left out knowingly.</summary>
     public const string Feature = "TCC1212";
+
+    /// <summary>A key that is not known, or whose value asks for what is not supported.</summary>
+    public const string Key = "TCC1213";
+
+    /// <summary>A GGUF file that holds no model.</summary>
+    public const string NoModel = "TCC1214";
 }

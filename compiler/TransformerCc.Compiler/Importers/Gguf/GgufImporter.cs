@@ -16,7 +16,9 @@ public static class GgufImporter
     public static ImportedModel Import(GgufFile file, GgufOptions options, IReadOnlyDictionary<string, DimensionLimit> bindings, DiagnosticList diagnostics)
     {
         var problems = new DiagnosticList();
+        GgufKind.RefuseOthers(file);
         Architecture architecture = FindArchitecture(file);
+        KeyAccount.Check(file, architecture, options.AcceptUnknownKeys, problems);
         ModelParameters model = ModelParameters.Read(file, architecture, problems);
         ThrowOnErrors(problems);
 
@@ -25,12 +27,17 @@ public static class GgufImporter
         GgufTensor? embeddings = tensors.Need(Embeddings, tensors.Rows(Embeddings) ?? 0, model.Width);
         if (embeddings is null)
         {
-            tensors.Report(problems);
+            // What else does not fit follows from it: it is told alone.
+            tensors.Report(problems, withUnasked: false);
         }
         TokenizerData? tokenizer = embeddings is null ? null : TokenizerMetadata.Read(file, embeddings.Shape[0], problems);
         ThrowOnErrors(problems);
+        if (tokenizer is null && !architecture.IsBidirectional)
+        {
+            problems.Add(Diagnostic.Note(GgufCodes.Feature, "the file has no tokenizer: the program takes token ids, not text", file.Path));
+        }
 
-        var graph = new Graph(file.Metadata.GetValueOrDefault("general.name")?.Text ?? Path.GetFileNameWithoutExtension(file.Path));
+        var graph = new Graph(file.Metadata.GetValueOrDefault(FileKeys.ModelName.Name)?.Text ?? Path.GetFileNameWithoutExtension(file.Path));
         (DimExpr batch, DimExpr length, DimExpr context) = ModelBounds.Declare(graph, file, model, options, bindings, problems);
         ThrowOnErrors(problems);
         try
@@ -64,7 +71,7 @@ public static class GgufImporter
     private static Architecture FindArchitecture(GgufFile file)
     {
         string known = $"known architectures: {string.Join(", ", Architectures.All.Select(a => a.Name))}";
-        string? name = file.Metadata.GetValueOrDefault("general.architecture")?.Text;
+        string? name = file.Metadata.GetValueOrDefault(FileKeys.Architecture.Name)?.Text;
         return name is null ? throw new DiagnosticException(Diagnostic.Error(GgufCodes.Architecture, "general.architecture is missing", file.Path, known))
             : Architectures.Find(name) ?? throw new DiagnosticException(Diagnostic.Error(GgufCodes.Architecture, $"the architecture '{name}' is not known; {Summary(file)}", file.Path, known));
     }

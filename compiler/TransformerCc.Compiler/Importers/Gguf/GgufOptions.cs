@@ -37,4 +37,7 @@ public sealed record GgufOptions
 
     /// <summary>The element type of the caches of keys and values; null: f32 where the precision is, else bf16.</summary>
     public ElementType? Cache { get; init; }
+
+    /// <summary>Keys that are left unread although they are not known, or have a value that is not supported (`--accept-unknown`).</summary>
+    public IReadOnlyCollection<string> AcceptUnknownKeys { get; init; } = [];
 }

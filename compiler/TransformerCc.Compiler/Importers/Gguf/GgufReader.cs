@@ -66,11 +66,11 @@ internal static class GgufReader
 
     private static long Alignment(Dictionary<string, GgufValue> metadata, string path)
     {
-        if (!metadata.TryGetValue("general.alignment", out GgufValue? value))
+        if (!metadata.TryGetValue(FileKeys.Alignment.Name, out GgufValue? value))
         {
             return GgufFile.DefaultAlignment;
         }
         return value.Integer is >= 8 and <= 1 << 20 and { } alignment && long.IsPow2(alignment) ? alignment
-            : throw new DiagnosticException(Diagnostic.Error(GgufCodes.BadValue, $"general.alignment is {value}: a power of two from 8 to 2^20 is needed", path));
+            : throw new DiagnosticException(Diagnostic.Error(GgufCodes.BadValue, $"{FileKeys.Alignment.Name} is {value}: a power of two from 8 to 2^20 is needed", path));
     }
 }

@@ -53,41 +53,52 @@ internal sealed record ModelParameters
     /// <summary>Width of an expert.</summary>
     public long[] ExpertHidden { get; init; } = [];
 
+    /// <summary>Factor of the experts' weights; 0: none.</summary>
+    public double ExpertScale { get; init; }
+
+    /// <summary>Whether the weights of the chosen experts are made to sum to 1.</summary>
+    public bool NormalizesExperts { get; init; }
+
     /// <summary>Width of the shared expert.</summary>
     public long SharedHidden { get; init; }
 
     public Pooling Pooling { get; init; }
 
-    public required RopeParameters Rope { get; init; }
+    /// <summary>Null: positions are not rotated.</summary>
+    public RopeParameters? Rope { get; init; }
+
+    /// <summary>The layers that see a window only, where there is one.</summary>
+    public bool[] Windowed { get; init; } = [];
 
     /// <summary>Whether a layer sees only a window.</summary>
-    public bool HasWindow(int layer) => Window > 0 && Architecture.Window is { } pattern && (pattern.Period == 1 || layer % pattern.Period < pattern.Period - 1);
+    public bool HasWindow(int layer) => Window > 0 && Windowed[layer];
 
-    public static ModelParameters Read(GgufFile file, Architecture architecture, DiagnosticList diagnostics)
+    public static ModelParameters Read(GgufFile file, Architecture architecture, DiagnosticList diagnostics) => Read(new ModelMetadata(file, architecture, diagnostics), architecture);
+
+    public static ModelParameters Read(ModelMetadata keys, Architecture architecture)
     {
-        var keys = new ModelMetadata(file, architecture.Name, diagnostics);
-        int layers = (int)keys.Size("block_count", MostLayers);
-        long width = keys.Size("embedding_length", MostWidth);
-        long[] heads = keys.SizePerLayer("attention.head_count", layers, MostHeads);
-        long[] keyHeads = keys.Has("attention.head_count_kv") ? keys.SizePerLayer("attention.head_count_kv", layers, MostHeads) : heads;
+        int layers = (int)keys.Size(ModelKeys.Layers, MostLayers);
+        long width = keys.Size(ModelKeys.Width, MostWidth);
+        long[] heads = keys.SizePerLayer(ModelKeys.Heads, layers, MostHeads);
+        long[] keyHeads = keys.Has(ModelKeys.KeyHeads) ? keys.SizePerLayer(ModelKeys.KeyHeads, layers, MostHeads) : heads;
         if (heads.Zip(keyHeads).Any(h => h.First % h.Second != 0))
         {
-            keys.Refuse("attention.head_count_kv", "the heads of queries are no multiple of those of keys");
+            keys.Refuse(ModelKeys.KeyHeads, "the heads of queries are no multiple of those of keys");
         }
-        if (!keys.Has("attention.key_length") && width % heads[0] != 0)
+        if (!keys.Has(ModelKeys.KeyWidth) && width % heads[0] != 0)
         {
-            keys.Refuse("attention.head_count", $"the width {width} is no multiple of the {heads[0]} heads");
+            keys.Refuse(ModelKeys.Heads, $"the width {width} is no multiple of the {heads[0]} heads");
         }
-        long keyWidth = keys.Size("attention.key_length", MostWidth, long.Max(1, width / heads[0]));
-        long experts = keys.Count("expert_count", MostExperts, 0);
-        long used = experts == 0 ? 0 : keys.Size("expert_used_count", experts);
+        long keyWidth = keys.Size(ModelKeys.KeyWidth, MostWidth, long.Max(1, width / heads[0]));
+        long experts = keys.Count(ModelKeys.Experts, MostExperts, 0);
+        long used = architecture.Experts is null ? 0 : experts == 0 ? keys.Count(ModelKeys.ExpertsUsed, 0, 0) : keys.Size(ModelKeys.ExpertsUsed, experts);
         if (experts > 0 ? architecture.Experts is null : architecture.NeedsExperts)
         {
-            keys.Refuse("expert_count", experts > 0 ? "this architecture has no experts" : "this architecture needs experts");
+            keys.Refuse(ModelKeys.Experts, experts > 0 ? "this architecture has no experts" : "this architecture needs experts");
         }
         // An expert's own width, where there is one; else the feed-forward width, which these architectures may leave out.
-        bool hasExpertWidth = experts > 0 && keys.Has("expert_feed_forward_length");
-        long[] hidden = keys.SizePerLayer("feed_forward_length", layers, MostWidth, hasExpertWidth ? 1 : null);
+        bool hasExpertWidth = architecture.Experts is not null && keys.Has(ModelKeys.ExpertHidden) && experts > 0;
+        long[] hidden = keys.SizePerLayer(ModelKeys.Hidden, layers, MostWidth, hasExpertWidth ? 1 : null);
         bool isWide = architecture.LayersWithWidthScale > 0 && layers == architecture.LayersWithWidthScale;
         bool usesRms = architecture.Norm == Isa.Instructions.NormKind.Rms;
         return new ModelParameters
@@ -95,32 +106,51 @@ internal sealed record ModelParameters
             Architecture = architecture,
             Layers = layers,
             Width = width,
-            Context = keys.Size("context_length", MostContext),
+            Context = keys.Size(ModelKeys.Context, MostContext),
             Heads = heads,
             KeyHeads = keyHeads,
             KeyWidth = keyWidth,
-            ValueWidth = keys.Size("attention.value_length", MostWidth, keyWidth),
+            ValueWidth = keys.Size(ModelKeys.ValueWidth, MostWidth, keyWidth),
             Hidden = hidden,
-            Epsilon = keys.Number(usesRms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", 0),
-            ScoreCap = keys.NumberOrNone("attn_logit_softcapping", architecture.ScoreCap),
-            LogitCap = keys.NumberOrNone("final_logit_softcapping", architecture.LogitCap),
-            ScoreScale = keys.Number("attention.scale", 0, 1 / Math.Sqrt(isWide ? width / heads[0] : keyWidth)),
-            Window = architecture.Window is { } window ? keys.Count("attention.sliding_window", MostContext, window.Default) : 0,
+            Epsilon = keys.Number(usesRms ? ModelKeys.RmsEpsilon : ModelKeys.LayerEpsilon, 0),
+            ScoreCap = keys.NumberOrNone(ModelKeys.ScoreCap, architecture.ScoreCap),
+            LogitCap = architecture.IsBidirectional ? 0 : keys.NumberOrNone(ModelKeys.LogitCap, architecture.LogitCap),
+            ScoreScale = keys.NumberOrNone(ModelKeys.ScoreScale, 0) is var scale && scale > 0 ? scale : 1 / Math.Sqrt(isWide ? width / heads[0] : keyWidth),
+            Window = architecture.Window is { } window ? keys.Count(ModelKeys.Window, MostContext, window.Default) : 0,
+            Windowed = ReadWindowed(keys, architecture, layers),
             Experts = experts,
             ExpertsUsed = used,
-            ExpertHidden = hasExpertWidth ? [.. Enumerable.Repeat(keys.Size("expert_feed_forward_length", MostWidth), layers)] : hidden,
-            SharedHidden = architecture.Experts?.HasShared == true ? keys.Size("expert_shared_feed_forward_length", MostWidth, hidden[0]) : 0,
+            ExpertHidden = hasExpertWidth ? [.. Enumerable.Repeat(keys.Size(ModelKeys.ExpertHidden, MostWidth), layers)]
+                : architecture.Experts?.SharesWidth == true ? [.. hidden.Select(h => long.Max(1, h / long.Max(1, used)))] : hidden,
+            ExpertScale = architecture.Experts is null ? 0 : keys.NumberOrNone(ModelKeys.ExpertScale, 0),
+            NormalizesExperts = architecture.Experts is { } routing && (keys.Flag(ModelKeys.ExpertNorm) ?? routing.NormalizesWeights),
+            SharedHidden = architecture.Experts?.HasShared == true ? keys.Size(ModelKeys.SharedHidden, MostWidth, hidden[0]) : 0,
             Pooling = ReadPooling(keys),
-            Rope = RopeParameters.Read(keys, keyWidth),
+            Rope = architecture.Rope is null ? null : RopeParameters.Read(keys, architecture, keyWidth),
         };
+    }
+
+    /// <summary>The layers with a window: of a period n all but every n-th (llama.cpp, src/llama-hparams.cpp, set_swa_pattern).</summary>
+    private static bool[] ReadWindowed(ModelMetadata keys, Architecture architecture, int layers)
+    {
+        if (architecture.Window is null)
+        {
+            return new bool[layers];
+        }
+        if (keys.FlagPerLayer(ModelKeys.WindowPattern, layers) is { } flags)
+        {
+            return flags;
+        }
+        long period = keys.Count(ModelKeys.WindowPattern, int.MaxValue, architecture.Window.Period);
+        return [.. Enumerable.Range(0, layers).Select(i => period == 0 || i % period < period - 1)];
     }
 
     private static Pooling ReadPooling(ModelMetadata keys)
     {
-        long kind = keys.Count("pooling_type", int.MaxValue, 0);
+        long kind = keys.Count(ModelKeys.Pooling, int.MaxValue, 0);
         if (kind > (long)Pooling.Last)
         {
-            keys.Refuse("pooling_type", $"type {kind} is not supported", "0 (none), 1 (mean), 2 (cls) and 3 (last) are");
+            keys.Refuse(ModelKeys.Pooling, $"type {kind} is not supported", "0 (none), 1 (mean), 2 (cls) and 3 (last) are");
         }
         return (Pooling)kind;
     }

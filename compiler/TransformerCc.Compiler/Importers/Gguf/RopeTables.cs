@@ -10,27 +10,23 @@ namespace TransformerCc.Compiler.Importers.Gguf;
 /// </summary>
 internal static class RopeTables
 {
-    /// <summary>Pairs that turn more often than the first within the original context keep their frequency; fewer than the second, none.</summary>
-    private const double FastTurns = 32, SlowTurns = 1;
-
     private const double TwoPi = 6.283185307179586;
 
     /// <param name="originalContext">The context the model was trained with, for YaRN.</param>
-    /// <param name="localBase">For layers with a window: their base; their positions are not scaled.</param>
     /// <param name="factors">Divisors of the frequencies; empty: none.</param>
-    public static (Tensor Cos, Tensor Sin) Build(RopeParameters rope, long positions, long originalContext, double? localBase, ReadOnlySpan<float> factors)
+    public static (Tensor Cos, Tensor Sin) Build(RopeParameters rope, long positions, long originalContext, ReadOnlySpan<float> factors)
     {
         int half = checked((int)(rope.Dimensions / 2));
         var frequencies = new double[half];
-        double logBase = PreciseMath.Log(localBase ?? rope.Base), magnitude = rope.Magnitude;
-        bool isScaled = localBase is null && rope.Factor != 1;
+        double logBase = PreciseMath.Log(rope.Base), magnitude = rope.Magnitude;
+        bool isScaled = rope.Factor != 1;
         for (int j = 0; j < half; j++)
         {
             double own = PreciseMath.Exp(-2.0 * j / rope.Dimensions * logBase) / (factors.Length > 0 ? factors[j] : 1);
-            double kept = isScaled && rope.IsYarn ? Kept(j, rope.Dimensions, originalContext, logBase) : 0;
+            double kept = isScaled && rope.Yarn is { } yarn ? yarn.Mix * Kept(yarn, j, rope.Dimensions, originalContext, logBase) : 0;
             frequencies[j] = isScaled ? (own / rope.Factor * (1 - kept)) + (own * kept) : own;
         }
-        if (isScaled && rope.IsYarn)
+        if (isScaled && rope.Yarn is not null)
         {
             magnitude *= 1 + (0.1 * PreciseMath.Log(rope.Factor));
         }
@@ -44,10 +40,10 @@ internal static class RopeTables
     }
 
     /// <summary>How much of its own frequency pair j keeps: 1 for fast pairs, 0 for slow ones, a ramp between.</summary>
-    private static double Kept(int j, long dimensions, long originalContext, double logBase)
+    private static double Kept(YarnParameters yarn, int j, long dimensions, long originalContext, double logBase)
     {
         double Pair(double turns) => dimensions * PreciseMath.Log(originalContext / (turns * TwoPi)) / (2 * logBase);
-        double low = Math.Max(0, Math.Floor(Pair(FastTurns))), high = Math.Min(dimensions - 1, Math.Ceiling(Pair(SlowTurns)));
+        double low = Math.Max(0, Math.Floor(Pair(yarn.FastTurns))), high = Math.Min(dimensions - 1, Math.Ceiling(Pair(yarn.SlowTurns)));
         return 1 - Math.Clamp((j - low) / Math.Max(0.001, high - low), 0, 1);
     }
 }

@@ -7,28 +7,26 @@ namespace TransformerCc.Compiler.Importers.Gguf;
 /// <summary>What a file says of its tokenizer (tokenizer.ggml.*, tokenizer.chat_template); null when it has none.</summary>
 public static class TokenizerMetadata
 {
-    private const string Prefix = "tokenizer.ggml.";
-
     public static TokenizerData? Read(GgufFile file, long vocabulary, DiagnosticList diagnostics)
     {
-        GgufValue? Value(string key) => file.Metadata.GetValueOrDefault(Prefix + key);
-        if (Value("model") is not { } model || model.Text is "none" or "no_vocab")
+        GgufValue? Value(MetadataKey key) => file.Metadata.GetValueOrDefault(key.Name);
+        if (Value(FileKeys.Model) is not { } model || model.Text is "none" or "no_vocab")
         {
             return null;
         }
-        void Refuse(string key, string reason) => diagnostics.Add(Diagnostic.Error(GgufCodes.Metadata, $"{Prefix}{key}: {reason}", file.Path));
-        string[] tokens = Value("tokens")?.Array?.Strings() ?? [];
+        void Refuse(MetadataKey key, string reason) => diagnostics.Add(Diagnostic.Error(GgufCodes.Metadata, $"{key.Name}: {reason}", file.Path));
+        string[] tokens = Value(FileKeys.Tokens)?.Array?.Strings() ?? [];
         if (model.Text is null || tokens.Length == 0)
         {
-            Refuse(model.Text is null ? "model" : "tokens", model.Text is null ? $"it is {model}: a text is needed" : "the tokens are missing");
+            Refuse(model.Text is null ? FileKeys.Model : FileKeys.Tokens, model.Text is null ? $"it is {model}: a text is needed" : "the tokens are missing");
             return null;
         }
         if (tokens.Length > vocabulary)
         {
-            Refuse("tokens", $"{tokens.Length} tokens, the embeddings have {vocabulary}");
+            Refuse(FileKeys.Tokens, $"{tokens.Length} tokens, the embeddings have {vocabulary}");
             return null;
         }
-        T[] PerToken<T>(string key, Func<GgufArray, T[]?> read)
+        T[] PerToken<T>(MetadataKey key, Func<GgufArray, T[]?> read)
         {
             if (Value(key) is not { } value)
             {
@@ -42,7 +40,7 @@ public static class TokenizerMetadata
             }
             return values;
         }
-        int? Id(string key)
+        int? Id(MetadataKey key)
         {
             if (Value(key) is not { } value)
             {
@@ -60,7 +58,7 @@ public static class TokenizerMetadata
             Refuse(key, $"{value} is no token; there are {tokens.Length}");
             return null;
         }
-        bool? Flag(string key)
+        bool? Flag(MetadataKey key)
         {
             if (Value(key) is { Flag: null } value)
             {
@@ -68,41 +66,41 @@ public static class TokenizerMetadata
             }
             return Value(key)?.Flag;
         }
-        long[] types = PerToken("token_type", a => a.Integers());
+        long[] types = PerToken(FileKeys.TokenTypes, a => a.Integers());
         if (Array.Exists(types, t => t is < 0 or > (long)TokenType.Byte))
         {
-            Refuse("token_type", "types 0 to 6 are defined");
+            Refuse(FileKeys.TokenTypes, "types 0 to 6 are defined");
             types = [];
         }
         return new TokenizerData
         {
             Model = model.Text,
-            Pre = Value("pre")?.Text ?? "",
+            Pre = Value(FileKeys.Pre)?.Text ?? "",
             Tokens = ImmutableArray.Create(tokens),
-            Scores = [.. PerToken("scores", a => a.Numbers()).Select(s => (float)s)],
+            Scores = [.. PerToken(FileKeys.Scores, a => a.Numbers()).Select(s => (float)s)],
             Types = [.. types.Select(t => (TokenType)t)],
-            Merges = [.. Value("merges")?.Array?.Strings() ?? []],
-            CharacterMap = [.. (Value("precompiled_charsmap")?.Array?.Integers() ?? []).Select(b => unchecked((byte)b))],
-            Bos = Id("bos_token_id"),
-            Eos = Id("eos_token_id"),
-            Eot = Id("eot_token_id"),
-            Eom = Id("eom_token_id"),
-            Unknown = Id("unknown_token_id"),
-            Padding = Id("padding_token_id"),
+            Merges = [.. Value(FileKeys.Merges)?.Array?.Strings() ?? []],
+            CharacterMap = [.. (Value(FileKeys.CharacterMap)?.Array?.Integers() ?? []).Select(b => unchecked((byte)b))],
+            Bos = Id(FileKeys.Bos),
+            Eos = Id(FileKeys.Eos),
+            Eot = Id(FileKeys.Eot),
+            Eom = Id(FileKeys.Eom),
+            Unknown = Id(FileKeys.Unknown),
+            Padding = Id(FileKeys.Padding),
             // Written wrongly by the converters of most files that exist.
-            Separator = Id("seperator_token_id") ?? Id("separator_token_id"),
-            Cls = Id("cls_token_id"),
-            Mask = Id("mask_token_id"),
-            AddBos = Flag("add_bos_token"),
-            AddEos = Flag("add_eos_token"),
-            AddSeparator = Flag("add_sep_token"),
-            AddSpacePrefix = Flag("add_space_prefix"),
-            RemoveExtraWhitespaces = Flag("remove_extra_whitespaces"),
-            Lowercase = Flag("normalizer.lowercase"),
-            StripAccents = Flag("normalizer.strip_accents"),
-            Architecture = file.Metadata.GetValueOrDefault("general.architecture")?.Text ?? "",
-            ModelName = file.Metadata.GetValueOrDefault("general.name")?.Text ?? "",
-            ChatTemplate = file.Metadata.GetValueOrDefault("tokenizer.chat_template")?.Text,
+            Separator = Id(FileKeys.Separator) ?? Id(FileKeys.SeparatorRight),
+            Cls = Id(FileKeys.Cls),
+            Mask = Id(FileKeys.Mask),
+            AddBos = Flag(FileKeys.AddBos),
+            AddEos = Flag(FileKeys.AddEos),
+            AddSeparator = Flag(FileKeys.AddSeparator),
+            AddSpacePrefix = Flag(FileKeys.AddSpacePrefix),
+            RemoveExtraWhitespaces = Flag(FileKeys.RemoveExtraWhitespaces),
+            Lowercase = Flag(FileKeys.Lowercase),
+            StripAccents = Flag(FileKeys.StripAccents),
+            Architecture = Value(FileKeys.Architecture)?.Text ?? "",
+            ModelName = Value(FileKeys.ModelName)?.Text ?? "",
+            ChatTemplate = Value(FileKeys.ChatTemplate)?.Text,
         };
     }
 }

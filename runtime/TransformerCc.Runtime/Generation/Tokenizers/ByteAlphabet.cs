@@ -11,6 +11,9 @@ internal static class ByteAlphabet
     private static readonly char[] s_characters = Characters();
     private static readonly Dictionary<char, byte> s_bytes = Enumerable.Range(0, 256).ToDictionary(b => s_characters[b], b => (byte)b);
 
+    /// <summary>The characters of the bytes that UTF-8 has: all but C0, C1 and those from F5 on.</summary>
+    public static IEnumerable<char> OfUtf8 => s_characters.Where((_, b) => b is not (0xC0 or 0xC1 or >= 0xF5));
+
     /// <summary>The UTF-8 of a text in the alphabet.</summary>
     public static string Encode(ReadOnlySpan<char> text)
     {

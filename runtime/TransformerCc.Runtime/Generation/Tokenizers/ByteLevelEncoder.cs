@@ -1,3 +1,4 @@
+using System.Globalization;
 using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
 
@@ -32,6 +33,9 @@ internal sealed class ByteLevelEncoder : PairMerger, ITextEncoder
         }
         _ranks = ranks.GetAlternateLookup<ReadOnlySpan<char>>();
     }
+
+    public string? Gap => ByteAlphabet.OfUtf8.Count(c => _vocabulary.Find([c]) is null) is > 0 and var count
+        ? string.Create(CultureInfo.InvariantCulture, $"{count} of the bytes of UTF-8 have no token: text with them loses them") : null;
 
     public void Encode(string text, bool afterSpecial, List<int> output)
     {

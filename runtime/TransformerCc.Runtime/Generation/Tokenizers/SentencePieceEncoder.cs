@@ -14,6 +14,9 @@ internal sealed class SentencePieceEncoder(Vocabulary vocabulary, bool addSpaceP
 
     private readonly int?[] _bytes = [.. Enumerable.Range(0, 256).Select(b => ByteToken(vocabulary, (byte)b))];
 
+    public string? Gap => vocabulary.Unknown is null && _bytes.Count(b => b is null) is > 0 and var count
+        ? string.Create(CultureInfo.InvariantCulture, $"characters that are no token lose {count} of the 256 bytes: these have no token, and there is no unknown token") : null;
+
     public void Encode(string text, bool afterSpecial, List<int> output)
     {
         string escaped = (addSpacePrefix && afterSpecial ? " " + text : text).Replace(' ', Space);

@@ -31,6 +31,8 @@ internal sealed class UnigramEncoder : ITextEncoder
         _unknownScore = (float)(least - UnknownPenalty);
     }
 
+    public string? Gap => _vocabulary.Unknown is null ? "characters that no token covers are lost: there is no unknown token" : null;
+
     public void Encode(string text, bool afterSpecial, List<int> output)
     {
         string normalized = Normalize(text);

@@ -10,6 +10,8 @@ namespace TransformerCc.Runtime.Generation.Tokenizers;
 /// </summary>
 internal sealed class WordPieceEncoder(Vocabulary vocabulary, bool lowercase, bool stripAccents) : ITextEncoder
 {
+    public string? Gap => vocabulary.Unknown is null ? "words that no tokens cover are lost: there is no unknown token" : null;
+
     public void Encode(string text, bool afterSpecial, List<int> output)
     {
         foreach (string word in Words(text))
