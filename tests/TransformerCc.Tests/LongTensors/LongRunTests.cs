@@ -55,14 +55,12 @@ public sealed class LongRunTests(ITestOutputHelper output) : IDisposable
         string path = Save(shape);
         long[] tokens = [.. SparseFile.Rows(vocabulary, GgufTensorType.Of(type)!.RowBytes(width))];
         WriteRows(path, "token_embd.weight", tokens);
-        foreach (long token in (long[])[tokens[2], tokens[3], tokens[^1]])
-        {
-            var inputs = new Dictionary<string, Tensor> { ["tokens"] = Tensor.From<long>(ElementType.I64, [1, 1], [token]) };
-            (Tensor expected, Tensor actual) = Run(path, Precision.BF16, inputs, "logits");
-            AssertClose(expected, actual, 0.02);
-            // No layer adds anything: a token is most like itself.
-            Assert.Equal(token, OutputComparison.IndexOfMax(TensorMath.Doubles(actual)));
-        }
+        var inputs = new Dictionary<string, Tensor> { ["tokens"] = Tensor.From<long>(ElementType.I64, [tokens.Length, 1], tokens) };
+        (Tensor expected, Tensor actual) = Run(path, Precision.BF16, inputs, "logits");
+        AssertClose(expected, actual, 0.02);
+        // No layer adds anything: a token is most like itself.
+        double[] logits = TensorMath.Doubles(actual);
+        Assert.Equal(tokens, tokens.Select((_, i) => (long)OutputComparison.IndexOfMax(logits.AsSpan(i * (int)vocabulary, (int)vocabulary))));
     }
 
     [FullFact]
@@ -130,7 +128,7 @@ public sealed class LongRunTests(ITestOutputHelper output) : IDisposable
         CompilationResult compilation = CompilerDriver.Compile(model, options, []);
         string binary = Path.Combine(_folder.FullName, "model.bin");
         ProgramFile.Write(binary, compilation.Image!);
-        output.WriteLine($"compiled {compilation.Image!.Weights.Length} bytes of weights in {watch.Elapsed.TotalSeconds:F1} s");
+        output.WriteLine($"compiled {compilation.Image!.Weights.Length} bytes of weights and {compilation.Image.EntryPoints.Sum(e => e.Instructions.Length)} instructions in {watch.Elapsed.TotalSeconds:F1} s");
         watch.Restart();
         using LoadedProgram program = LoadedProgram.Open(binary, TestChips.Default);
         Tensor actual = new Session(program).Run(inputs, new RunOptions()).Outputs[name];
