@@ -16,7 +16,8 @@ internal static class PieceBytes
     {
         if (piece.Bytes > Array.MaxLength)
         {
-            throw new DiagnosticException(Diagnostic.Error("TCC6039", $"tile programs are not evaluated with a constant of {piece.Bytes} bytes: up to {Array.MaxLength} can be held", piece.ToString()), FailureKind.DoesNotFit);
+            throw new DiagnosticException(Diagnostic.Error("TCC6039", $"tile programs are not evaluated with a constant of {piece.Bytes} bytes: up to {Array.MaxLength} can be held", piece.ToString(),
+                "verify with goldens, which look at the outputs alone: --cases DIR"), FailureKind.DoesNotFit);
         }
         var bytes = new byte[piece.Bytes];
         switch (piece)
