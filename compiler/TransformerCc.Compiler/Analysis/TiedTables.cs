@@ -14,6 +14,6 @@ public static class TiedTables
     {
         HashSet<Value> tables = [.. graph.Nodes.Where(n => n.Op is Gather).Select(n => n.Inputs[0]).Where(v => v.IsConstant)];
         return graph.Nodes.Where(n => n.Op is Linear && tables.Contains(n.Inputs[1])).Select(n => n.Inputs[1]).Distinct()
-            .Select(v => Diagnostic.Note("TCC1117", FormattableString.Invariant($"%{v.Name} is a table of look-ups and the weights of a product: a binary stores its {v.ConstantData!.Data.Length} bytes twice, as rows and as panels")));
+            .Select(v => Diagnostic.Note("TCC1117", FormattableString.Invariant($"%{v.Name} is a table of look-ups and the weights of a product: a binary stores its {v.ConstantData!.ByteCount} bytes twice, as rows and as panels")));
     }
 }

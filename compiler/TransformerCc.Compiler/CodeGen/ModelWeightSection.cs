@@ -103,7 +103,8 @@ internal sealed class ModelWeightSection(WeightStream weights) : WeightSection
                     break;
                 case ConstantBlob blob:
                     ElementType type = blob.Source.Type;
-                    PanelWriter.Convert(blob.Source.Data.Span[checked((int)(part.First * type.Size()))..], type, target, blob.Format, length / blob.Format.Size());
+                    int count = length / blob.Format.Size();
+                    PanelWriter.Convert(blob.Source.Bytes(part.First * type.Size(), count * type.Size()), type, target, blob.Format, count);
                     break;
             }
             target[length..].Clear();

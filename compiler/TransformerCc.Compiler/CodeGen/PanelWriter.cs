@@ -50,19 +50,18 @@ public static class PanelWriter
     private static void WriteBlocks(WeightPanel panel, BlockFormat blocks, Span<byte> target)
     {
         WeightMatrix matrix = panel.Matrix;
-        int stride = checked((int)matrix.Source.Shape[^1]), columns = checked((int)panel.Columns);
-        int first = checked((int)(panel.K0 / blocks.BlockLength * blocks.BlockBytes)), bytes = checked((int)((panel.Rows + blocks.BlockLength - 1) / blocks.BlockLength * blocks.BlockBytes));
-        ReadOnlySpan<byte> rows = matrix.Source.Data.Span[checked((int)((matrix.FirstRow + panel.N0) * stride))..];
+        int columns = checked((int)panel.Columns), bytes = checked((int)((panel.Rows + blocks.BlockLength - 1) / blocks.BlockLength * blocks.BlockBytes));
+        using Strip rows = new(matrix.Source, matrix.FirstRow + panel.N0, columns, matrix.Source.Shape[^1], panel.K0 / blocks.BlockLength * blocks.BlockBytes, bytes);
         if (blocks.PanelFormat == blocks)
         {
-            TileTranspose.Run(rows[first..], stride, target, panel.RowStride, columns, bytes);
+            TileTranspose.Run(rows.Bytes, rows.Stride, target, panel.RowStride, columns, bytes);
             return;
         }
         int repacked = bytes / blocks.BlockBytes * blocks.PanelFormat.BlockBytes;
         byte[] copy = ArrayPool<byte>.Shared.Rent(checked(columns * repacked));
         for (int n = 0; n < columns; n++)
         {
-            blocks.Repack(rows.Slice((n * stride) + first, bytes), copy.AsSpan(n * repacked, repacked));
+            blocks.Repack(rows.Bytes.Slice(checked((int)(n * rows.Stride)), bytes), copy.AsSpan(n * repacked, repacked));
         }
         TileTranspose.Run<byte>(copy, repacked, target, panel.RowStride, columns, repacked);
         ArrayPool<byte>.Shared.Return(copy);
@@ -72,15 +71,14 @@ public static class PanelWriter
     {
         ElementType type = panel.Matrix.Source.Type;
         int size = type.Size(), columns = checked((int)panel.Columns), rows = checked((int)panel.Rows);
-        // From the first element of the first row on; the last row need not be whole.
-        ReadOnlySpan<byte> source = panel.Matrix.Source.Data.Span[checked((int)((((panel.Matrix.FirstRow + panel.N0) * panel.Matrix.Depth) + panel.K0) * size))..];
+        using Strip source = new(panel.Matrix.Source, panel.Matrix.FirstRow + panel.N0, columns, panel.Matrix.Depth * size, panel.K0 * size, checked(rows * size));
         if (type == panel.Format.Element)
         {
-            Transpose(source, panel.Matrix.Depth, target, panel.RowStride / size, columns, rows, size);
+            Transpose(source.Bytes, source.Stride / size, target, panel.RowStride / size, columns, rows, size);
             return;
         }
         byte[] copy = ArrayPool<byte>.Shared.Rent(checked(rows * columns * size));
-        Transpose(source, panel.Matrix.Depth, copy, columns, columns, rows, size);
+        Transpose(source.Bytes, source.Stride / size, copy, columns, columns, rows, size);
         for (int k = 0; k < rows; k++)
         {
             Convert(copy.AsSpan(k * columns * size, columns * size), type, target[checked((int)(k * panel.RowStride))..], panel.Format.Element, columns);
@@ -102,6 +100,44 @@ public static class PanelWriter
     private static ReadOnlySpan<byte> Elements(WeightPanel panel, long row, long column, long count)
     {
         int size = panel.Matrix.Source.Type.Size();
-        return panel.Matrix.Source.Data.Span.Slice(checked((int)((((panel.Matrix.FirstRow + row) * panel.Matrix.Columns) + column) * size)), checked((int)(count * size)));
+        return panel.Matrix.Source.Bytes(checked((((panel.Matrix.FirstRow + row) * panel.Matrix.Columns) + column) * size), checked((int)(count * size)));
+    }
+
+    /// <summary>
+    /// The same bytes of consecutive rows, <see cref="Stride"/> apart: a view from the first of them on, whose last row need not be
+    /// whole. Rows of a long tensor may be further apart than a span reaches; they are copied side by side.
+    /// </summary>
+    private readonly ref struct Strip
+    {
+        private readonly byte[]? _copy;
+
+        public Strip(Tensor source, long firstRow, int rows, long rowBytes, long start, int bytes)
+        {
+            if (!source.IsLong)
+            {
+                Bytes = source.Data.Span[checked((int)((firstRow * rowBytes) + start))..];
+                Stride = rowBytes;
+                return;
+            }
+            _copy = ArrayPool<byte>.Shared.Rent(checked(rows * bytes));
+            for (int i = 0; i < rows; i++)
+            {
+                source.Bytes(checked(((firstRow + i) * rowBytes) + start), bytes).CopyTo(_copy.AsSpan(i * bytes));
+            }
+            Bytes = _copy;
+            Stride = bytes;
+        }
+
+        public ReadOnlySpan<byte> Bytes { get; }
+
+        public long Stride { get; }
+
+        public void Dispose()
+        {
+            if (_copy is not null)
+            {
+                ArrayPool<byte>.Shared.Return(_copy);
+            }
+        }
     }
 }

@@ -184,11 +184,22 @@ public sealed class Value(string name, TensorType type)
     /// </summary>
     public string? DataLabel
     {
-        get => _dataLabel ??= ConstantData is null ? null : Convert.ToHexStringLower(SHA256.HashData(ConstantData.Data.Span).AsSpan(0, 8));
+        get => _dataLabel ??= ConstantData is null ? null : Convert.ToHexStringLower(Hash(ConstantData).AsSpan(0, 8));
         init => _dataLabel = value;
     }
 
     public bool IsConstant => ConstantData is not null;
+
+    private static byte[] Hash(Tensor data)
+    {
+        const int HashedBytes = 1 << 24;
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        for (long at = 0; at < data.ByteCount; at += HashedBytes)
+        {
+            hash.AppendData(data.Bytes(at, (int)long.Min(HashedBytes, data.ByteCount - at)));
+        }
+        return hash.GetHashAndReset();
+    }
 
     public override string ToString() => $"%{Name}";
 }

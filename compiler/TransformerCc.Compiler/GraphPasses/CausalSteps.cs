@@ -31,7 +31,7 @@ internal sealed class CausalSteps
         {
             return null;
         }
-        if (value.ConstantData is { } data)
+        if (value.ConstantData is { IsLong: false } data)
         {
             if (!_tables.TryGetValue(value, out CausalStep? known))
             {

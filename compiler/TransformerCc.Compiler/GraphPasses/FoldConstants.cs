@@ -8,7 +8,8 @@ namespace TransformerCc.Compiler.GraphPasses;
 /// <summary>
 /// Evaluates nodes whose operands are all constants, unless the result is much larger than what it is made of:
 /// a broadcast of a number stays a broadcast, an index ramp stays a ramp. Weights are not made anew either: quantised
-/// blocks stay blocks, and the transpose in front of a product is left for <see cref="FuseLinear"/>.
+/// blocks stay blocks, and the transpose in front of a product is left for <see cref="FuseLinear"/>. What has more than 2 GiB, or
+/// would have, is never evaluated.
 /// </summary>
 public sealed class FoldConstants : RewritePass
 {
@@ -23,8 +24,16 @@ public sealed class FoldConstants : RewritePass
         {
             return null;
         }
+        if (node.Op is not Reshape && node.Inputs.Exists(v => v.ConstantData!.IsLong))
+        {
+            return null;
+        }
         long bytes = node.Output.Type.Count.ConstantValue!.Value * node.Output.Type.Element.Size();
-        if (bytes > context.FoldedBytes && bytes > Growth * node.Inputs.Sum(v => (long)v.ConstantData!.Data.Length))
+        if (bytes > Array.MaxLength && node.Op is not Reshape)
+        {
+            return null;
+        }
+        if (bytes > context.FoldedBytes && bytes > Growth * node.Inputs.Sum(v => (long)v.ConstantData!.ByteCount))
         {
             return null;
         }

@@ -22,7 +22,7 @@ internal static class HalfTables
         {
             return null;
         }
-        if (table.ConstantData is { } data)
+        if (table.ConstantData is { IsLong: false } data)
         {
             return OfConstant(data, width, table.Name, editor);
         }

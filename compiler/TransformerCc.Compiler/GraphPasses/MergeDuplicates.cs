@@ -1,4 +1,5 @@
 using TransformerCc.Compiler.GraphIR;
+using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.GraphPasses;
 
@@ -73,15 +74,16 @@ public sealed class MergeDuplicates : IGraphPass
         public static ConstantContent Instance { get; } = new();
 
         public bool Equals(Value? a, Value? b) =>
-            ReferenceEquals(a, b) || (a!.Type == b!.Type && (a.ConstantData!.Data.Equals(b.ConstantData!.Data) || a.ConstantData.Data.Span.SequenceEqual(b.ConstantData.Data.Span)));
+            ReferenceEquals(a, b) || (a!.Type == b!.Type && a.ConstantData!.HasBytesOf(b.ConstantData!));
 
         public int GetHashCode(Value value)
         {
-            ReadOnlySpan<byte> data = value.ConstantData!.Data.Span;
+            Tensor data = value.ConstantData!;
+            int hashed = (int)long.Min(data.ByteCount, HashedBytes);
             HashCode hash = default;
             hash.Add(value.Type);
-            hash.AddBytes(data[..int.Min(data.Length, HashedBytes)]);
-            hash.AddBytes(data[int.Max(0, data.Length - HashedBytes)..]);
+            hash.AddBytes(data.Bytes(0, hashed));
+            hash.AddBytes(data.Bytes(data.ByteCount - hashed, hashed));
             return hash.ToHashCode();
         }
     }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.MemoryMappedFiles;
 using TransformerCc.Isa;
 using TransformerCc.Isa.Files;
+using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Importers;
 
@@ -74,11 +75,28 @@ public sealed unsafe class FileMap
         return _bytes is null ? new Part(this, offset, length).Memory : _bytes.AsMemory((int)offset, length);
     }
 
-    private void Expect(long offset, int length)
+    /// <summary>A part of any length, which must lie within the file.</summary>
+    /// <param name="location">What it is and where it lies, for diagnostics.</param>
+    public LongBytes Bytes(long offset, long length, string location)
+    {
+        Expect(offset, length);
+        return new LongPart(this, offset, length, location);
+    }
+
+    private void Expect(long offset, long length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - length);
+    }
+
+    private sealed class LongPart(FileMap file, long start, long length, string location) : LongBytes
+    {
+        public override long Length => length;
+
+        public override string Location => location;
+
+        protected override ReadOnlyMemory<byte> View(long offset, int length) => file.Memory(start + offset, length);
     }
 
     /// <summary>The map owns the bytes, and a part keeps the map alive: pinning and disposal do nothing.</summary>

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.MemoryMappedFiles;
 using TransformerCc.Isa;
 using TransformerCc.Isa.Files;
+using TransformerCc.Isa.Tensors;
 
 namespace TransformerCc.Compiler.Importers;
 
@@ -11,7 +12,8 @@ namespace TransformerCc.Compiler.Importers;
 /// <remarks>
 /// A mapping stays until the process ends. It costs address space, not memory, and a span over it can then never outlive
 /// it. Files below <see cref="SmallestMapping"/> are read instead, so that a process that imports thousands of small
-/// models does not run out of mappings. A span holds at most 2 GiB: a larger file is mapped in parts, one for each tensor.
+/// models does not run out of mappings. A span holds at most 2 GiB: a larger file is mapped in parts,
+/// one for each tensor, and what is larger than that is viewed in parts.
 /// </remarks>
 public sealed unsafe class MappedFile : MemoryManager<byte>
 {
@@ -42,15 +44,10 @@ public sealed unsafe class MappedFile : MemoryManager<byte>
             using FileStream stream = InputFile.Open(path, bufferSize: 1);
             long size = stream.Length;
             long count = length ?? size - offset;
-            if (offset < 0 || count < 0 || offset > size || count > size - offset)
-            {
-                throw new DiagnosticException(Diagnostic.Error(code,
-                    $"bytes {offset} to {(Int128)offset + count} are not in the file, which has {size}", path, "the file is cut short, or belongs to another model"));
-            }
+            Expect(path, code, size, offset, count);
             if (count > int.MaxValue)
             {
-                throw new DiagnosticException(Diagnostic.Error(code, $"{count} bytes in one piece: at most {int.MaxValue} can be mapped", path,
-                    "keep the weights in external data files, each tensor below 2 GiB"));
+                throw new DiagnosticException(Diagnostic.Error(code, $"{count} bytes in one piece: at most {int.MaxValue} can be mapped", path));
             }
             if (count < SmallestMapping)
             {
@@ -65,6 +62,25 @@ public sealed unsafe class MappedFile : MemoryManager<byte>
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
             throw FileMap.Unreadable(path, code, e);
+        }
+    }
+
+    /// <summary>A part that may have more bytes than a span; it is viewed through a map of the whole file.</summary>
+    /// <param name="location">What it is and where it lies, for diagnostics.</param>
+    /// <exception cref="DiagnosticException">The file cannot be read or does not hold that range.</exception>
+    public static LongBytes OpenLong(string path, string code, long offset, long length, string location)
+    {
+        FileMap file = FileMap.Open(path, code);
+        Expect(path, code, file.Length, offset, length);
+        return file.Bytes(offset, length, location);
+    }
+
+    private static void Expect(string path, string code, long size, long offset, long count)
+    {
+        if (offset < 0 || count < 0 || offset > size || count > size - offset)
+        {
+            throw new DiagnosticException(Diagnostic.Error(code,
+                $"bytes {offset} to {(Int128)offset + count} are not in the file, which has {size}", path, "the file is cut short, or belongs to another model"));
         }
     }
 

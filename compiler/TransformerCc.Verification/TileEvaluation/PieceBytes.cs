@@ -1,4 +1,5 @@
 using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa;
 using TransformerCc.Isa.Numerics;
 using TransformerCc.Isa.Quantization;
 using TransformerCc.Isa.Tensors;
@@ -13,7 +14,12 @@ internal static class PieceBytes
 {
     public static byte[] Of(WeightPiece piece)
     {
-        var bytes = new byte[checked((int)piece.Bytes)];
+        if (piece.Bytes > Array.MaxLength)
+        {
+            throw new DiagnosticException(Diagnostic.Error("TCC6039", $"tile programs are not evaluated with a constant of {piece.Bytes} bytes: up to {Array.MaxLength} can be held", piece.ToString(),
+                "verify with goldens, which look at the outputs alone: --cases DIR"), FailureKind.DoesNotFit);
+        }
+        var bytes = new byte[piece.Bytes];
         switch (piece)
         {
             case WeightPanel { Matrix.Blocks: { } blocks } panel:
@@ -35,7 +41,6 @@ internal static class PieceBytes
         WeightMatrix matrix = panel.Matrix;
         (ElementType from, ElementType to) = (matrix.Source.Type, panel.Format.Element);
         (int size, int columns) = (from.Size(), checked((int)panel.Columns));
-        ReadOnlySpan<byte> source = matrix.Source.Data.Span;
         var row = new byte[columns * size];
         for (long k = 0; k < panel.Rows; k++)
         {
@@ -44,7 +49,7 @@ internal static class PieceBytes
                 long element = matrix.Layout == WeightLayout.KByN
                     ? ((matrix.FirstRow + panel.K0 + k) * matrix.Columns) + panel.N0 + n
                     : ((matrix.FirstRow + panel.N0 + n) * matrix.Depth) + panel.K0 + k;
-                source.Slice(checked((int)(element * size)), size).CopyTo(row.AsSpan(n * size));
+                matrix.Source.Bytes(element * size, size).CopyTo(row.AsSpan(n * size));
             }
             Convert(row, from, target.Slice(checked((int)(k * panel.RowStride)), columns * to.Size()), to);
         }
@@ -60,7 +65,7 @@ internal static class PieceBytes
         for (int n = 0; n < panel.Columns; n++)
         {
             long row = panel.Matrix.FirstRow + panel.N0 + n;
-            ReadOnlySpan<byte> column = source.Data.Span.Slice(checked((int)((row * rowBytes) + (first * blocks.BlockBytes))), bytes);
+            ReadOnlySpan<byte> column = source.Bytes((row * rowBytes) + (first * blocks.BlockBytes), bytes);
             if (blocks.PanelFormat == blocks)
             {
                 column.CopyTo(packed);

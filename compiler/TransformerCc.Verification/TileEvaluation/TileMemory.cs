@@ -116,8 +116,10 @@ internal sealed class TileMemory
         WeightPiece piece = named.Segment is { } segment && named.Bytes > 0 ? Piece(named, segment.Distance) : named;
         if (!_constants.TryGetValue(piece, out MemoryBlock? block))
         {
+            // Refuses what no block could hold.
+            byte[] bytes = PieceBytes.Of(piece);
             _constants[piece] = block = Memory.Add($"constant of {piece.Bytes} bytes", piece.Bytes);
-            PieceBytes.Of(piece).CopyTo(block.Bytes);
+            bytes.CopyTo(block.Bytes);
             block.MarkWritten(0, block.Length);
         }
         return block;

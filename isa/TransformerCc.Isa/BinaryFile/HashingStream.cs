@@ -2,9 +2,15 @@ using System.IO.Hashing;
 
 namespace TransformerCc.Isa.BinaryFile;
 
-/// <summary>Passes what is written on to another stream, which it leaves open, and keeps length and checksum of it.</summary>
+/// <summary>
+/// Passes what is written on to another stream, which it leaves open, and keeps length and checksum of it. Long stretches of zeros
+/// are skipped, so that they are holes where the file system has them: models without weights take no room.
+/// </summary>
 internal sealed class HashingStream(Stream inner) : Stream
 {
+    /// <summary>Bytes from which on a hole is worth the system call.</summary>
+    private const int SmallestHole = 1 << 16;
+
     private readonly XxHash128 _hash = new();
     private long _length;
 
@@ -26,7 +32,16 @@ internal sealed class HashingStream(Stream inner) : Stream
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
-        inner.Write(buffer);
+        if (buffer.Length >= SmallestHole && inner.CanSeek && !buffer.ContainsAnyExcept((byte)0))
+        {
+            long end = inner.Position + buffer.Length;
+            inner.SetLength(long.Max(inner.Length, end));
+            inner.Position = end;
+        }
+        else
+        {
+            inner.Write(buffer);
+        }
         _hash.Append(buffer);
         _length += buffer.Length;
     }

@@ -6,11 +6,13 @@ using TransformerCc.Isa.Numerics;
 namespace TransformerCc.Isa.Tensors;
 
 /// <summary>
-/// NumPy <c>.npy</c> files, format 1.0 to 3.0, little-endian, up to 2 GiB of data. Fortran order is transposed to row
+/// NumPy <c>.npy</c> files, format 1.0 to 3.0, little-endian; read up to 2 GiB of data. Fortran order is transposed to row
 /// major when read. NumPy has no bf16 and no 8-bit floats: such tensors are written as f32, which holds every value.
 /// </summary>
 public static class NpyFile
 {
+    private const int WriteBytes = 1 << 20;
+
     /// <summary>Whether NumPy has the type: tensors of others are f32 in files.</summary>
     public static bool Holds(ElementType type) => NpyHeader.Supports(type);
 
@@ -66,16 +68,19 @@ public static class NpyFile
         stream.Write(new NpyHeader(type, IsFortranOrder: false, tensor.Shape.ToArray()).Format());
         if (type == tensor.Type)
         {
-            stream.Write(tensor.Data.Span);
+            for (long at = 0; at < tensor.ByteCount; at += WriteBytes)
+            {
+                stream.Write(tensor.Bytes(at, (int)long.Min(WriteBytes, tensor.ByteCount - at)));
+            }
             return;
         }
         const int Block = 4096;
         var values = new float[Block];
         var bytes = new byte[Block * sizeof(float)];
-        for (int at = 0; at < tensor.Count; at += Block)
+        for (long at = 0; at < tensor.Count; at += Block)
         {
             Span<float> block = values.AsSpan(0, (int)long.Min(Block, tensor.Count - at));
-            NumericFormat.WidenToF32(tensor.Type, tensor.Data.Span[(at * tensor.Type.Size())..], block);
+            NumericFormat.WidenToF32(tensor.Type, tensor.Bytes(at * tensor.Type.Size(), block.Length * tensor.Type.Size()), block);
             NumericFormat.NarrowFromF32(ElementType.F32, block, bytes);
             stream.Write(bytes.AsSpan(0, block.Length * sizeof(float)));
         }

@@ -48,7 +48,7 @@ public sealed class BlockWeightTests
 
     private static IEnumerable<IReadOnlyDictionary<string, long>> Sizes(params long[] rows) => rows.Select(n => new Dictionary<string, long> { ["n"] = n });
 
-    private static Graph Model(BlockFormat format, long depth, Random random)
+    internal static Graph Model(BlockFormat format, long depth, Random random)
     {
         var graph = new Graph("blocks");
         graph.Dimensions["n"] = new DimInterval(1, 64);

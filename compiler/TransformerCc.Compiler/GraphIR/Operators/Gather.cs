@@ -66,7 +66,7 @@ public sealed record Gather(int Axis, BlockRows? Rows = null) : Operator, IOpera
         {
             foreach (long index in indices)
             {
-                data.Data.Span.Slice(checked((int)(((o * extent) + Row(index, extent)) * run)), run).CopyTo(result.AsSpan(at));
+                data.Bytes(checked(((o * extent) + Row(index, extent)) * run), run).CopyTo(result.AsSpan(at));
                 at += run;
             }
         }

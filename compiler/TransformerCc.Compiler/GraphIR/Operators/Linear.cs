@@ -65,6 +65,10 @@ public sealed record Linear(UnaryOp? Activation, bool HasBias, bool HasResidual,
         {
             WeightRows.Multiply(TensorMath.Doubles(x), w, Weights, 0, result, rows, depth, columns);
         }
+        else if (w.IsLong)
+        {
+            WeightRows.MultiplyByRows(TensorMath.Doubles(x), w, result, rows, depth, columns);
+        }
         else
         {
             MatMul.Multiply(TensorMath.Doubles(x), TensorMath.Doubles(w), result, rows, depth, columns);

@@ -21,16 +21,18 @@ public static class TensorMath
         {
             return Array.ConvertAll(Longs(tensor), v => tensor.Type == ElementType.U64 ? (ulong)v : (double)v);
         }
+        ReadOnlySpan<byte> bytes = tensor.Data.Span;
         var values = new float[tensor.Count];
-        NumericFormat.WidenToF32(tensor.Type, tensor.Data.Span, values);
+        NumericFormat.WidenToF32(tensor.Type, bytes, values);
         return Array.ConvertAll(values, v => (double)v);
     }
 
     /// <summary>The elements of an integer or boolean tensor.</summary>
     public static long[] Longs(Tensor tensor)
     {
+        ReadOnlySpan<byte> bytes = tensor.Data.Span;
         var values = new long[tensor.Count];
-        NumericFormat.WidenToInt64(tensor.Type, tensor.Data.Span, values);
+        NumericFormat.WidenToInt64(tensor.Type, bytes, values);
         return values;
     }
 

@@ -39,11 +39,11 @@ internal static class WeightRows
         if (format is null)
         {
             int size = w.Type.Size();
-            NumericFormat.WidenToF32(w.Type, w.Data.Span.Slice(checked((int)(row * w.Shape[^1] * size)), result.Length * size), result);
+            NumericFormat.WidenToF32(w.Type, w.Bytes(checked(row * w.Shape[^1] * size), result.Length * size), result);
             return;
         }
         long stride = w.Shape[^1];
-        format.Decode(w.Data.Span.Slice(checked((int)(row * stride)), checked((int)stride)), result);
+        format.Decode(w.Bytes(checked(row * stride), checked((int)stride)), result);
     }
 
     /// <summary>result[i, n] = Σ x[i, k]·w[firstRow + n, k], k ascending.</summary>
@@ -67,6 +67,26 @@ internal static class WeightRows
             for (int i = 0; i < rows; i++)
             {
                 product.AsSpan(i * width, width).CopyTo(result[checked((int)((i * columns) + n0))..]);
+            }
+        }
+    }
+
+    /// <summary>result[i, n] += x[i, k]·w[k, n], k ascending: of weights [K, N], one row at a time.</summary>
+    public static void MultiplyByRows(ReadOnlySpan<double> x, Tensor w, Span<double> result, long rows, long depth, long columns)
+    {
+        int width = checked((int)columns);
+        var row = new float[width];
+        var wide = new double[width];
+        for (int k = 0; k < depth; k++)
+        {
+            Decode(w, null, k, row);
+            for (int n = 0; n < width; n++)
+            {
+                wide[n] = row[n];
+            }
+            for (int i = 0; i < rows; i++)
+            {
+                TensorMath.AddScaled(result.Slice(i * width, width), x[checked((int)((i * depth) + k))], wide);
             }
         }
     }

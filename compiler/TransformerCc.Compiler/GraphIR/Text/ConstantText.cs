@@ -26,9 +26,8 @@ internal static class ConstantText
             string[] elements = Elements(data, (int)data.Count);
             return elements.Distinct().Count() == 1 ? elements[0] : $"{{{string.Join(", ", elements)}}}";
         }
-        ReadOnlySpan<byte> bytes = data.Data.Span;
         int size = data.Type.Size();
-        return bytes[size..].SequenceEqual(bytes[..^size]) ? Elements(data, 1)[0] : $"#{constant.DataLabel}";
+        return data.HasBytesOf(data, size, data.ByteCount - size) ? Elements(data, 1)[0] : $"#{constant.DataLabel}";
     }
 
     /// <exception cref="ShapeException">A number does not fit the type, or the count differs.</exception>
@@ -79,7 +78,7 @@ internal static class ConstantText
 
     private static string[] Elements(Tensor data, int count)
     {
-        var some = new Tensor(data.Type, [count], data.Data[..(count * data.Type.Size())]);
+        var some = new Tensor(data.Type, [count], data.Bytes(0, count * data.Type.Size()).ToArray());
         return data.Type switch
         {
             ElementType.F64 => Array.ConvertAll(TensorMath.Doubles(some), v => double.IsFinite(v) ? v.ToString("R", CultureInfo.InvariantCulture) : FloatText.Print(v)),

@@ -102,9 +102,9 @@ internal static class GgufTensorReader
         foreach (long d in shape.Take(shape.Length - 1).Append(shape[^1] / type.BlockLength))
         {
             bytes *= d;
-            if (bytes > int.MaxValue)
+            if (bytes > long.MaxValue)
             {
-                return Refuse($"of shape [{string.Join(", ", shape)}] is larger than the 2 GiB that one tensor may have");
+                return Refuse($"of shape [{string.Join(", ", shape)}] is larger than any file");
             }
         }
         if (entry.Offset % (ulong)alignment != 0)
@@ -117,6 +117,6 @@ internal static class GgufTensorReader
             return null;
         }
         long start = data + (long)entry.Offset;
-        return new(entry.Name, type, shape, cursor.File.Memory(start, (int)bytes), cursor.At(start));
+        return new(entry.Name, type, shape, cursor.File.Bytes(start, (long)bytes, $"{entry.Name}, {cursor.At(start)}"), cursor.At(start));
     }
 }

@@ -138,7 +138,7 @@ public static class OnnxImporter
         // A flag is written with or without its dimension: np.save of True, or of [True].
         if (data.Count == 1 && data.Rank != declared.Rank)
         {
-            data = new Tensor(data.Type, [.. Enumerable.Repeat(1L, declared.Rank)], data.Data);
+            data = data.Reshape([.. Enumerable.Repeat(1L, declared.Rank)]);
         }
         bool fits = data.Type == declared.Element && data.Rank == declared.Rank;
         for (int i = 0; fits && i < data.Rank; i++)

@@ -37,13 +37,23 @@ internal sealed class TensorReader(string path, ReadOnlyMemory<byte> bytes)
         {
             throw Bad(ImportCodes.Limit, name, $"{proto.Dims.Count} dimensions: at most {MaximumRank} are read");
         }
-        long size = type.Bits() < 8 ? ((count * type.Bits()) + 7) / 8 : count * type.Size();
+        bool isPacked = type.Bits() < 8;
+        long size = isPacked ? ((count * type.Bits()) + 7) / 8 : count * type.Size();
+        if (isPacked && count > Array.MaxLength)
+        {
+            throw Bad(ImportCodes.Limit, name, $"{count} elements of {type.Name()}, which are unpacked to a byte each: that is possible up to {Array.MaxLength}",
+                "store larger ones as bytes with several codes (MatMulNBits, GatherBlockQuantized)");
+        }
+        if (proto.DataLocation == TensorProto.Types.DataLocation.External && size > Array.MaxLength)
+        {
+            return new Tensor(type, [.. proto.Dims], External(proto, size, name, (file, offset) => MappedFile.OpenLong(file, ImportCodes.ExternalData, offset, size, Where(name))));
+        }
         ReadOnlyMemory<byte> data = Data(proto, type, count, size, name);
         if (data.Length != size)
         {
             throw Bad(ImportCodes.BadTensor, name, $"a {type.Name()} tensor of dimensions [{string.Join(", ", proto.Dims)}] needs {size} bytes, {data.Length} are given");
         }
-        return new Tensor(type, [.. proto.Dims], type.Bits() < 8 ? Unpack(type, data.Span, count) : data);
+        return new Tensor(type, [.. proto.Dims], isPacked ? Unpack(type, data.Span, count) : data);
     }
 
     /// <summary>Elements narrower than a byte are packed from the low bits of each byte upwards; a tensor has one in each byte.</summary>
@@ -63,7 +73,7 @@ internal sealed class TensorReader(string path, ReadOnlyMemory<byte> bytes)
     {
         if (proto.DataLocation == TensorProto.Types.DataLocation.External)
         {
-            return External(proto, size, name);
+            return External(proto, size, name, (file, offset) => MappedFile.Open(file, ImportCodes.ExternalData, offset, size));
         }
         if (proto.MappedLength > 0)
         {
@@ -89,7 +99,8 @@ internal sealed class TensorReader(string path, ReadOnlyMemory<byte> bytes)
     private static byte[] Bytes<TField, TElement>(IReadOnlyList<TField> values, Func<TField, TElement> convert) where TElement : unmanaged =>
         MemoryMarshal.AsBytes<TElement>(values.Select(convert).ToArray()).ToArray();
 
-    private ReadOnlyMemory<byte> External(TensorProto proto, long size, string name)
+    /// <param name="open">Gives the bytes from a file and an offset in it.</param>
+    private TBytes External<TBytes>(TensorProto proto, long size, string name, Func<string, long, TBytes> open)
     {
         string? location = null;
         long offset = 0, length = size;
@@ -118,8 +129,10 @@ internal sealed class TensorReader(string path, ReadOnlyMemory<byte> bytes)
             throw Bad(ImportCodes.ExternalData, name, $"external data of {length} bytes for a tensor of {size}");
         }
         string file = ExternalDataPath.Resolve(path, location);
-        return FileKinds.Explained(file, FileRole.ExternalData, () => MappedFile.Open(file, ImportCodes.ExternalData, offset, length));
+        return FileKinds.Explained(file, FileRole.ExternalData, () => open(file, offset));
     }
 
-    private DiagnosticException Bad(string code, string name, string reason) => new(Diagnostic.Error(code, reason, $"tensor {name} of {path}"));
+    private DiagnosticException Bad(string code, string name, string reason, string? help = null) => new(Diagnostic.Error(code, reason, Where(name), help));
+
+    private string Where(string name) => $"tensor {name} of {path}";
 }

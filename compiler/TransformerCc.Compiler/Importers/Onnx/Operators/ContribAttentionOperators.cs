@@ -13,7 +13,7 @@ internal static class ContribAttentionOperators
     private const string SharedBuffer = "past and present are tensors of their own", NoSharedBuffer = "export the model again with past_present_share_buffer 0";
 
     private static readonly OperatorSignature s_attention =
-        Packed(From(1, "input", "weights", "bias?", "mask_index?", "past?", "attention_bias?", "past_sequence_length?")).RefuseInput("past_sequence_length", SharedBuffer, NoSharedBuffer)
+        Packed(From(1, "input", "weights", "bias?", "mask_index?", "past?", "attention_bias?", "past_sequence_length?")).IgnoreInput("past_sequence_length", "it is read with a shared buffer only")
             .Ints("qkv_hidden_sizes").Unused(AttributeKind.Int, "rotary_embedding_dim", "it is read with do_rotary only");
 
     private static readonly OperatorSignature s_multiHead =

@@ -63,12 +63,7 @@ internal static class ConvolutionOperators
         return n.Emit(new Concat(1), parts);
 
         // A view of the file: rows lie one after the other.
-        Value Part(Value all, long rows, long group)
-        {
-            Tensor data = all.ConstantData!;
-            int bytes = checked((int)(data.Data.Length / convolution.Groups));
-            return n.Constant(new Tensor(data.Type, [rows, .. data.Shape[1..]], data.Data.Slice(checked((int)(group * bytes)), bytes)));
-        }
+        Value Part(Value all, long rows, long group) => n.Constant(all.ConstantData!.Rows(group * rows, rows));
     }
 
     /// <summary>Σ (x − zero of x)·(w − zero of w), exact in int32; the padding stands for 0.</summary>

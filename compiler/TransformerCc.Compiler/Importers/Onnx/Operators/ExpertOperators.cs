@@ -127,7 +127,7 @@ internal static class ExpertOperators
         for (long i = 0; i < zeros.Length; i++)
         {
             long bit = i % rows * bits;
-            zeros[i] = (byte)((packed.Data.Span[(int)((i / rows * stride) + (bit / 8))] >> (int)(bit % 8)) & ((1 << bits) - 1));
+            zeros[i] = (byte)((packed.Bytes((i / rows * stride) + (bit / 8), 1)[0] >> (int)(bit % 8)) & ((1 << bits) - 1));
         }
         return new Tensor(ElementType.U8, [experts * rows], zeros);
     }

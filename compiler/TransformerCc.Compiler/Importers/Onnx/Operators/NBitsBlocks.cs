@@ -7,8 +7,8 @@ namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 
 /// <summary>
 /// ONNX Runtime's weights of 2, 4 or 8 bits: codes, scales and zero points in tensors of their own, put side by side as the
-/// blocks that the machine multiplies. No value changes. The blocks are a copy of about the size of the codes, which stay in
-/// the mapped file; nothing is ever held in floats.
+/// blocks that the machine multiplies. No value changes. Up to 2 GiB the blocks are a copy of about the size of the codes, which
+/// stay in the mapped file; more are laid when they are read. Nothing is ever held in floats.
 /// </summary>
 /// <param name="Codes">Rows of bytes with several codes, low bits first, or of i4 or u4 elements.</param>
 /// <param name="Scales">One for each block of a row.</param>
@@ -44,48 +44,46 @@ internal sealed record NBitsBlocks(Tensor Codes, Tensor Scales, Tensor? ZeroPoin
     /// <summary>u8 [rows, bytes of a row in <see cref="Format"/>].</summary>
     public Tensor Lay()
     {
+        long rowBytes = Format.RowBytes(Columns);
+        return rowBytes * (Int128)Rows > long.MaxValue ? throw ImportException.Invalid($"{Rows} x {Columns} weights are more than any tensor has")
+            : Tensor.Of(ElementType.U8, [Rows, rowBytes], new LaidBlocks(this));
+    }
+
+    /// <summary>Blocks of a row from one on, as many as there is room for; what a row has too few codes for stays as it is.</summary>
+    public void LayRow(long row, long firstBlock, Span<byte> target)
+    {
         BlockFormat format = Format;
-        long rowBytes = format.RowBytes(Columns);
-        if (rowBytes * (Int128)Rows > Array.MaxLength)
-        {
-            throw ImportException.Invalid($"{Rows} x {Columns} weights are more than fit one tensor");
-        }
-        var result = new byte[Rows * rowBytes];
-        long codeElements = Codes.Count / Rows, zeroElements = ZeroPoints is null ? 0 : ZeroPoints.Count / Rows;
+        int codeElements = checked((int)(Codes.Count / Rows)), zeroElements = ZeroPoints is null ? 0 : checked((int)(ZeroPoints.Count / Rows));
         int codeBytes = format.BlockLength * Bits / 8, scaleBytes = Scales.Type == ElementType.F16 ? 2 : 4;
         Span<float> scale = stackalloc float[1], zero = stackalloc float[1];
-        for (long row = 0; row < Rows; row++)
+        ReadOnlySpan<byte> codes = Codes.Bytes(row * codeElements, codeElements);
+        for (int b = 0; b < target.Length / format.BlockBytes; b++)
         {
-            ReadOnlySpan<byte> codes = Codes.Data.Span.Slice((int)(row * codeElements), (int)codeElements);
-            for (int b = 0; b < rowBytes / format.BlockBytes; b++)
+            Span<byte> block = target.Slice(b * format.BlockBytes, format.BlockBytes);
+            long first = (firstBlock + b) * format.BlockLength, group = first / BlockSize, at = (row * BlocksPerRow) + group;
+            CopyCodes(codes, first, block[..codeBytes]);
+            ReadOnlySpan<byte> stored = Scales.Bytes(at * Scales.Type.Size(), Scales.Type.Size());
+            NumericFormat.WidenToF32(Scales.Type, stored, scale);
+            if (Scales.Type is ElementType.F16 or ElementType.F32)
             {
-                Span<byte> block = result.AsSpan((int)((row * rowBytes) + ((long)b * format.BlockBytes)), format.BlockBytes);
-                long group = b * (long)format.BlockLength / BlockSize, at = (row * BlocksPerRow) + group;
-                CopyCodes(codes, (long)b * format.BlockLength, block[..codeBytes]);
-                ReadOnlySpan<byte> stored = Scales.Data.Span.Slice((int)(at * Scales.Type.Size()), Scales.Type.Size());
-                NumericFormat.WidenToF32(Scales.Type, stored, scale);
-                if (Scales.Type is ElementType.F16 or ElementType.F32)
-                {
-                    stored.CopyTo(block[codeBytes..]);
-                }
-                else
-                {
-                    NumericFormat.NarrowFromF32(ElementType.F32, scale, block.Slice(codeBytes, scaleBytes));
-                }
-                if (HasFloatZeros)
-                {
-                    int size = ZeroPoints!.Type.Size();
-                    NumericFormat.WidenToF32(ZeroPoints.Type, ZeroPoints.Data.Span.Slice((int)(at * size), size), zero);
-                    zero[0] *= scale[0];
-                    NumericFormat.NarrowFromF32(ElementType.F32, zero, block[(codeBytes + scaleBytes)..]);
-                }
-                else if (Zero == BlockZero.Code)
-                {
-                    block[codeBytes + scaleBytes] = ZeroPoints is null ? (byte)0 : (byte)Code(ZeroPoints.Data.Span.Slice((int)(row * zeroElements), (int)zeroElements), group, ZeroPoints.Type);
-                }
+                stored.CopyTo(block[codeBytes..]);
+            }
+            else
+            {
+                NumericFormat.NarrowFromF32(ElementType.F32, scale, block.Slice(codeBytes, scaleBytes));
+            }
+            if (HasFloatZeros)
+            {
+                int size = ZeroPoints!.Type.Size();
+                NumericFormat.WidenToF32(ZeroPoints.Type, ZeroPoints.Bytes(at * size, size), zero);
+                zero[0] *= scale[0];
+                NumericFormat.NarrowFromF32(ElementType.F32, zero, block[(codeBytes + scaleBytes)..]);
+            }
+            else if (Zero == BlockZero.Code)
+            {
+                block[codeBytes + scaleBytes] = ZeroPoints is null ? (byte)0 : (byte)Code(ZeroPoints.Bytes(row * zeroElements, zeroElements), group, ZeroPoints.Type);
             }
         }
-        return new Tensor(ElementType.U8, [Rows, rowBytes], result);
     }
 
     private void CopyCodes(ReadOnlySpan<byte> row, long first, Span<byte> block)

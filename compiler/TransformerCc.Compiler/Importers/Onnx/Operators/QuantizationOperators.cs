@@ -137,7 +137,9 @@ internal static class QuantizationOperators
         Value? Zero(Value? zero, bool isRow) => zero is null || IsZero(zero) ? null : n.Cast(isRow ? Rows(n, zero) : One(n, zero), ElementType.I32);
     }
 
-    private static bool IsZero(Value value) => value.ConstantData is { } data && data.Data.Span.IndexOfAnyExcept((byte)0) < 0;
+    /// <summary>Whether the first byte is 0, and every other as the one before it.</summary>
+    private static bool IsZero(Value value) =>
+        value.ConstantData is { } data && (data.Count == 0 || (data.Bytes(0, 1)[0] == 0 && data.HasBytesOf(data, 1, data.ByteCount - 1)));
 
     /// <summary>A number per row of a matrix, or one.</summary>
     private static Value Rows(NodeContext n, Value value) => value.Type.Rank == 1 && !value.Type.Shape[0].Is(1) ? n.Reshape(value, [value.Type.Shape[0], 1]) : One(n, value);
