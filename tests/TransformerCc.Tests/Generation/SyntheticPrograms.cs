@@ -15,7 +15,7 @@ internal sealed record SyntheticPrograms(string Architecture, int Context)
     public LoadedProgram Load(string folder, long? longestRun, bool isPaged = false)
     {
         string model = Path.Combine(folder, "model.gguf");
-        SyntheticModel.Create(new SyntheticShape(Architecture) { Width = 64, Hidden = 96, KeyHeads = 2, Window = 16, Context = Context, Type = "f32" }).WriteFile(model);
+        SyntheticModel.Create(new SyntheticShape(Architecture) { Width = 64, Hidden = 96, KeyHeads = 2, Window = Architectures.Find(Architecture)!.Window is null ? null : 16, Context = Context, Type = "f32" }).WriteFile(model);
         ChipDescription chip = ChipDescriptions.Load("tx1");
         var options = new CompileOptions
         {

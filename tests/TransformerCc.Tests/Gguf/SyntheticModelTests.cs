@@ -104,7 +104,7 @@ public sealed class SyntheticModelTests : IDisposable
     [Fact]
     public void Sizes_of_no_model_are_refused()
     {
-        foreach (SyntheticShape shape in (SyntheticShape[])[Small("llama") with { Vocabulary = 10 }, Small("llama") with { Vocabulary = 1L << 31 }, Small("llama") with { Hidden = 1L << 40 }, Small("llama") with { Width = -1 }])
+        foreach (SyntheticShape shape in (SyntheticShape[])[Small("llama") with { Vocabulary = 10 }, Small("llama") with { Vocabulary = 1L << 31 }, Small("llama") with { Hidden = 1L << 40 }, Small("llama") with { Width = -1 }, Small("llama") with { Window = 8 }])
         {
             Assert.Equal(GgufCodes.Option, Assert.Throws<DiagnosticException>(() => SyntheticModel.Create(shape)).Diagnostics[0].Code);
         }

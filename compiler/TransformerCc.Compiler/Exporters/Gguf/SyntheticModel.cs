@@ -65,6 +65,7 @@ public static class SyntheticModel
         }
         if (shape.Window is { } window)
         {
+            _ = architecture.Window ?? throw Refuse($"the architecture {a} has no layers with a window", "leave the window out");
             writer.Add($"{a}.attention.sliding_window", Count(window));
         }
         if (architecture.ScoreCap > 0)
