@@ -1,4 +1,5 @@
 using TransformerCc.Compiler.TileIR;
+using TransformerCc.Isa;
 using TransformerCc.Isa.BinaryFile;
 using TransformerCc.Isa.Symbolic;
 using TransformerCc.Isa.Tensors;
@@ -79,7 +80,7 @@ internal sealed class TileMemory
     public long Address(TileBuffer buffer, DimExpr offset) => Buffer(buffer).Address + Value(offset);
 
     public long Address(DramOperand operand) =>
-        (operand.Tensor.Blob is { } blob ? Constant(blob) : _tensors[_current.GetValueOrDefault(operand.Tensor, operand.Tensor)]).Address + Value(operand.Offset);
+        (operand.Tensor.Blob is { } blob ? Constant(blob, operand.Tensor.Name) : _tensors[_current.GetValueOrDefault(operand.Tensor, operand.Tensor)]).Address + Value(operand.Offset);
 
     /// <summary>The panel that a load of weights means: in a loop of layers, or of experts, another than the one it names.</summary>
     public ReadOnlySpan<byte> Panel(PanelOperand operand)
@@ -111,15 +112,20 @@ internal sealed class TileMemory
         return block.FirstUnwritten(0, block.Length) is null ? new Tensor(tensor.Type, [.. tensor.Shape.Select(Value)], block.Bytes.ToArray()) : null;
     }
 
-    private MemoryBlock Constant(ConstantBlob named)
+    /// <param name="name">The tensor's, for diagnostics.</param>
+    private MemoryBlock Constant(ConstantBlob named, string name)
     {
+        if (named.Bytes > Array.MaxLength)
+        {
+            throw new DiagnosticException(Diagnostic.Error("TCC6039",
+                $"tile programs are not evaluated with a constant of {named.Bytes} bytes: up to {Array.MaxLength} can be held", $"tensor {name}",
+                "verify with goldens, which look at the outputs alone: --cases DIR"), FailureKind.DoesNotFit);
+        }
         WeightPiece piece = named.Segment is { } segment && named.Bytes > 0 ? Piece(named, segment.Distance) : named;
         if (!_constants.TryGetValue(piece, out MemoryBlock? block))
         {
-            // Refuses what no block could hold.
-            byte[] bytes = PieceBytes.Of(piece);
             _constants[piece] = block = Memory.Add($"constant of {piece.Bytes} bytes", piece.Bytes);
-            bytes.CopyTo(block.Bytes);
+            PieceBytes.Of(piece).CopyTo(block.Bytes);
             block.MarkWritten(0, block.Length);
         }
         return block;
