@@ -180,7 +180,12 @@ public sealed class OnnxAccountingTests
         builder.Model.OpsetImport.Add(new OperatorSetIdProto { Domain = "local", Version = 1 });
         builder.Model.Functions.Add(new FunctionProto
         {
-            Domain = "local", Name = "F", Input = { "a" }, Output = { "b" }, Node = { MakeNode("", "Relu", "a", "b") }, OpsetImport = { new OperatorSetIdProto { Version = 16 } },
+            Domain = "local",
+            Name = "F",
+            Input = { "a" },
+            Output = { "b" },
+            Node = { MakeNode("", "Relu", "a", "b") },
+            OpsetImport = { new OperatorSetIdProto { Version = 16 } },
         });
         Assert.Equal(isRefused, Record.Exception(() => builder.Import()) is DiagnosticException);
     }

@@ -54,6 +54,38 @@ public sealed class OnnxRefusalTests
         }
     }
 
+    /// <summary>Every operator that ONNX has or had (its operator list and change log, sets 1 to 27).</summary>
+    private static readonly string[] s_standard = """
+        Abs Acos Acosh Add Affine AffineGrid And ArgMax ArgMin Asin Asinh ATen Atan Atanh Attention AveragePool
+        BatchNormalization Bernoulli BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BlackmanWindow Cast CastLike
+        CausalConvWithState Ceil Celu CenterCropPad Clip Col2Im Compress Concat ConcatFromSequence Constant ConstantFill
+        ConstantOfShape Conv ConvInteger ConvTranspose Cos Cosh Crop CumProd CumSum DFT DeformConv DepthToSpace
+        DequantizeLinear Det Div Dropout DynamicQuantizeLinear DynamicSlice Einsum Elu Equal Erf Exp Expand EyeLike
+        FlexAttention Flatten Floor GRU GRUUnit Gather GatherElements GatherND Gelu Gemm GivenTensorFill GlobalAveragePool
+        GlobalLpPool GlobalMaxPool Gradient Greater GreaterOrEqual GridSample GroupNormalization HammingWindow HannWindow
+        HardSigmoid HardSwish Hardmax Identity If ImageDecoder ImageScaler InstanceNormalization IsInf IsNaN LRN LSTM
+        LayerNormalization LeakyRelu Less LessOrEqual LinearAttention Log LogSoftmax Loop LoopIndexTensor LpNormalization
+        LpPool MatMul MatMulInteger Max MaxPool MaxRoiPool MaxUnpool Mean MeanVarianceNormalization MelWeightMatrix Min Mish
+        Mod Mul Multinomial Neg NegativeLogLikelihoodLoss NonMaxSuppression NonZero Not OneHot Optional OptionalGetElement
+        OptionalHasElement Or PRelu Pad ParametricSoftplus Pow QLinearConv QLinearMatMul QuantizeLinear RMSNormalization RNN
+        RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum
+        ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare RegexFullMatch Relu Reshape Resize
+        ReverseSequence RoiAlign RotaryEmbedding Round STFT Scale ScaledTanh Scan Scatter ScatterElements ScatterND Selu
+        SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength SequenceMap Shape Shrink
+        Sigmoid Sign Sin Sinh Size Slice Softmax SoftmaxCrossEntropyLoss Softplus Softsign SpaceToDepth Split SplitToSequence
+        Sqrt Squeeze StringConcat StringNormalizer StringSplit Sub Sum Swish Tan Tanh TensorScatter TfIdfVectorizer
+        ThresholdedRelu Tile TopK Transpose Trilu Unique Unsqueeze Upsample Where Xor
+        """.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>An operator of the standard is supported, or refused for a reason: never unknown.</summary>
+    [Fact]
+    public void Every_standard_operator_is_known()
+    {
+        HashSet<string> supported = [.. OperatorTable.Supported.Where(s => s.Domain.Length == 0).Select(s => s.Name)];
+        Assert.DoesNotContain(s_standard, name => !supported.Contains(name) && RefusedOperators.Find("", name) is null);
+        Assert.Empty(supported.Except([.. s_standard, "SimplifiedLayerNormalization"]));
+    }
+
     /// <summary>The table of the README is the table of the code. TCC_ACCEPT_SNAPSHOTS=1 writes it.</summary>
     [Fact]
     public void Readme_has_the_table()

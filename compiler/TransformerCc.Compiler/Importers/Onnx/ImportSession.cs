@@ -267,7 +267,9 @@ internal sealed class ImportSession
             {
                 // What is wrong with the node itself is told even behind another obstacle.
                 OperatorEntry entry = OperatorTable.Find(node);
-                known &= Accept(node, SignatureCheck.Of(proto, entry, entry.Signature(node.Opset)!));
+                node.Signature = entry.Signature(node.Opset)!;
+                known &= Accept(node, SignatureCheck.Of(proto, entry, node.Signature));
+                Diagnostics.AddRange(SignatureCheck.Assumptions(proto, node.Signature).Select(text => Diagnostic.Warning(ImportCodes.Assumption, $"{proto.OpType}: {text}", node.Location)));
                 if (known)
                 {
                     OperatorTable.Translate(node, entry);

@@ -20,6 +20,9 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
 
     public ImportSession Session => session;
 
+    /// <summary>What the node may have; null of one that calls a function.</summary>
+    public OperatorSignature? Signature { get; set; }
+
     public NodeScope Scope => scope;
 
     public NodeProto Proto => proto;
@@ -118,7 +121,8 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
 
     private static T One<T>(T[] elements, string what) => elements is [var one] ? one : throw ImportException.Invalid($"{what} has {elements.Length} elements in place of one");
 
-    public long? OptionalInt(string name) => Read(name, AttributeKind.Int)?.I;
+    public long? OptionalInt(string name) =>
+        Read(name, AttributeKind.Int) is { } a ? Signature?.Attributes.FirstOrDefault(d => d.Name == name)?.Read(a.I) ?? a.I : null;
 
     public long Int(string name, long otherwise) => OptionalInt(name) ?? otherwise;
 

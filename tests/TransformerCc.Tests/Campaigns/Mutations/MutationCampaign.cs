@@ -14,7 +14,7 @@ namespace TransformerCc.Tests.Campaigns.Mutations;
 internal sealed class MutationCampaign : ICampaign
 {
     /// <summary>Whether silent differences fail the campaign, or are only counted.</summary>
-    private const bool IsStrict = false;
+    private const bool IsStrict = true;
 
     private const ulong OnChip = 16;
 

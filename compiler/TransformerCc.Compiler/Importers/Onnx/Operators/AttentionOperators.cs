@@ -18,7 +18,7 @@ internal static class AttentionOperators
 {
     private static OperatorSignature Form(long version, params IEnumerable<string> behind) =>
         From(version, ["Q", "K", "V", "attn_mask?", "past_key?", "past_value?", .. behind]).Returns("Y", "present_key?", "present_value?", "qk_matmul_output?")
-            .Flag("is_causal").Int("kv_num_heads", "q_num_heads", "qk_matmul_output_mode", "softmax_precision").Float("scale", "softcap");
+            .OneIsYes("is_causal").Int("kv_num_heads", "q_num_heads", "qk_matmul_output_mode", "softmax_precision").Float("scale", "softcap");
 
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [

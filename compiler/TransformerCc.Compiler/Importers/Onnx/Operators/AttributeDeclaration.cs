@@ -31,12 +31,40 @@ internal enum AttributeKind
     Texts = 8,
 }
 
+/// <summary>What an integer that says yes or no means when it is neither 0 nor 1: the standard leaves that open.</summary>
+internal enum FlagRule
+{
+    /// <summary>It is no such integer, or other values are refused, by ONNX Runtime too.</summary>
+    None,
+
+    /// <summary>Only 1 is yes.</summary>
+    OneIsYes,
+
+    /// <summary>Only 0 is no.</summary>
+    ZeroIsNo,
+}
+
 /// <summary>One attribute of a version of an operator.</summary>
 /// <param name="Values">The values that are possible, as texts of <see cref="AttributeText"/>; empty: any.</param>
 /// <param name="Because">Why other values are refused, or why it has no effect; empty for used ones.</param>
 internal sealed record AttributeDeclaration(string Name, AttributeKind Kind, AttributeRole Role, IReadOnlyList<string> Values, string Because)
 {
     public bool IsRequired { get; init; }
+
+    /// <summary>How ONNX Runtime reads integers other than 0 and 1.</summary>
+    public FlagRule Flag { get; init; }
+
+    /// <summary>The value of an integer as the translation sees it: of a flag, 0 or 1.</summary>
+    public long Read(long value) => Flag switch
+    {
+        FlagRule.OneIsYes => value == 1 ? 1 : 0,
+        FlagRule.ZeroIsNo => value != 0 ? 1 : 0,
+        _ => value,
+    };
+
+    /// <summary>What is assumed about a value whose meaning is open; null when nothing is.</summary>
+    public string? Assumption(AttributeProto attribute) => Flag != FlagRule.None && attribute.I is not (0 or 1)
+        ? $"the attribute {Name} = {AttributeText.Of(attribute)} is taken for {Read(attribute.I)}, as ONNX Runtime does; 0 and 1 are defined" : null;
 
     /// <summary>The way on where a value is refused; null: to export the model with one that is possible.</summary>
     public string? Help { get; init; }

@@ -12,10 +12,10 @@ internal static class CastOperators
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
         new("Cast",
-            [From(6, "input").Int("to").Required("to"), From(19, "input").Int("to").Flag("saturate").Required("to"), From(24, "input").Int("to").Flag("saturate").Only("round_mode", "up", Rounding).Required("to")],
+            [From(6, "input").Int("to").Required("to"), From(19, "input").Int("to").OneIsYes("saturate").Required("to"), From(24, "input").Int("to").OneIsYes("saturate").Only("round_mode", "up", Rounding).Required("to")],
             n => n.Return(Convert(n, n.Value(0), OnnxElementTypes.Require(n.Int("to", 0)), Saturates(n)))) { Fold = (n, _) => Fold(n, OnnxElementTypes.Require(n.Int("to", 0))) },
         new("CastLike",
-            [From(15, "input", "target_type"), From(19, "input", "target_type").Flag("saturate"), From(24, "input", "target_type").Flag("saturate").Only("round_mode", "up", Rounding)],
+            [From(15, "input", "target_type"), From(19, "input", "target_type").OneIsYes("saturate"), From(24, "input", "target_type").OneIsYes("saturate").Only("round_mode", "up", Rounding)],
             n => n.Return(Convert(n, n.Value(0), n.Type(1).Element, Saturates(n)))) { Fold = (n, _) => Fold(n, n.Type(1).Element) },
     ];
 

@@ -13,7 +13,7 @@ internal static class ContractionOperators
         new("Gemm", [Product(7, "C"), Product(11, "C?")], Gemm),
     ];
 
-    private static OperatorSignature Product(long since, string added) => From(since, "A", "B", added).Float("alpha", "beta").Flag("transA", "transB");
+    private static OperatorSignature Product(long since, string added) => From(since, "A", "B", added).Float("alpha", "beta").ZeroIsNo("transA", "transB");
 
     /// <summary>numpy: a vector is a row on the left and a column on the right, and that dimension goes away again.</summary>
     public static Value Multiply(NodeContext n, Value a, Value b)

@@ -19,7 +19,7 @@ internal static class ContribAttentionOperators
     private static readonly OperatorSignature s_multiHead =
         From(1, "query", "key?", "value?", "bias?", "key_padding_mask?", "attention_bias?", "past_key?", "past_value?", "past_sequence_length?", "cache_indirection?")
             .Returns("output", "present_key?", "present_value?", "qk?")
-            .Int("num_heads").Float("mask_filter_value", "scale").Flag("unidirectional").Required("num_heads");
+            .Int("num_heads").Float("mask_filter_value", "scale").OneIsYes("unidirectional").Required("num_heads");
 
     private static readonly OperatorSignature s_decoder =
         From(1, "query", "key?", "value?", "mask_index?", "attention_bias?", "past_key?", "past_value?", "past_sequence_length?", "beam_width?", "cache_indirection?", "bias?")
@@ -29,7 +29,7 @@ internal static class ContribAttentionOperators
 
     /// <summary>What operators with packed queries, keys and values have in common.</summary>
     public static OperatorSignature Packed(OperatorSignature inputs) => inputs.Returns("output", "present?")
-        .Int("num_heads").Float("mask_filter_value", "scale").Flag("unidirectional")
+        .Int("num_heads").Float("mask_filter_value", "scale").OneIsYes("unidirectional")
         .Only("do_rotary", 0, "the operator has no tables of angles", "export the model again with RotaryEmbedding and MultiHeadAttention in its place").Only("past_present_share_buffer", 0, SharedBuffer, NoSharedBuffer).Required("num_heads");
 
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
@@ -124,7 +124,14 @@ internal static class ContribAttentionOperators
         {
             n.ReturnIfNamed(() => (output == 1 ? key : value).HeadMajor(n).Tensor, output);
         }
-        var attention = new AttentionBuilder(n, query, key, value, Scale(n, query.Width)) { CausalOffset = n.Int("unidirectional", 0) != 0 ? past : null };
+        bool isCausal = n.Int("unidirectional", 0) != 0;
+        if (isCausal && key.Length != past + query.Length)
+        {
+            // ONNX Runtime's kernel hides nothing from the last query, whatever the number of keys.
+            throw ImportException.Invalid($"unidirectional with {key.Length} keys for {query.Length} queries behind {past} has no meaning: a query sees the keys up to its own position",
+                "export the model again without unidirectional, with a mask of the keys");
+        }
+        var attention = new AttentionBuilder(n, query, key, value, Scale(n, query.Width)) { CausalOffset = isCausal ? past : null };
         AddMasks(n, attention, at.Mask, at.ScoreBias, past);
         n.Return(attention.Fused().Merge(n));
         // ONNX Runtime's kernel gives the scores as the softmax reads them.

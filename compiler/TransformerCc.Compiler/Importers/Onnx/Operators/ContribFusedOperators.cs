@@ -15,11 +15,11 @@ internal static class ContribFusedOperators
     [
         new("BiasAdd", From(1, "X", "bias", "skip"), n => n.Return(n.Add(n.Add(n.Value(0), n.Value(1)), n.Value(2)))) { Domain = Microsoft },
         new("BiasSplitGelu", From(1, "X", "bias"), BiasSplitGelu) { Domain = Microsoft },
-        new("BiasSoftmax", From(1, "data", "bias").Int("axis").Flag("is_inner_broadcast").Required("is_inner_broadcast"), BiasSoftmax) { Domain = Microsoft },
-        new("FusedGemm", From(1, "A", "B", "C?").Float("alpha", "beta", "activation_alpha").Flag("transA", "transB").Choice("activation", "Relu", "Sigmoid", "Tanh", "LeakyRelu")
+        new("BiasSoftmax", From(1, "data", "bias").Int("axis").ZeroIsNo("is_inner_broadcast").Required("is_inner_broadcast"), BiasSoftmax) { Domain = Microsoft },
+        new("FusedGemm", From(1, "A", "B", "C?").Float("alpha", "beta", "activation_alpha").ZeroIsNo("transA", "transB").Choice("activation", "Relu", "Sigmoid", "Tanh", "LeakyRelu")
             .Unused(AttributeKind.Float, "activation_beta", OneNumber).Unused(AttributeKind.Float, "activation_gamma", OneNumber), FusedGemm) { Domain = Microsoft },
         new("GemmFastGelu", From(1, "X", "W", "bias?"), n => n.Return(n.Unary(UnaryOp.GeluTanh, ContribOperators.Sum(n, ContractionOperators.Multiply(n, n.Value(0), n.Value(1)), 2)))) { Domain = Microsoft },
-        new("TransposeMatMul", From(1, "A", "B").Float("alpha").Flag("transA", "transB"), ContribOperators.FusedMatMul) { Domain = Microsoft },
+        new("TransposeMatMul", From(1, "A", "B").Float("alpha").ZeroIsNo("transA", "transB"), ContribOperators.FusedMatMul) { Domain = Microsoft },
     ];
 
     private const string OneNumber = "the activations that are supported have one number";

@@ -30,7 +30,7 @@ internal static class ContribOperators
         new("Gelu", From(1, "X"), n => n.Return(n.Unary(UnaryOp.GeluErf, n.Value(0)))) { Domain = Microsoft },
         new("FastGelu", From(1, "X", "bias?"), n => n.Return(n.Unary(UnaryOp.GeluTanh, Sum(n, n.Value(0), 1)))) { Domain = Microsoft },
         new("QuickGelu", From(1, "X").Float("alpha"), QuickGelu) { Domain = Microsoft },
-        new("FusedMatMul", From(1, "A", "B").Float("alpha").Flag("transA", "transB", "transBatchA", "transBatchB"), FusedMatMul) { Domain = Microsoft },
+        new("FusedMatMul", From(1, "A", "B").Float("alpha").ZeroIsNo("transA", "transB", "transBatchA", "transBatchB"), FusedMatMul) { Domain = Microsoft },
     ];
 
     private static OperatorSignature SkipSignature(params IEnumerable<string> inputs) => From(1, ["input", "skip", .. inputs])

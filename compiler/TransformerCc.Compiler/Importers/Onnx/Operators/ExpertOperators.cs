@@ -72,7 +72,7 @@ internal static class ExpertOperators
 
     /// <summary>What both operators have in common.</summary>
     private static OperatorSignature Routed(OperatorSignature inputs) => inputs
-        .Int("k", "swiglu_fusion").Float("activation_alpha", "activation_beta").AnyFloat("swiglu_limit").Flag("normalize_routing_weights")
+        .Int("k", "swiglu_fusion").Float("activation_alpha", "activation_beta").AnyFloat("swiglu_limit").OneIsYes("normalize_routing_weights")
         .Choice("activation_type", "relu", "gelu", "silu", "identity", "swiglu").Only("use_sparse_mixer", 0, "the largest probabilities choose the experts");
 
     private static DimExpr Chosen(NodeContext n) => n.Int("k", 1) is >= 1 and <= MaximumChosen and { } k ? k : throw ImportException.Invalid($"{n.Int("k", 1)} experts for a token are not supported, 1 to {MaximumChosen} are");

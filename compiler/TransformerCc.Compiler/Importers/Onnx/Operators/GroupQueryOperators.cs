@@ -17,7 +17,7 @@ internal static class GroupQueryOperators
     private static readonly OperatorSignature s_signature =
         From(1, "query", "key?", "value?", "past_key?", "past_value?", "seqlens_k", "total_sequence_length", "cos_cache?", "sin_cache?", "position_ids?", "attention_bias?", "head_sink?",
                 "k_scale?", "v_scale?", "q_norm_weight?", "k_norm_weight?").Returns("output", "present_key?", "present_value?", "output_qk?")
-            .Int("kv_num_heads", "local_window_size", "num_heads", "qk_output", "kv_cache_bit_width").Flag("causal", "do_rotary", "rotary_interleaved", "sliding_window_cache").Float("scale", "softcap")
+            .Int("kv_num_heads", "local_window_size", "num_heads", "qk_output", "kv_cache_bit_width").Flag("causal", "sliding_window_cache").OneIsYes("do_rotary", "rotary_interleaved").Float("scale", "softcap")
             .Int("smooth_softmax").Epsilon("qk_norm_epsilon").Choice("k_quant_type", "NONE", "PER_TENSOR", "PER_CHANNEL").Choice("v_quant_type", "NONE", "PER_TENSOR", "PER_CHANNEL")
             .Required("kv_num_heads", "num_heads");
 

@@ -25,7 +25,7 @@ internal static class LogicOperators
         new("BitwiseNot", From(18, "X"), n => n.Return(n.Subtract(n.Unary(UnaryOp.Negate, n.Value(0)), n.Scalar(n.Type(0).Element, 1)))),
         new("Not", From(1, "X"), n => n.Return(n.Unary(UnaryOp.Not, n.Value(0)))) { Fold = Folding.Map((_, _, x) => Exact.Of(x.Constant == 0)) },
         new("IsNaN", From(9, "X"), n => n.Return(n.Binary(BinaryOp.NotEqual, n.Value(0), n.Value(0)))),
-        new("IsInf", From(10, "X").Flag("detect_positive", "detect_negative"), IsInfinite),
+        new("IsInf", From(10, "X").ZeroIsNo("detect_positive", "detect_negative"), IsInfinite),
         new("Where", From(9, "condition", "X", "Y"), n => n.Return(n.Select(n.Value(0), n.Value(1), n.Value(2)))) { Fold = FoldWhere },
     ];
 

@@ -11,7 +11,7 @@ internal static class MovementOperators
 {
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("Reshape", [From(5, "data", "shape"), From(14, "data", "shape").Flag("allowzero")], n => n.Return(n.Reshape(n.Value(0), ReshapeTarget(n)))) { Fold = FoldShape(ReshapeTarget) },
+        new("Reshape", [From(5, "data", "shape"), From(14, "data", "shape").OneIsYes("allowzero")], n => n.Return(n.Reshape(n.Value(0), ReshapeTarget(n)))) { Fold = FoldShape(ReshapeTarget) },
         new("Flatten", From(1, "input").Int("axis"), n => n.Return(n.Reshape(n.Value(0), FlattenTarget(n)))) { Fold = FoldShape(FlattenTarget) },
         new("Squeeze", [From(1, "data").Ints("axes"), From(13, "data", "axes?")], n => n.Return(n.Reshape(n.Value(0), SqueezeTarget(n)))) { Fold = FoldShape(SqueezeTarget) },
         new("Unsqueeze", [From(1, "data").Ints("axes").Required("axes"), From(13, "data", "axes")], n => n.Return(n.Reshape(n.Value(0), UnsqueezeTarget(n)))) { Fold = FoldShape(UnsqueezeTarget) },
@@ -20,8 +20,8 @@ internal static class MovementOperators
         new("Tile", From(6, "input", "repeats"), Tile),
         new("Concat", From(4, "inputs*").Int("axis").Required("axis"), n => n.Return(n.InputCount == 1 ? n.Value(0)
             : n.Emit(new Concat(AxisRules.Normalize(n.Int("axis", 1), n.Rank(0))), [.. Enumerable.Range(0, n.InputCount).Select(n.Value)]))) { Fold = FoldConcat },
-        new("Trilu", From(14, "input", "k?").Flag("upper"), Triangle),
-        new("Trilu", From(1, "X", "k?").Flag("upper"), Triangle) { Domain = ContribOperators.Microsoft },
+        new("Trilu", From(14, "input", "k?").ZeroIsNo("upper"), Triangle),
+        new("Trilu", From(1, "X", "k?").ZeroIsNo("upper"), Triangle) { Domain = ContribOperators.Microsoft },
         new("DepthToSpace", [From(1, "input").Int("blocksize").Required("blocksize"), From(11, "input").Int("blocksize").Choice("mode", "DCR", "CRD").Required("blocksize")], n => DepthAndSpace(n, toSpace: true)),
         new("SpaceToDepth", From(1, "input").Int("blocksize").Required("blocksize"), n => DepthAndSpace(n, toSpace: false)),
     ];
@@ -174,6 +174,7 @@ internal static class MovementOperators
 
     private static Contents? FoldConcat(NodeContext n, int output)
     {
+        AxisRules.Normalize(n.Int("axis", 0), n.Rank(0));
         var parts = new List<Contents>();
         for (int i = 0; i < n.InputCount; i++)
         {

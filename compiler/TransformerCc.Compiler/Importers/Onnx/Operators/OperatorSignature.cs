@@ -55,6 +55,12 @@ internal sealed record OperatorSignature(long Since)
     public OperatorSignature Flag(params IEnumerable<string> names) =>
         names.Aggregate(this, (s, n) => s.With(new AttributeDeclaration(n, AttributeKind.Int, AttributeRole.Used, ["0", "1"], "")));
 
+    /// <summary>Integers of which 1 means yes; any other but 0 is taken for no, with a warning.</summary>
+    public OperatorSignature OneIsYes(params IEnumerable<string> names) => Flags(FlagRule.OneIsYes, names);
+
+    /// <summary>Integers of which 0 means no; any other but 1 is taken for yes, with a warning.</summary>
+    public OperatorSignature ZeroIsNo(params IEnumerable<string> names) => Flags(FlagRule.ZeroIsNo, names);
+
     /// <summary>A text that is one of a list.</summary>
     public OperatorSignature Choice(string name, params IEnumerable<string> values) =>
         With(new AttributeDeclaration(name, AttributeKind.Text, AttributeRole.Used, [.. values.Select(AttributeText.Quoted)], ""));
@@ -88,6 +94,9 @@ internal sealed record OperatorSignature(long Since)
 
     /// <summary>An output that a node must leave out.</summary>
     public OperatorSignature RefuseOutput(string name, string because) => this with { Outputs = Replace(Outputs, name, a => a with { Refused = because }) };
+
+    private OperatorSignature Flags(FlagRule rule, IEnumerable<string> names) =>
+        names.Aggregate(this, (s, n) => s.With(new AttributeDeclaration(n, AttributeKind.Int, AttributeRole.Used, [], "") { Flag = rule }));
 
     private OperatorSignature FloatFrom(float least, IEnumerable<string> names) =>
         names.Aggregate(this, (s, n) => s.With(new AttributeDeclaration(n, AttributeKind.Float, AttributeRole.Used, [], "") { Least = least }));

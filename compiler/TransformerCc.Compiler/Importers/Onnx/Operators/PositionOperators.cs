@@ -38,7 +38,7 @@ internal static class PositionOperators
         new("TopK", [
                 From(1, "X").Returns("Values", "Indices").Int("axis", "k").Required("k"),
                 From(10, "X", "K").Returns("Values", "Indices").Int("axis"),
-                From(11, "X", "K").Returns("Values", "Indices").Int("axis").Flag("largest").Unused(AttributeKind.Int, "sorted", "the elements are sorted in any case"),
+                From(11, "X", "K").Returns("Values", "Indices").Int("axis").OneIsYes("largest").Unused(AttributeKind.Int, "sorted", "the elements are sorted in any case"),
             ], TopK),
     ];
 

@@ -21,9 +21,9 @@ internal static class QuantizationOperators
         new("QuantizeLinear", [
                 s_quantize with { Since = 10 },
                 s_quantize.Int("axis") with { Since = 13 },
-                s_quantize.Int("axis").Flag("saturate") with { Since = 19 },
-                s_quantize.Int("axis", "block_size", "output_dtype").Flag("saturate") with { Since = 21 },
-                s_quantize.Int("axis", "block_size", "output_dtype").Flag("saturate").Unused(AttributeKind.Int, "precision", Single) with { Since = 23 },
+                s_quantize.Int("axis").OneIsYes("saturate") with { Since = 19 },
+                s_quantize.Int("axis", "block_size", "output_dtype").OneIsYes("saturate") with { Since = 21 },
+                s_quantize.Int("axis", "block_size", "output_dtype").OneIsYes("saturate").Unused(AttributeKind.Int, "precision", Single) with { Since = 23 },
             ], QuantizeLinear),
         new("DequantizeLinear", [
                 s_dequantize with { Since = 10 },

@@ -11,7 +11,7 @@ namespace TransformerCc.Compiler.Importers.Onnx.Operators;
 /// <summary>One value over many elements, and softmax, which is made of such.</summary>
 internal static class ReductionOperators
 {
-    private static readonly OperatorSignature[] s_extreme = [From(1, "data").Int("axis").Flag("keepdims"), From(12, "data").Int("axis").Flag("keepdims", "select_last_index")];
+    private static readonly OperatorSignature[] s_extreme = [From(1, "data").Int("axis").OneIsYes("keepdims"), From(12, "data").Int("axis").OneIsYes("keepdims", "select_last_index")];
 
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
@@ -38,7 +38,7 @@ internal static class ReductionOperators
 
     /// <summary>Axes became an input in one version of the operator set, for most functions in 18.</summary>
     private static OperatorSignature[] Reductions(long axesAreInputSince = 18) =>
-        [From(1, "data").Ints("axes").Flag("keepdims"), From(axesAreInputSince, "data", "axes?").Flag("keepdims", "noop_with_empty_axes")];
+        [From(1, "data").Ints("axes").OneIsYes("keepdims"), From(axesAreInputSince, "data", "axes?").OneIsYes("keepdims", "noop_with_empty_axes")];
 
     private static OperatorEntry Reduction(string name, ReduceOp function, long axesAreInputSince = 18) => new(name, Reductions(axesAreInputSince), n => Reduce(n, x => x, function, y => y));
 

@@ -21,6 +21,12 @@ public sealed record RefusedOperators(string Reason, string Domain, params IRead
     private const string Chance = "random numbers: pass them in as an input";
     private const string Sparse = "the shape of its result depends on the data";
     private const string Algebra = "no transformer needs it";
+    private const string Bits = "bits of integers: unpack constants before the export, with MatMulNBits for packed weights";
+    private const string Old = "an operator that ONNX gave up: export the model again for operator set 13 or newer";
+    private const string Packing = "sequences without padding or in pages of a cache: export with Attention, MultiHeadAttention or GroupQueryAttention";
+    private const string ChosenKeys = "attention to a part of the keys that data chooses: export with full attention and a mask";
+    private const string OwnSet = "it stands for an operator of ONNX itself: export the model again with that one";
+    private const string Fused = "a fusion of ONNX Runtime: save the model without its optimiser, or with its basic level";
     private const string Quantised = "its weights are quantised in a layout of one library: export with MatMulNBits or QDQ nodes";
 
     private const string Microsoft = ContribOperators.Microsoft;
@@ -55,6 +61,18 @@ public sealed record RefusedOperators(string Reason, string Domain, params IRead
         new(Algebra, Microsoft, "CDist", "Inverse"),
         new(Quantised, Microsoft, "MatMulBnb4", "MatMulFpQ4", "QEmbedLayerNormalization", "QGemm", "QOrderedAttention", "QOrderedGelu", "QOrderedLayerNormalization", "QOrderedLongformerAttention",
             "QOrderedMatMul"),
+        new(Bits, "", "BitShift", "BitCast"),
+        new(Old, "", "ATen", "Affine", "ConstantFill", "Crop", "DynamicSlice", "GRUUnit", "GivenTensorFill", "ImageScaler", "LoopIndexTensor", "ParametricSoftplus", "Scale", "ScaledTanh"),
+        new("its body is a graph that changes scores: export it with a mask or a bias", "", "FlexAttention"),
+        new(Training, "", "Gradient"),
+        new(Algebra, "", "CumProd", "EyeLike"),
+        new(Packing, Microsoft, "DecoderAttention", "DecoderMaskedSelfAttention", "PackedAttention", "PackedMultiHeadAttention", "PagedAttention", "RemovePadding", "RestorePadding"),
+        new(ChosenKeys, Microsoft, "DynamicSparseAttention", "LongformerAttention", "SparseAttention", "SparsePagedAttention"),
+        new(Fused, Microsoft, "FusedMatMulActivation", "GatedRelativePositionBias", "GroupNorm", "MRotaryEmbedding", "MatMulNBitsMlp", "MatMulNBitsQkv", "RelativePositionBias", "SkipGroupNorm", "TorchEmbedding"),
+        new(OwnSet, Microsoft, "ExpandDims", "GatherND", "IsAllFinite", "MulInteger", "Pad", "Range", "ReduceSumInteger", "SampleOp", "UnfoldTensor"),
+        new("it belongs to the search over tokens or to speech, which the host does", Microsoft, "BifurcationDetector", "DynamicTimeWarping", "NGramRepeatBlock"),
+        new(Recurrent, Microsoft, "DynamicQuantizeLSTM"),
+        new(Quantised, Microsoft, "DequantizeBFP", "DequantizeWithOrder", "GemmFloat8", "QLinearReduceMean", "QLinearWhere", "QuantizeBFP", "QuantizeWithOrder", "SparseToDenseMatMul"),
         new("classical machine learning, trees and encoders: run it on the host", "ai.onnx.ml"),
     ];
 

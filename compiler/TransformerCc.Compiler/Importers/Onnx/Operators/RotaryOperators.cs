@@ -12,8 +12,8 @@ internal static class RotaryOperators
 {
     public static IReadOnlyList<OperatorEntry> Entries { get; } =
     [
-        new("RotaryEmbedding", From(23, "X", "cos_cache", "sin_cache", "position_ids?").Flag("interleaved").Int("num_heads", "rotary_embedding_dim"), n => Rotate(n, cos: 1, sin: 2, positions: 3)),
-        new("RotaryEmbedding", From(1, "input", "position_ids", "cos_cache", "sin_cache").Flag("interleaved").Int("num_heads", "rotary_embedding_dim")
+        new("RotaryEmbedding", From(23, "X", "cos_cache", "sin_cache", "position_ids?").OneIsYes("interleaved").Int("num_heads", "rotary_embedding_dim"), n => Rotate(n, cos: 1, sin: 2, positions: 3)),
+        new("RotaryEmbedding", From(1, "input", "position_ids", "cos_cache", "sin_cache").OneIsYes("interleaved").Int("num_heads", "rotary_embedding_dim")
             .Unused(AttributeKind.Float, "scale", KernelIgnores).Unused(AttributeKind.Int, "is_packed_batching", KernelIgnores), n => Rotate(n, cos: 2, sin: 3, positions: 1)) { Domain = ContribOperators.Microsoft },
     ];
 

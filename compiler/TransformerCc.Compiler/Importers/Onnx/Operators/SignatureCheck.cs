@@ -15,6 +15,14 @@ internal static class SignatureCheck
     public static IEnumerable<Problem> Of(NodeProto node, OperatorEntry entry, OperatorSignature signature) =>
         [.. Attributes(node, entry, signature), .. Arguments(Input, node.Input, signature.Inputs), .. Arguments("output", node.Output, signature.Outputs)];
 
+    /// <summary>What is assumed about values whose meaning the standard leaves open.</summary>
+    public static IEnumerable<string> Assumptions(NodeProto node, OperatorSignature signature) =>
+        from attribute in node.Attribute
+        join declared in signature.Attributes on attribute.Name equals declared.Name
+        let text = declared.Assumption(attribute)
+        where text is not null
+        select text;
+
     private static IEnumerable<Problem> Attributes(NodeProto node, OperatorEntry entry, OperatorSignature signature)
     {
         foreach (string twice in node.Attribute.GroupBy(a => a.Name, StringComparer.Ordinal).Where(g => g.Count() > 1).Select(g => g.Key))
