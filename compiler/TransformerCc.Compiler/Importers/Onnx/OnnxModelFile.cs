@@ -29,14 +29,15 @@ public sealed class OnnxModelFile
     public IReadOnlyList<UnreadField> Unread { get; }
 
     /// <exception cref="DiagnosticException">The file cannot be read or is no ONNX model.</exception>
-    public static OnnxModelFile Open(string path) => FileKinds.Explained(path, FileRole.Onnx, () =>
+    public static OnnxModelFile Open(string path)
     {
         FileMap file = FileMap.Open(path, ImportCodes.BadFile);
-        return file.Length <= int.MaxValue ? Parse(file.Memory(0, (int)file.Length), path)
-            : throw new DiagnosticException(Diagnostic.Error(ImportCodes.BadFile,
+        return file.Length > int.MaxValue
+            ? throw new DiagnosticException(Diagnostic.Error(ImportCodes.BadFile,
                 $"the file has {file.Length} bytes; an ONNX model is one protobuf message, and none can be larger than 2 GiB", path,
-                "save the weights as external data, which may be of any size: onnx.save_model(model, path, save_as_external_data=True)"));
-    });
+                "save the weights as external data, which may be of any size: onnx.save_model(model, path, save_as_external_data=True)"))
+            : FileKinds.Explained(path, FileRole.Onnx, () => Parse(file.Memory(0, (int)file.Length), path));
+    }
 
     /// <summary>Parses a model held in memory; <paramref name="path"/> names it in diagnostics and leads to external data.</summary>
     public static OnnxModelFile Parse(ReadOnlyMemory<byte> bytes, string path)
