@@ -158,6 +158,19 @@ public sealed class OnnxAccountingTests
         Assert.Contains("different constants are called 'c'", Assert.Single(Constants(3).ImportErrors()).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Metadata change nothing; a key that no known writer uses is named.</summary>
+    [Theory]
+    [InlineData("pkg.torch.export.graph_signature", false)]
+    [InlineData("sliding_window", true)]
+    public void Metadata_of_unknown_writers_are_named(string key, bool isNamed)
+    {
+        OnnxBuilder builder = Softmax();
+        builder.Model.MetadataProps.Add(new StringStringEntryProto { Key = key, Value = "4096" });
+        DiagnosticList diagnostics = [];
+        Assert.NotNull(builder.Import(diagnostics: diagnostics));
+        Assert.Equal(isNamed, diagnostics.Any(d => d.Code == ImportCodes.Metadata && d.Message.Contains(key, StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void A_constant_and_a_node_of_one_name_are_an_error() => Assert.Contains("called 'y'",
         Assert.Single(new OnnxBuilder().Input("x", 1, 2).Floats("y", [2], 1, 2).Node("Relu", "x", "y").Output("y").ImportErrors()).Message, StringComparison.Ordinal);

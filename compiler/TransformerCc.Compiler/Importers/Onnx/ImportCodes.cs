@@ -57,6 +57,9 @@ public static class ImportCodes
     /// <summary>A part of the file that is not read and may change what the model computes.</summary>
     public const string UnreadField = "TCC1114";
 
+    /// <summary>Metadata of the model that are not looked at.</summary>
+    public const string Metadata = "TCC1116";
+
     /// <summary>Dimensions of different names that an operator takes to be equal.</summary>
     public const string EqualDimensions = "TCC1111";
 

@@ -65,6 +65,10 @@ internal sealed class ImportSession
     {
         string location = $"model {_file.Path}";
         ModelVersions.CheckIr(_file.Model, Options, Diagnostics, location);
+        if (ModelMetadataKeys.Note(_file.Model, location) is { } note)
+        {
+            Diagnostics.Add(note);
+        }
         foreach (UnreadField field in _file.Unread)
         {
             string text = $"field {field.Number} of a {field.Message} of the file is not read: {field.Meaning}", at = FormattableString.Invariant($"{_file.Path}, byte {field.Offset}");

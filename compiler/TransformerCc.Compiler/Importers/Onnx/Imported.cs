@@ -35,6 +35,9 @@ internal sealed class Imported(string name, TensorType type)
         init => _contents = value;
     }
 
+    /// <summary>The dimensions of the model that the elements may depend on, as far as they were computed from sizes.</summary>
+    public ImmutableSortedSet<string> Dimensions { get; init; } = [];
+
     /// <summary>The inputs of the model whose data this depends on; empty for constants and for what dimensions alone decide.</summary>
     public ImmutableSortedSet<string> DataSources { get; init; } = [];
 }

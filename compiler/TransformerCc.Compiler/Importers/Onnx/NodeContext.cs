@@ -156,8 +156,10 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
         Imported input = Input(index);
         if (input.DataSources.Count == 0)
         {
-            return new ImportException(ImportCodes.DataDependent, $"{what}, from tensor {input.Name}, is not provably an expression of the model's dimensions",
-                "fix the dimensions it is computed from with --bind DIM=N");
+            string[] names = input.Dimensions.IsEmpty ? [.. Dimensions.Declared] : [.. input.Dimensions];
+            return new ImportException(ImportCodes.DataDependent,
+                $"{what}, from tensor {input.Name}, is computed from {string.Join(", ", names)} and differs between sizes, or could not be proved to be the same for all of them",
+                $"fix what it is computed from: --bind {string.Join(' ', names.Select(d => $"{d}=N"))} (or {names.FirstOrDefault() ?? "DIM"}=..N where a smaller bound decides it)");
         }
         string sources = string.Join(", ", input.DataSources);
         return new ImportException(ImportCodes.DataDependent, $"{what}, from tensor {input.Name}, depends on the data of {sources}; it must be known at compile time",
@@ -173,14 +175,16 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
         if (output < _results.Length)
         {
             ImmutableSortedSet<string> sources = Present.Aggregate(ImmutableSortedSet<string>.Empty, (s, i) => s.Union(i.DataSources));
-            Forward(new Imported(Proto.Output[output], value.Type) { Value = value, DataSources = sources, Contents = contents }, output);
+            Forward(new Imported(Proto.Output[output], value.Type) { Value = value, DataSources = sources, Dimensions = ReadDimensions(contents), Contents = contents }, output);
         }
     }
+
+    public bool IsNamed(int output) => output < _results.Length && Proto.Output[output].Length > 0;
 
     /// <summary>Sets an optional result, which is made only if the model gives it a name.</summary>
     public void ReturnIfNamed(Func<Value> make, int output)
     {
-        if (output < _results.Length && Proto.Output[output].Length > 0)
+        if (IsNamed(output))
         {
             Return(make(), output);
         }
@@ -188,7 +192,11 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
 
     /// <summary>Sets a result to contents that the importer knows; the graph gets a node only if they are used as data.</summary>
     public void Return(Contents contents, int output = 0) =>
-        Forward(new Imported(Proto.Output[output], new TensorType(contents.Type, contents.Shape.Select(DimExpr.Constant).ToEquatableArray())) { Contents = contents }, output);
+        Forward(new Imported(Proto.Output[output], new TensorType(contents.Type, contents.Shape.Select(DimExpr.Constant).ToEquatableArray())) { Contents = contents, Dimensions = ReadDimensions(contents) }, output);
+
+    /// <summary>The dimensions in contents, and those that the inputs depend on.</summary>
+    private ImmutableSortedSet<string> ReadDimensions(Contents? contents) => Present.Aggregate(
+        ImmutableSortedSet.CreateRange(StringComparer.Ordinal, contents?.Elements.SelectMany(e => e?.Numerator.Symbols ?? []) ?? []), (s, i) => s.Union(i.Dimensions));
 
     /// <summary>Sets a result to a tensor that exists already; null passes on that it could not be imported.</summary>
     public void Forward(Imported? value, int output = 0)
@@ -205,7 +213,7 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
     {
         if (contents is not null && _results[output] is { Value: { ConstantData: null } value } result && value.Type.Shape.Select(d => d.ConstantValue ?? -1).SequenceEqual(contents.Shape))
         {
-            _results[output] = new Imported(result.Name, result.Type) { Value = value, DataSources = result.DataSources, Contents = contents };
+            _results[output] = new Imported(result.Name, result.Type) { Value = value, DataSources = result.DataSources, Dimensions = ReadDimensions(contents), Contents = contents };
         }
     }
 

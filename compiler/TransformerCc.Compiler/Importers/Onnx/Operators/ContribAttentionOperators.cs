@@ -120,6 +120,11 @@ internal static class ContribAttentionOperators
             key = key.After(n, pastKey);
             value = value.After(n, Fitting.Fit(n, pastValue, [value.Batch, value.Count, past, value.Width], "the past of the values"));
         }
+        if (Has(n, at.PastKey) && n.IsNamed(1) != n.IsNamed(2))
+        {
+            // ONNX Runtime's kernel attends in the memory of both outputs.
+            throw ImportException.Invalid("with a past, the outputs of present keys and values must be both there or both absent", "give both outputs a name");
+        }
         for (int output = 1; output <= 2; output++)
         {
             n.ReturnIfNamed(() => (output == 1 ? key : value).HeadMajor(n).Tensor, output);

@@ -10,11 +10,12 @@ internal static class OperatorReference
         var text = new StringBuilder("""
             # ONNX operators
 
-            What a node may have, for every operator that is imported; made from the declarations beside the translations, by
-            `TCC_ACCEPT_SNAPSHOTS=1 dotnet test tests/TransformerCc.Tests --filter OperatorReference`. "From" is the version of the operator
-            set from which a row holds, up to the next row of the same operator. `?` marks what may be left out, `*` what may be repeated.
-            A node that has anything else is refused with its name, so nothing that a model says is passed over. Attributes that are
-            read but possible at some values only stand with these values; those without effect, and the reasons, stand at the end.
+            What a node may have, for every operator that is imported. "From" is the version of the operator set from which a row holds, up
+            to the next row of the same operator. `?` marks what may be left out, `*` what may be repeated. An attribute that is possible at
+            some values only stands with these values. A node that has anything else is refused, with the name of what it has.
+
+            This file is made from the declarations in `Operators/`:
+            `TCC_ACCEPT_SNAPSHOTS=1 dotnet test tests/TransformerCc.Tests --filter OperatorReference`.
 
             | operator | from | inputs | outputs | attributes that are used | refused, or possible at one value only | without effect |
             |---|---|---|---|---|---|---|
