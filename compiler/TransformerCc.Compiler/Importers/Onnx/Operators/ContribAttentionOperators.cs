@@ -68,8 +68,8 @@ internal static class ContribAttentionOperators
         {
             throw ImportException.Invalid($"input and weights give {projected.Type}, not [batch, length, width]");
         }
-        long[] widths = n.Ints("qkv_hidden_sizes") is { Length: 3 } given ? given : [total / 3, total / 3, total / 3];
-        if (widths.Sum() != total || widths.Any(w => w <= 0))
+        long[] widths = n.Ints("qkv_hidden_sizes") ?? [total / 3, total / 3, total / 3];
+        if (widths.Length != 3 || widths.Sum() != total || widths.Any(w => w <= 0))
         {
             throw ImportException.Invalid($"{total} columns of the weights are not those of queries, keys and values ({string.Join(" + ", widths)})");
         }

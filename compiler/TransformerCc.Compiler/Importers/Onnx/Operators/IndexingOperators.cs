@@ -153,11 +153,20 @@ internal static class IndexingOperators
         return data.Pick([sizes[output].ConstantValue!.Value], index => [start + index[0]]);
     }
 
+    /// <summary>The operator set since which parts of one size are asked for by num_outputs, and not by leaving the sizes out.</summary>
+    private const long SplitByCount = 18;
+
     /// <summary>Given as an attribute before operator set 13, as an input since, or by the number of outputs (the last may be smaller).</summary>
     private static DimExpr[] SplitSizes(NodeContext n, int axis)
     {
         DimExpr extent = n.Shape(0)[axis];
         DimExpr[]? sizes = n.Ints("split") is { } attribute ? [.. attribute.Select(DimExpr.Constant)] : n.Optional(1) is not null ? n.Dims(1, "the sizes") : null;
+        bool hasCount = n.OptionalInt("num_outputs") is not null;
+        if (n.Opset >= SplitByCount && hasCount == sizes is not null)
+        {
+            throw ImportException.Invalid($"{(hasCount ? "both" : "neither")} of the sizes and num_outputs {(hasCount ? "are" : "is")} given: one of the two is needed",
+                "export the model again with one of the two");
+        }
         if (sizes is null)
         {
             long parts = n.Int("num_outputs", n.OutputCount);

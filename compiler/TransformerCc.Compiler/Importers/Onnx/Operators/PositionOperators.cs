@@ -84,6 +84,10 @@ internal static class PositionOperators
         {
             throw ImportException.Invalid("axis 0 is the batch");
         }
+        if (update.Type.Rank != shape.Count || update.Type.Shape.Where((d, i) => i != axis && d.IsConstant && shape[i].IsConstant && d != shape[i]).Any())
+        {
+            throw ImportException.Invalid($"the update {update.Type} differs from the cache {cache.Type} in a dimension other than {axis}", "correct the axis");
+        }
         EquatableArray<DimExpr> leading = update.Type.Shape.Take(axis + 1).ToEquatableArray();
         Value position = Ramp(n, leading, axis);
         if (n.Optional(2) is not null)
@@ -173,6 +177,18 @@ internal static class PositionOperators
         return n.Reshape(data, depth == data.Type.Rank ? [rows] : [rows, DimExpr.Product(data.Type.Shape.Skip(depth))]);
     }
 
+    /// <summary>Refuses a tensor that reaches beyond another in a dimension other than the axis: its positions would be those of other rows.</summary>
+    private static void RefuseBeyond(EquatableArray<DimExpr> own, EquatableArray<DimExpr> shape, int axis, string what)
+    {
+        for (int d = 0; d < shape.Count; d++)
+        {
+            if (d != axis && own[d].ConstantValue > shape[d].ConstantValue)
+            {
+                throw ImportException.Invalid($"dimension {d} of the {what} is {own[d]}, that of the data {shape[d]}", "correct the axis: other dimensions may not be longer than those of the data");
+            }
+        }
+    }
+
     /// <summary>The row number of each element that an index along one axis chooses, the other positions being its own.</summary>
     private static Value Elements(NodeContext n, Value data, Value indices)
     {
@@ -182,6 +198,7 @@ internal static class PositionOperators
             throw ImportException.Invalid($"indices of {own.Count} dimensions into {shape.Count} dimensions");
         }
         int axis = AxisRules.Normalize(n.Int("axis", 0), shape.Count);
+        RefuseBeyond(own, shape, axis, "indices");
         Value along = FromEnd(n, n.Cast(indices, ElementType.I64), shape[axis]);
         return n.Broadcast(Flatten(n, shape, [.. Enumerable.Range(0, shape.Count).Select(d => d == axis ? along : Ramp(n, own, d))]), own);
     }

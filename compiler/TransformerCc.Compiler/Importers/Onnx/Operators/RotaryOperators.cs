@@ -40,6 +40,10 @@ internal static class RotaryOperators
                 : throw ImportException.Invalid("num_heads is needed for an input of three dimensions");
         }
         Heads heads = Heads.Of(n, x, count);
+        if (rotated == 0 && heads.Width.ConstantValue is { } all && cosTable.Type.Shape.Last.ConstantValue is { } columnsOfAll && columnsOfAll * 2 != all)
+        {
+            throw ImportException.Invalid($"tables of {columnsOfAll} columns for heads of {all} numbers, all of which are rotated without rotary_embedding_dim", $"set rotary_embedding_dim to {columnsOfAll * 2}");
+        }
         if (rotated < 0 || rotated % 2 != 0 || (cosTable.Type.Shape.Last.ConstantValue is { } pairs && pairs * 2 < rotated))
         {
             throw ImportException.Invalid($"{rotated} numbers of a head cannot be rotated in pairs by tables of {cosTable.Type.Shape.Last} columns",
