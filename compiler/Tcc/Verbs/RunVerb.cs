@@ -33,7 +33,8 @@ internal static class RunVerb
             bool isText = generation.IsGiven(result), hasFolder = result.GetResult(inputs) is not null || result.GetResult(outputs) is not null;
             if (isText ? hasFolder : result.GetResult(inputs) is null || result.GetResult(outputs) is null)
             {
-                result.AddError("either --inputs and --outputs are needed, or --prompt");
+                // A model in place of a binary is what a newcomer gives first: no option would help.
+                result.AddError(WhyNoBinary(result.GetValue(file)) ?? "either --inputs and --outputs are needed, or --prompt");
             }
             Option[] ofOtherKind = isText ? [check, set.Option] : [json];
             if (Array.Find(ofOtherKind, o => result.GetResult(o) is { Implicit: false }) is { } stray)
@@ -80,4 +81,7 @@ internal static class RunVerb
         });
         return verb;
     }
+
+    private static string? WhyNoBinary(string? path) =>
+        path is not null && FileStart.Read(path) is { } start && FileKinds.Explain(start, path, FileRole.Binary, code: "") is { } why ? $"{path} is {why.Message}; {why.Help}" : null;
 }

@@ -36,6 +36,16 @@ public sealed class ForeignFileTests : IDisposable
         Assert.Contains(kind, ToolRun.Of("run", path, "--prompt", "x").Error, StringComparison.Ordinal);
     }
 
+    /// <summary>A model in place of a binary is told before the options that are missing.</summary>
+    [Fact]
+    public void A_model_given_to_run_is_compiled_first()
+    {
+        ToolRun run = ToolRun.Of("run", TestData.AdderModel);
+        Assert.Equal(2, run.ExitCode);
+        Assert.Contains("not a TX1 binary: it is an ONNX model", run.Error, StringComparison.Ordinal);
+        Assert.Contains("compile it first: tcc compile", run.Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("TCC1001: not an ONNX model", "compile", Given, "-o", "x.bin")]
     [InlineData("TCC1001: not an ONNX model", "verify", Given)]

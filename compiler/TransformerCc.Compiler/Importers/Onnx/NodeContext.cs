@@ -159,7 +159,7 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
             string[] names = input.Dimensions.IsEmpty ? [.. Dimensions.Declared] : [.. input.Dimensions];
             return new ImportException(ImportCodes.DataDependent,
                 $"{what}, from tensor {input.Name}, is computed from {string.Join(", ", names)} and differs between sizes, or could not be proved to be the same for all of them",
-                $"fix what it is computed from: --bind {string.Join(' ', names.Select(d => $"{d}=N"))} (or {names.FirstOrDefault() ?? "DIM"}=..N where a smaller bound decides it)");
+                $"fix what it is computed from: --bind {string.Join(' ', names.Select(d => $"{d}=N"))} (or DIM=..N where a smaller bound decides it)");
         }
         string sources = string.Join(", ", input.DataSources);
         return new ImportException(ImportCodes.DataDependent, $"{what}, from tensor {input.Name}, depends on the data of {sources}; it must be known at compile time",
@@ -194,9 +194,12 @@ internal sealed partial class NodeContext(ImportSession session, NodeScope scope
     public void Return(Contents contents, int output = 0) =>
         Forward(new Imported(Proto.Output[output], new TensorType(contents.Type, contents.Shape.Select(DimExpr.Constant).ToEquatableArray())) { Contents = contents, Dimensions = ReadDimensions(contents) }, output);
 
-    /// <summary>The dimensions in contents, and those that the inputs depend on.</summary>
-    private ImmutableSortedSet<string> ReadDimensions(Contents? contents) => Present.Aggregate(
-        ImmutableSortedSet.CreateRange(StringComparer.Ordinal, contents?.Elements.SelectMany(e => e?.Numerator.Symbols ?? []) ?? []), (s, i) => s.Union(i.Dimensions));
+    /// <summary>The dimensions in contents; where not all of them are known, those that the inputs depend on as well.</summary>
+    private ImmutableSortedSet<string> ReadDimensions(Contents? contents)
+    {
+        var known = ImmutableSortedSet.CreateRange(StringComparer.Ordinal, contents?.Elements.SelectMany(e => e?.Numerator.Symbols ?? []) ?? []);
+        return contents is { IsComplete: true } ? known : Present.Aggregate(known, (s, i) => s.Union(i.Dimensions));
+    }
 
     /// <summary>Sets a result to a tensor that exists already; null passes on that it could not be imported.</summary>
     public void Forward(Imported? value, int output = 0)
